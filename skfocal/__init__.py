@@ -1,0 +1,49 @@
+"""Focal loss for tabular learning."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skfocal._versions import show_versions
+    from skfocal.lightgbm import FocalLGBMClassifier
+    from skfocal.linear_model import FocalLogisticRegression
+    from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+    from skfocal.objectives import FocalEvalMetric, FocalObjective
+    from skfocal.xgboost import FocalXGBClassifier
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BinaryFocalLoss",
+    "FocalEvalMetric",
+    "FocalLGBMClassifier",
+    "FocalLogisticRegression",
+    "FocalObjective",
+    "FocalXGBClassifier",
+    "MulticlassFocalLoss",
+    "show_versions",
+]
+
+_MODULES = {
+    "BinaryFocalLoss": "losses",
+    "FocalEvalMetric": "objectives",
+    "FocalLGBMClassifier": "lightgbm",
+    "FocalLogisticRegression": "linear_model",
+    "FocalObjective": "objectives",
+    "FocalXGBClassifier": "xgboost",
+    "MulticlassFocalLoss": "losses",
+    "show_versions": "_versions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names load with their first use: the boosters are optional."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'skfocal' has no attribute {name!r}")
+    value = getattr(import_module(f"skfocal.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

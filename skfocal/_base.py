@@ -1,0 +1,202 @@
+"""What the three classifiers share: labels, weights, the loss, posterior and label.
+
+Floor 4; knows the losses, not the libraries that train on them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from skfocal._kernels import Array
+from skfocal._parameters import check_choice, check_gamma, class_totals, resolve_alpha
+from skfocal.losses import (
+    HESSIANS,
+    BinaryFocalLoss,
+    MulticlassFocalLoss,
+    make_loss,
+    raw_proba,
+)
+
+FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
+
+
+class LearnedAttribute:
+    """An attribute that fit sets, in a class whose parent has a read-only property."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        try:
+            return vars(instance)[self._name]
+        except KeyError:
+            raise AttributeError(
+                f"{type(instance).__name__!r} object has no attribute {self._name!r}"
+            ) from None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self._name] = value
+
+    def __delete__(self, instance: Any) -> None:
+        if vars(instance).pop(self._name, self) is self:
+            raise AttributeError(self._name)
+
+
+@contextmanager
+def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave an estimator as it was where the block raises: never half-fitted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+@dataclass(frozen=True)
+class Target:
+    """Training labels as codes in the order of ``classes``, without rows of weight 0."""
+
+    classes: npt.NDArray
+    codes: npt.NDArray[np.intp]
+    sample_weight: npt.NDArray[np.float64] | None
+    kept: npt.NDArray[np.intp] | None
+    """Indices of the rows that are left, None where that is all of them."""
+
+    @property
+    def totals(self) -> npt.NDArray[np.float64]:
+        """Sum of the sample weights of each class."""
+        return class_totals(self.codes, len(self.classes), self.sample_weight)
+
+
+def make_target(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Target:
+    """Check y and sample_weight against X (already checked) and encode the labels."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=estimator)
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    if len(y) != X.shape[0]:
+        raise ValueError(f"X has {X.shape[0]} rows, but y has {len(y)} labels.")
+    kept = None
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        if not sample_weight.any():
+            raise ValueError("sample_weight must not be zero for all rows.")
+        if not sample_weight.all():
+            kept = np.flatnonzero(sample_weight)
+            y, sample_weight = y[kept], sample_weight[kept]
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs at least two classes, but y (rows of weight "
+            f"zero left out) has only one class: {classes[0]!r}."
+        )
+    return Target(classes, codes, sample_weight, kept)
+
+
+def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Check number and names of columns; frames stay frames, all else becomes an array."""
+    if hasattr(X, "columns") or hasattr(X, "column_names"):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if X.shape[0] < 1 or X.shape[1] < 1:
+            raise ValueError(f"X must have at least one row and one column; got {X.shape}.")
+        return X
+    return validate_data(
+        estimator, X, reset=reset, accept_sparse=("csr", "csc"), ensure_all_finite=False
+    )
+
+
+def encode_labels(classes: npt.NDArray, y: Any, name: str) -> npt.NDArray[np.intp]:
+    """Codes of labels that were all seen in training."""
+    y = column_or_1d(y)
+    codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    unknown = classes[codes] != y
+    if unknown.any():
+        raise ValueError(f"{name} has labels that are not in y: {np.unique(y[unknown])!r}.")
+    return codes
+
+
+def training_loss(
+    target: Target,
+    gamma: Any,
+    alpha: Any,
+    *,
+    hessian: str = "upper",
+    class_weight: Mapping | str | None = None,
+) -> FocalLoss:
+    """The loss with ``focal_gamma``, ``focal_alpha`` and ``class_weight`` as numbers.
+
+    Class weights multiply: w_k = alpha_k * class_weight_k.
+    """
+    n_classes = len(target.classes)
+    gamma = check_gamma(gamma, n_classes, "focal_gamma")
+    check_choice(hessian, HESSIANS, "hessian")
+    if isinstance(class_weight, str) and class_weight != "balanced":
+        raise ValueError(f'class_weight must be "balanced" or a dict; got {class_weight!r}.')
+    if class_weight is not None and isinstance(alpha, str) and isinstance(class_weight, str):
+        raise ValueError(
+            f"focal_alpha={alpha!r} and class_weight={class_weight!r} multiply, which would "
+            "balance twice: give one of them."
+        )
+    weights = resolve_alpha(alpha, target.classes, target.totals, "focal_alpha")
+    if class_weight is not None:
+        if isinstance(class_weight, Mapping):
+            # as in scikit-learn, a class that the dict does not name weighs 1
+            known = target.classes.tolist()
+            class_weight = {**dict.fromkeys(known, 1.0), **class_weight}
+        factors = resolve_alpha(class_weight, target.classes, target.totals, "class_weight")
+        weights = tuple(np.multiply(weights or 1.0, factors).tolist())
+    return make_loss(n_classes, gamma, weights, hessian)
+
+
+class FocalClassifierMixin:
+    """Posterior, label and decision from the margins of a model trained on focal loss.
+
+    Conventions
+    -----------
+    ``classes_`` are the sorted labels; everything per class (``focal_gamma``,
+    ``focal_alpha``, columns of probabilities) is in that order, and in binary problems
+    ``classes_[1]`` is the positive class.
+
+    - ``predict_proba`` is the posterior of the population in y, or, with
+      ``probability="raw"``, the sigmoid or softmax of the margin as other packages have it.
+    - ``predict`` is the class with the largest weight times posterior: ``focal_alpha``
+      and ``class_weight`` are costs, they move the decision and not the probabilities.
+      ``sample_weight`` describes the population and is not undone.
+    - ``decision_function`` has the sign (binary, shape (n,)) or the argmax (multiclass,
+      shape (n, K)) of ``predict``.
+    """
+
+    focal_gamma: float | Sequence[float]
+    focal_alpha: Any
+    probability: str
+    loss_: FocalLoss
+    classes_: npt.NDArray
+
+    def _check_probability(self) -> None:
+        check_choice(self.probability, ("posterior", "raw"), "probability")
+
+    def _proba(self, raw: Array) -> Array:
+        self._check_probability()
+        return raw_proba(raw) if self.probability == "raw" else self.loss_.posterior(raw)
+
+    def _label(self, raw: Array) -> npt.NDArray:
+        decision = self.loss_.decision(raw)
+        codes = decision > 0 if decision.ndim == 1 else decision.argmax(axis=1)
+        return self.classes_[codes.astype(np.intp)]

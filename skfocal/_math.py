@@ -1,0 +1,248 @@
+"""The formulas of the focal loss, one margin at a time (floor 0).
+
+Plain Python on floats; the kernels compile these very functions. Only ``math`` is
+imported, and ``exp`` and ``log1p`` are looked up as globals, so that a kernel can bind
+other implementations of the two.
+
+Notation, for a row whose true class has margin ``m`` (binary: ``m = z`` for a positive
+row and ``-z`` for a negative one; softmax: the true class's margin less the logsumexp of
+the others):
+
+    p = sigmoid(m), the paper's p_t        s = softplus(-m) = -log p
+    q = 1 - p = sigmoid(-m)                t = softplus(m)  = -log q
+
+Everything is written in the margin, never in 1 - p: nothing is clipped, and
+0 < gamma < 1 needs no special case because no power (1 - p)**(gamma - 1) is left.
+
+References
+----------
+Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+Charoenphakdee et al., On Focal Loss for Class-Posterior Probability Estimation,
+CVPR 2021, arXiv:2011.09172.
+"""
+
+from math import exp, expm1, inf, log, log1p
+
+
+def sigmoids(m):
+    """p, q, s and t of the margin m, each to a few units in the last place."""
+    e = exp(-abs(m))
+    c = log1p(e)
+    r = 1.0 / (1.0 + e)
+    if m >= 0.0:
+        return r, e * r, c, c + m
+    return e * r, r, c - m, c
+
+
+def loss(m, gamma):
+    """Focal loss l(m) = q**gamma * s (Lin et al. 2017, eq. 4)."""
+    _, _, s, t = sigmoids(m)
+    return exp(-gamma * t) * s
+
+
+def gradient(m, gamma):
+    """l'(m) = -q**gamma (q + gamma p s), always negative."""
+    p, q, s, t = sigmoids(m)
+    return -exp(-gamma * t) * (q + gamma * p * s)
+
+
+def gradient_hessian(m, gamma, exact):
+    """l'(m) with l''(m) if ``exact``, else with its positive upper bound.
+
+    l''(m) = p q**gamma [(1 + 2 gamma) q + gamma (gamma p - q) s] is negative for badly
+    missed rows. The bound (1 + gamma) p |l'(m)| exceeds it by gamma p q**gamma (s - q),
+    and s = -log(1 - q) >= q; the two are equal at gamma = 0.
+    """
+    p, q, s, t = sigmoids(m)
+    power = exp(-gamma * t)
+    first = -power * (q + gamma * p * s)
+    if exact:
+        return first, p * power * ((1.0 + 2.0 * gamma) * q + gamma * (gamma * p - q) * s)
+    return first, -(1.0 + gamma) * p * first
+
+
+def scaled_softplus(m):
+    """k(m) = exp(-m) softplus(m), which falls from 1 (m = -inf) to 0 (m = inf)."""
+    if m > 0.0:
+        e = exp(-m)
+        return (m + log1p(e)) * e
+    e = exp(m)
+    # log1p(e) / e = 1 - e/2 + O(e**2); the quotient is 0/0 once e underflows.
+    return 1.0 - 0.5 * e if e < 1e-8 else log1p(e) / e
+
+
+def log_odds(m, gamma):
+    """Log of h(p) = -1 / phi'(p) with phi(p) = -(1 - p)**gamma log p.
+
+    At the minimiser of the expected weighted focal loss the posterior of class k is
+    proportional to h(p_k) / w_k: this function is the map from p to the posterior, up to
+    weights and normalisation (Charoenphakdee et al. 2021, extended by class weights and
+    one gamma per class). In the margin,
+
+        log h = gamma t - s - log1p(gamma k(-m)),
+
+    the expanded form of log p - (gamma - 1) log q - log(q - gamma p log p).
+    """
+    _, _, s, t = sigmoids(m)
+    return gamma * t - s - log1p(gamma * scaled_softplus(-m))
+
+
+def log_odds_slope(m, gamma):
+    """Derivative of `log_odds`, positive for every margin and gamma >= 0.
+
+    With k = k(-m), whose derivative is k - p:
+    [2 gamma p + q + gamma (gamma - 1) p k] / (1 + gamma k).
+    """
+    p, q, _, _ = sigmoids(m)
+    k = scaled_softplus(-m)
+    return (2.0 * gamma * p + q + gamma * (gamma - 1.0) * p * k) / (1.0 + gamma * k)
+
+
+def binary_log_odds(z, gamma_neg, gamma_pos):
+    """T(z) = log(w+ P+ / (w- P-)), the weighted posterior log-odds of the margin z.
+
+    Strictly increasing; for equal gammas it is odd and close to (1 + gamma) z.
+    """
+    return log_odds(z, gamma_pos) - log_odds(-z, gamma_neg)
+
+
+def _newton_step(x, low, high, residual, slope):
+    """Newton's step from x towards the root in (low, high), or the middle where it
+    leaves the bracket."""
+    step = x - residual / slope
+    if low < step < high:
+        return step
+    if low == -inf or high == inf:
+        return step
+    return 0.5 * (low + high)
+
+
+def binary_margin(u, gamma_neg, gamma_pos):
+    """The margin z with ``binary_log_odds(z) = u``: Newton, safeguarded by bisection."""
+    z = u / (1.0 + (gamma_pos if u > 0.0 else gamma_neg))
+    low, high = -inf, inf
+    for _ in range(100):
+        residual = binary_log_odds(z, gamma_neg, gamma_pos) - u
+        if residual < 0.0:
+            low = z
+        elif residual > 0.0:
+            high = z
+        else:
+            return z
+        slope = log_odds_slope(z, gamma_pos) + log_odds_slope(-z, gamma_neg)
+        new = _newton_step(z, low, high, residual, slope)
+        if abs(new - z) <= 1e-16 + 2e-16 * abs(z):
+            return new
+        z = new
+    return z
+
+
+def margin_of_log_odds(v, gamma):
+    """The margin m with ``log_odds(m, gamma) = v``; infinity where there is none.
+
+    log h is not bounded above for gamma > 0; for gamma = 0 it is log p < 0.
+    """
+    if gamma == 0.0:
+        return inf if v >= 0.0 else v - log(-expm1(v))
+    m = v if v < 0.0 else min(v / gamma, v + 40.0)
+    low, high = -inf, inf
+    for _ in range(100):
+        residual = log_odds(m, gamma) - v
+        if residual < 0.0:
+            low = m
+        elif residual > 0.0:
+            high = m
+        else:
+            return m
+        new = _newton_step(m, low, high, residual, log_odds_slope(m, gamma))
+        if new > 800.0:  # p is 1 to the last place long before
+            return inf
+        if abs(new - m) <= 1e-16 + 2e-16 * abs(m):
+            return new
+        m = new
+    return m
+
+
+def _excess(c, target, gamma, margin):
+    """sum(p) - 1 and its derivative in c for log h(p_k) = target_k - c; fills margin.
+
+    The largest class enters by its complement q, which keeps the sum exact where one
+    class holds nearly everything.
+    """
+    top = 0
+    for k in range(len(target)):
+        margin[k] = margin_of_log_odds(target[k] - c, gamma[k])
+        if margin[k] > margin[top]:
+            top = k
+    if margin[top] == inf:
+        return inf, -1.0
+    total, slope = 0.0, 0.0
+    for k in range(len(target)):
+        p, q, _, _ = sigmoids(margin[k])
+        total += -q if k == top else p
+        slope -= p * q / log_odds_slope(margin[k], gamma[k])
+    return total, slope
+
+
+def multiclass_margins(target, gamma, margin):
+    """Fill ``margin`` with logit(p_k) where log h(p_k) = target_k - c and sum(p) = 1.
+
+    ``target`` is log(w_k P_k): this inverts the posterior map, row by row, and with class
+    shares for P it gives the constant that minimises the weighted focal loss. Both
+    brackets of c are where the class that binds has p = 1 / K.
+    """
+    n_classes = len(target)
+    even = -log(n_classes - 1.0)
+    low, high = inf, -inf
+    for k in range(n_classes):
+        c = target[k] - log_odds(even, gamma[k])
+        low, high = min(low, c), max(high, c)
+    c = high
+    for _ in range(200):
+        excess, slope = _excess(c, target, gamma, margin)
+        if excess > 0.0:
+            low = c
+        elif excess < 0.0:
+            high = c
+        else:
+            return
+        new = 0.5 * (low + high) if excess == inf else _newton_step(c, low, high, excess, slope)
+        if new == c or high - low <= 2e-16 * abs(c):
+            return
+        c = new
+
+
+def against_rest(z, k):
+    """The margin of class k against the logsumexp of the others, and two parts of it.
+
+    Returns z[k] - z[a] - log1p(rest), the index a of the largest of the others, and
+    rest = sum of exp(z_j - z_a) over the remaining ones. Class k never enters the sum, so
+    1 - p_k loses no digit however close p_k is to 1.
+    """
+    a = 1 if k == 0 else 0
+    for j in range(len(z)):
+        if j != k and z[j] > z[a]:
+            a = j
+    rest = 0.0
+    for j in range(len(z)):
+        if j != k and j != a:
+            rest += exp(z[j] - z[a])
+    return z[k] - z[a] - log1p(rest), a, rest
+
+
+def softmax_margins(z, margin):
+    """Fill ``margin`` with z_k - logsumexp over j != k, which is logit(softmax(z)_k)."""
+    top = 0
+    for j in range(len(z)):
+        if z[j] > z[top]:
+            top = j
+    others = 0.0
+    for j in range(len(z)):
+        if j != top:
+            others += exp(z[j] - z[top])
+    for j in range(len(z)):
+        if j != top:
+            # others - exp(..) >= 0 and log1p sees it beside 1: no digits are lost
+            rest = max(others - exp(z[j] - z[top]), 0.0)
+            margin[j] = z[j] - z[top] - log1p(rest)
+    margin[top], _, _ = against_rest(z, top)

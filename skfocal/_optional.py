@@ -1,0 +1,18 @@
+"""One error for a missing extra."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def optional_dependency(module: str, *, needed_by: str, extra: str | None = None) -> Iterator[None]:
+    """Turn a failing ``import module`` in the block into the command that helps."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != module:
+            raise
+        command = f'pip install "skfocal[{extra or module}]"'
+        raise ImportError(
+            f"{needed_by} needs {module}, which is not installed: {command}", name=module
+        ) from error

@@ -1,0 +1,165 @@
+"""gamma and alpha as users write them: checked, and resolved to one number per class.
+
+Floor 2, below the losses. Every message names the argument as its caller calls it
+(``gamma`` of a loss, ``focal_gamma`` of an estimator) and says what to do.
+"""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Gamma = float | tuple[float, ...]
+Alpha = float | str | tuple | Mapping[Any, float] | Sequence[float] | npt.NDArray | None
+
+_ALPHA_FORMS = (
+    'None, a float in (0, 1) for two classes, "balanced", "effective", '
+    '("effective", beta), a dict {label: weight} or one positive weight per class'
+)
+
+
+def check_choice(value: Any, choices: tuple[str, ...], name: str) -> str:
+    """``value`` if it is one of the words in ``choices``."""
+    if not isinstance(value, str) or value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {known}; got {value!r}.")
+    return value
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _numbers(value: Any, name: str, expected: str) -> npt.NDArray[np.float64]:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = None
+    if array is None or isinstance(value, (str, bytes)) or array.ndim != 1:
+        raise TypeError(f"{name} must be {expected}; got {value!r}.")
+    return array
+
+
+def check_gamma(gamma: Any, n_classes: int, name: str = "gamma") -> Gamma:
+    """A float, or a tuple of ``n_classes`` floats where ``gamma`` has one per class."""
+    expected = f"a finite number >= 0, or {n_classes} of them (one per class)"
+    if _is_real(gamma):
+        if not (np.isfinite(gamma) and gamma >= 0):
+            raise ValueError(f"{name} must be {expected}; got {gamma!r}.")
+        return float(gamma)
+    values = _numbers(gamma, name, expected)
+    if values.size != n_classes:
+        raise ValueError(f"{name} must be {expected}; got {values.size} values.")
+    if not (np.isfinite(values).all() and (values >= 0).all()):
+        raise ValueError(f"{name} must be {expected}; got {gamma!r}.")
+    return tuple(values.tolist())
+
+
+def check_class_weights(weights: Any, n_classes: int, name: str = "alpha") -> tuple[float, ...]:
+    """``n_classes`` positive finite numbers, as a tuple."""
+    expected = f"{n_classes} finite numbers > 0, one per class in the order of the labels"
+    values = _numbers(weights, name, expected)
+    if values.size != n_classes:
+        raise ValueError(f"{name} must have {expected}; got {values.size} values.")
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        raise ValueError(f"{name} must have {expected}; got {weights!r}.")
+    return tuple(values.tolist())
+
+
+def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float, ...] | None:
+    """The weights behind a numeric alpha: None, a float (binary) or one value per class."""
+    if alpha is None:
+        return None
+    if _is_real(alpha):
+        if n_classes != 2:
+            raise ValueError(
+                f"{name}={alpha!r} weighs two classes, but there are {n_classes}: give one "
+                'weight per class, a dict {label: weight} or "balanced".'
+            )
+        if not 0 < alpha < 1:
+            raise ValueError(
+                f"{name} must lie in (0, 1), it weighs the second class and 1 - {name} the "
+                f"first; got {alpha!r}. Other weights: give one per class."
+            )
+        return (1.0 - float(alpha), float(alpha))
+    if isinstance(alpha, (str, Mapping)):
+        raise TypeError(f"{name}={alpha!r} needs labels to be resolved; give the weights here.")
+    return check_class_weights(alpha, n_classes, name)
+
+
+def _effective(totals: npt.NDArray[np.float64], beta: Any, name: str) -> npt.NDArray[np.float64]:
+    """Inverse effective number of samples, scaled to mean 1 over rows (Cui et al. 2019)."""
+    total = totals.sum()
+    if beta is None:
+        if total <= 1:
+            raise ValueError(
+                f'{name}="effective" counts rows, but the sample weights sum to {total:g}: '
+                f'scale them to counts, or give {name}=("effective", beta).'
+            )
+        log_beta = np.log1p(-1 / total)
+    elif _is_real(beta) and 0 < beta < 1:
+        log_beta = np.log(float(beta))
+    else:
+        raise ValueError(f'beta of {name}=("effective", beta) must lie in (0, 1); got {beta!r}.')
+    weights = np.expm1(log_beta) / np.expm1(log_beta * totals)
+    return weights * total / (weights @ totals)
+
+
+def _from_mapping(weights: Mapping, labels: npt.NDArray, name: str) -> list[float]:
+    known = labels.tolist()
+    missing = [label for label in known if label not in weights]
+    unknown = [label for label in weights if label not in known]
+    if missing or unknown:
+        raise ValueError(
+            f"{name} must have one weight for each label in y, {known!r}: "
+            f"missing {missing!r}, unknown {unknown!r}."
+        )
+    return [weights[label] for label in known]
+
+
+def resolve_alpha(
+    alpha: Alpha,
+    labels: npt.NDArray,
+    totals: npt.NDArray[np.float64],
+    name: str = "alpha",
+) -> tuple[float, ...] | None:
+    """Class weights of every form of alpha, on training labels.
+
+    Parameters
+    ----------
+    alpha : see `_ALPHA_FORMS`
+    labels : ndarray of shape (n_classes,)
+        The labels in the order of their codes; keys of a dict.
+    totals : ndarray of shape (n_classes,)
+        Sum of the sample weights of each class, the number of rows where there are none.
+    name : str
+        What the user calls the argument.
+
+    Returns
+    -------
+    tuple of float or None
+        None where all classes weigh 1.
+    """
+    n_classes = len(labels)
+    if isinstance(alpha, str) or (isinstance(alpha, tuple) and alpha[:1] == ("effective",)):
+        word, *beta = (alpha,) if isinstance(alpha, str) else alpha
+        if word == "balanced":
+            weights = totals.sum() / (n_classes * totals)
+        elif word == "effective" and len(beta) < 2:
+            weights = _effective(totals, *(beta or [None]), name)
+        else:
+            raise ValueError(f"{name} must be {_ALPHA_FORMS}; got {alpha!r}.")
+        return check_class_weights(weights, n_classes, name)
+    if isinstance(alpha, Mapping):
+        return check_class_weights(_from_mapping(alpha, labels, name), n_classes, name)
+    return check_alpha(alpha, n_classes, name)
+
+
+def class_totals(
+    codes: npt.NDArray, n_classes: int, sample_weight: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float64]:
+    """Sum of sample weights (or number of rows) of each class code."""
+    codes = np.asarray(codes).astype(np.intp, copy=False)
+    return np.bincount(codes, weights=sample_weight, minlength=n_classes).astype(np.float64)

@@ -1,0 +1,582 @@
+"""`FocalLGBMClassifier` (floor 4).
+
+A plain `LGBMClassifier` trains on a `FocalObjective`; its booster is then rewritten into
+a standard binary or multiclass model and handed to the focal classifier, whose parent's
+methods work on it.
+
+Private parts of LightGBM's scikit-learn module in use: the attributes that its ``fit``
+learns (``_LEARNED``) and ``_process_params``.
+"""
+
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from skfocal._base import (
+    FocalClassifierMixin,
+    FocalLoss,
+    LearnedAttribute,
+    Target,
+    check_features,
+    encode_labels,
+    make_target,
+    restored_on_failure,
+    training_loss,
+)
+from skfocal._kernels import Array
+from skfocal._lightgbm_text import standardised
+from skfocal._optional import optional_dependency
+from skfocal.objectives import (
+    FocalObjective,
+    Measure,
+    decision_error,
+    mean_loss,
+    posterior_log_loss,
+)
+
+with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
+    import lightgbm
+    from lightgbm import Booster, LGBMClassifier
+
+__all__ = ["FocalLGBMClassifier"]
+
+_FOCAL = ("focal_gamma", "focal_alpha", "probability", "hessian")
+
+# What LGBMClassifier.fit leaves on the estimator; read from the trainer, set on self.
+_LEARNED = (
+    "_Booster",
+    "_best_iteration",
+    "_best_score",
+    "_evals_result",
+    "_fitted_with_feature_names",
+    "_n_classes",
+    "_n_features",
+    "fitted_",
+)
+
+# Parameters that LightGBM would ignore, or misread, beside a custom objective:
+# {aliases: (the value that changes nothing, what to do instead)}.
+_REFUSED = {
+    ("objective", "objective_type", "app", "application", "loss"): (
+        None,
+        "the objective is the focal loss; focal_gamma=0 is LightGBM's own",
+    ),
+    ("num_class", "num_classes"): (None, "the number of classes is that of y"),
+    ("scale_pos_weight",): (1.0, "weigh classes by focal_alpha"),
+    ("is_unbalance", "unbalance", "unbalanced_sets"): (False, 'use focal_alpha="balanced"'),
+    ("sigmoid",): (1.0, "the margin is the paper's z, without a factor"),
+    ("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"): (
+        1.0,
+        "weigh classes by focal_alpha, or sample rows by subsample",
+    ),
+    ("neg_bagging_fraction", "neg_sub_row", "neg_subsample", "neg_bagging"): (
+        1.0,
+        "weigh classes by focal_alpha, or sample rows by subsample",
+    ),
+}
+
+_MEASURES: dict[str, tuple[str, Measure]] = {
+    "focal_loss": ("focal_loss", mean_loss),
+    **dict.fromkeys(
+        ("logloss", "binary_logloss", "multi_logloss", "binary", "multiclass", "softmax"),
+        ("logloss", posterior_log_loss),
+    ),
+    **dict.fromkeys(("error", "binary_error", "multi_error"), ("error", decision_error)),
+}
+_NO_METRIC = ("", "None", "none", "na", "null", "custom")
+
+
+class _Metric:
+    """A measure of the loss's margins in the form of LightGBM's callable metrics."""
+
+    def __init__(self, name: str, measure: Measure, loss: FocalLoss) -> None:
+        self.name, self.measure, self.loss = name, measure, loss
+
+    def __call__(
+        self, y_true: Array, y_pred: Array, weight: Array | None
+    ) -> tuple[str, float, bool]:
+        return self.name, self.measure(self.loss, y_true, y_pred, weight), False
+
+
+class _OnPosterior:
+    """A user's metric, shown probabilities as it is under a built-in objective."""
+
+    def __init__(self, function: Callable, loss: FocalLoss) -> None:
+        self.function, self.loss = function, loss
+        self.n_arguments = len(signature(function).parameters)
+
+    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
+        proba = self.loss.posterior(y_pred)
+        proba = proba[:, 1] if self.loss.n_classes == 2 else proba
+        return self.function(*(y_true, proba, weight)[: self.n_arguments])
+
+
+class _AtConstant:
+    """A metric of the margins, at a model that has the same margins for all rows."""
+
+    def __init__(self, metric: Callable, constant: Array) -> None:
+        self.metric, self.constant = metric, constant
+
+    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
+        return self.metric(y_true, _repeat(self.constant, len(y_true)), weight)
+
+
+class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
+    """LightGBM classifier trained on the focal loss.
+
+    A `lightgbm.LGBMClassifier` with the four parameters below; all others, and all
+    arguments of `fit`, are LightGBM's. Training starts at the constant with the smallest
+    focal loss, and the fitted ``booster_`` is a standard binary or multiclass model with
+    that start inside: it can be saved, loaded and used where skfocal is not installed, and
+    its raw score is the margin.
+
+    Parameters
+    ----------
+    focal_gamma : float or sequence of floats, default=2.0
+        Focusing parameter, >= 0; a sequence has one per class in the order of
+        ``classes_``. 0 is LightGBM's own objective: the same trees.
+    focal_alpha : optional, default=None
+        Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
+        for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
+        ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
+        dict {label: weight}; one positive weight per class. They also scale Hessians,
+        hence ``min_child_weight`` and ``reg_lambda``.
+    probability : {"posterior", "raw"}, default="posterior"
+        What `predict_proba` returns: the posterior of the classes, or the sigmoid
+        (softmax) of the margin, which is what ``booster_.predict`` returns.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        Second derivative that trees are grown on. ``"upper"`` is positive and, for
+        gamma > 0, bounds every leaf's step by 4 times the learning rate; ``"exact"``,
+        floored at 1e-16, is what other packages use.
+    **kwargs
+        Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
+        ``focal_alpha``. Refused: ``objective``, ``num_class``, ``scale_pos_weight``,
+        ``is_unbalance``, ``sigmoid``, ``pos_bagging_fraction``, ``neg_bagging_fraction``
+        and ``boosting_type="rf"``, which LightGBM does not support, or ignores, beside a
+        custom objective.
+
+    Attributes
+    ----------
+    loss_ : BinaryFocalLoss or MulticlassFocalLoss
+        The loss with its class weights as numbers.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    booster_ : lightgbm.Booster
+        The standard model.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of columns in fit, where X had some.
+
+    See Also
+    --------
+    FocalXGBClassifier : The same on XGBoost.
+
+    Notes
+    -----
+    See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
+    mean. The default evaluation metric is ``"focal_loss"``; log-loss and error metrics
+    given by name, and callables, see the posterior (the error: the class of `predict`).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal import FocalLGBMClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = FocalLGBMClassifier(focal_gamma=1.0, n_estimators=20, verbose=-1).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (569, 2)
+    >>> round(model.score(X, y), 2)
+    0.99
+    """
+
+    feature_names_in_ = LearnedAttribute()
+
+    def __init__(
+        self,
+        *,
+        focal_gamma: float | Sequence[float] = 2.0,
+        focal_alpha: Any = None,
+        probability: str = "posterior",
+        hessian: str = "upper",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.focal_gamma = focal_gamma
+        self.focal_alpha = focal_alpha
+        self.probability = probability
+        self.hessian = hessian
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Any = None,
+        eval_class_weight: Any = None,
+        eval_init_score: Any = None,
+        eval_metric: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable] | None = None,
+        init_model: Any = None,
+        *,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> "FocalLGBMClassifier":
+        """Fit the model; the arguments are those of `lightgbm.LGBMClassifier.fit`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            NaN is a missing value.
+        y : array-like of shape (n_samples,)
+            Labels of any type, at least two different ones.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; rows of weight 0 are as if absent.
+        init_score : array-like, default=None
+            Replaces the start that skfocal computes. It is not part of the model.
+        eval_set : list of (X, y), default=None
+            Evaluated each round, with labels as in y; LightGBM >= 4.7 prefers
+            ``eval_X``, ``eval_y``.
+        eval_metric : str, callable or list of them, default=None
+            ``"focal_loss"`` if None and ``metric`` is not set.
+        eval_names, eval_sample_weight, eval_class_weight, eval_init_score, feature_name,
+        categorical_feature, callbacks, init_model, eval_X, eval_y
+            See `lightgbm.LGBMClassifier.fit`.
+
+        Returns
+        -------
+        self : FocalLGBMClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described; the model is then left as it was.
+        """
+        with restored_on_failure(self):
+            self._check_parameters()
+            features = check_features(self, X, reset=True)
+            if features.shape[0] < 2:
+                raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
+            target = make_target(self, features, y, sample_weight)
+            loss = training_loss(
+                target,
+                self.focal_gamma,
+                self.focal_alpha,
+                hessian=self.hessian,
+                class_weight=self.class_weight,
+            )
+            _check_continued(init_model, loss)
+            start = None
+            if init_score is None and init_model is None:
+                start = loss.intercept(target.codes, target.sample_weight)
+                init_score = _repeat(start, len(target.codes))
+            elif init_score is not None and target.kept is not None:
+                init_score = _safe_indexing(init_score, target.kept)
+            evaluation = self._evaluation(
+                X, y, target, eval_set, eval_X, eval_y, eval_init_score, start
+            )
+            if evaluation:
+                evaluation["eval_names"] = eval_names
+                evaluation["eval_sample_weight"] = eval_sample_weight
+                evaluation["eval_class_weight"] = eval_class_weight
+            features = features if target.kept is None else _safe_indexing(features, target.kept)
+            trainer = self._trainer(loss, eval_metric)
+            _train(
+                trainer,
+                features,
+                target,
+                start,
+                init_score=init_score,
+                eval_metric=trainer._focal_metrics,
+                feature_name=feature_name,
+                categorical_feature=categorical_feature,
+                callbacks=callbacks,
+                init_model=init_model,
+                **evaluation,
+            )
+            for name in _LEARNED:
+                setattr(self, name, getattr(trainer, name))
+            self._classes = target.classes
+            self._le = _encoder(target.classes)
+            self._class_map = {label: k for k, label in enumerate(target.classes)}
+            self._objective = "binary" if loss.n_classes == 2 else "multiclass"
+            self.loss_ = loss
+        return self
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> npt.NDArray:
+        """The label with the largest weight times posterior.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Columns as in fit.
+        raw_score, pred_leaf, pred_contrib : bool, default=False
+            Return the booster's margins, leaf indices or SHAP values instead.
+        start_iteration, num_iteration, validate_features, **kwargs
+            See `lightgbm.LGBMClassifier.predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        result, is_margin = self._predict(
+            X,
+            raw_score,
+            pred_leaf,
+            pred_contrib,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            validate_features=validate_features,
+            **kwargs,
+        )
+        return self._label(result) if is_margin else result
+
+    def predict_proba(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Array:
+        """Probabilities of the classes, as ``probability`` says; arguments as in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        result, is_margin = self._predict(
+            X,
+            raw_score,
+            pred_leaf,
+            pred_contrib,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            validate_features=validate_features,
+            **kwargs,
+        )
+        return self._proba(result) if is_margin else result
+
+    def decision_function(
+        self,
+        X: Any,
+        *,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Array:
+        """Scores whose sign (two classes) or argmax is `predict`; arguments as there.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The margin; with a gamma per class log(w+ P+ / (w- P-)), for more classes
+            log(w_k P_k) plus a constant of the row.
+        """
+        raw, _ = self._predict(
+            X,
+            start_iteration=start_iteration,
+            num_iteration=num_iteration,
+            validate_features=validate_features,
+            **kwargs,
+        )
+        return self.loss_.decision(raw)
+
+    def _predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, bool]:
+        """The parent's prediction, margins unless asked for something else."""
+        check_is_fitted(self)
+        X = check_features(self, X, reset=False)
+        asked = raw_score or pred_leaf or pred_contrib
+        result = super().predict_proba(
+            X,
+            raw_score=raw_score or not asked,
+            pred_leaf=pred_leaf,
+            pred_contrib=pred_contrib,
+            **kwargs,
+        )
+        return result, not asked
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        """LightGBM's parameters only: the focal ones are unknown to the library."""
+        params = super()._process_params(stage)
+        return {name: value for name, value in params.items() if name not in _FOCAL}
+
+    def _check_parameters(self) -> None:
+        self._check_probability()
+        params = self.get_params(deep=False)
+        for aliases, (neutral, instead) in _REFUSED.items():
+            for name in aliases:
+                value = params.get(name)
+                if value is not None and value != neutral:
+                    raise ValueError(
+                        f"{name}={value!r} has no meaning beside the focal loss: {instead}."
+                    )
+        for name in ("boosting_type", "boosting", "boost"):
+            if params.get(name) in ("rf", "random_forest"):
+                raise ValueError(
+                    f"{name}={params[name]!r}: LightGBM's random forest takes no custom "
+                    'objective. Use "gbdt", "dart" or data_sample_strategy="goss".'
+                )
+
+    def _trainer(self, loss: FocalLoss, eval_metric: Any) -> LGBMClassifier:
+        """A plain classifier on the focal objective, with metrics that see it rightly."""
+        params = {k: v for k, v in self.get_params(deep=False).items() if k not in _FOCAL}
+        given = [params.pop(k, None) for k in ("metric", "metrics", "metric_types")]
+        names, callables = _metrics([eval_metric, *given], loss)
+        trainer = LGBMClassifier(**params)
+        trainer.set_params(
+            objective=FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link),
+            class_weight=None,
+            metric=names or "None",
+        )
+        trainer._focal_metrics = callables
+        return trainer
+
+    def _evaluation(
+        self,
+        X: Any,
+        y: Any,
+        target: Target,
+        eval_set: Any,
+        eval_X: Any,
+        eval_y: Any,
+        eval_init_score: Any,
+        start: float | Array | None,
+    ) -> dict[str, Any]:
+        """Arguments of LGBMClassifier.fit for the evaluation sets, labels as codes."""
+        if eval_set is not None and (eval_X is not None or eval_y is not None):
+            raise ValueError("Give either eval_set or eval_X and eval_y, not both.")
+        if (eval_X is None) != (eval_y is None):
+            raise ValueError("eval_X and eval_y belong together: give both.")
+        if eval_set is not None:
+            pairs = [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
+        elif eval_X is not None:
+            many = isinstance(eval_X, tuple)
+            pairs = list(zip(eval_X, eval_y, strict=True)) if many else [(eval_X, eval_y)]
+        else:
+            return {}
+        if not pairs:
+            return {}
+        tables = tuple(check_features(self, table, reset=False) for table, _ in pairs)
+        codes = tuple(encode_labels(target.classes, labels, "eval_set") for _, labels in pairs)
+        if eval_init_score is None and start is not None:
+            eval_init_score = [_repeat(start, len(k)) for k in codes]
+        if "eval_X" in signature(LGBMClassifier.fit).parameters:
+            return {"eval_X": tables, "eval_y": codes, "eval_init_score": eval_init_score}
+        return {
+            "eval_set": list(zip(tables, codes, strict=True)),
+            "eval_init_score": eval_init_score,
+        }
+
+
+def _train(
+    trainer: LGBMClassifier,
+    features: Any,
+    target: Target,
+    start: float | Array | None,
+    **arguments: Any,
+) -> None:
+    """Fit the trainer and make its booster a standard model that contains the start."""
+    try:
+        trainer.fit(features, target.codes, target.sample_weight, **arguments)
+        shift = start
+    except lightgbm.basic.LightGBMError as error:
+        if "num_features" not in str(error):
+            raise
+        shift = _train_constant(trainer, features, target, start, **arguments)
+    booster = trainer.booster_
+    text = standardised(booster.model_to_string(num_iteration=-1), len(target.classes), shift)
+    patched = Booster(model_str=text)
+    patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
+    trainer._Booster = patched
+
+
+def _train_constant(
+    trainer: LGBMClassifier,
+    features: Any,
+    target: Target,
+    start: float | Array | None,
+    **arguments: Any,
+) -> Array:
+    """Train where no feature can be split: constant, or too few rows in a leaf.
+
+    A built-in objective then gives a constant model, a custom one an error. Fit the
+    built-in one and return what has to be added to its constant for ours.
+    """
+    constant = np.zeros(np.shape(start)) if start is None else np.asarray(start)
+    trainer.set_params(objective=None)
+    arguments["init_score"] = arguments["eval_init_score"] = None
+    arguments["eval_metric"] = [_AtConstant(f, constant) for f in arguments["eval_metric"]]
+    trainer.fit(features, target.codes, target.sample_weight, **arguments)
+    return constant - trainer.booster_.predict(np.zeros((1, features.shape[1])), raw_score=True)[0]
+
+
+def _repeat(start: float | Array, n_rows: int) -> Array:
+    return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))
+
+
+def _encoder(classes: npt.NDArray) -> Any:
+    encoder = lightgbm.compat._LGBMLabelEncoder()
+    encoder.classes_ = classes
+    return encoder
+
+
+def _check_continued(init_model: Any, loss: FocalLoss) -> None:
+    before = getattr(init_model, "loss_", None)
+    if before is not None and before != loss:
+        raise ValueError(
+            f"init_model was trained on {before!r}, which is not the loss of this model, "
+            f"{loss!r}: a model cannot be continued with another gamma, alpha or link."
+        )
+
+
+def _metrics(given: Sequence[Any], loss: FocalLoss) -> tuple[list[str], list[Callable]]:
+    """Built-in metrics to pass through, and those computed here, each once."""
+    flat: list[Any] = []
+    for item in given:
+        parts = [item] if isinstance(item, str) or callable(item) else item or []
+        for part in parts:
+            flat += part.split(",") if isinstance(part, str) else [part]
+    flat = flat or ["focal_loss"]
+    prefix = "binary_" if loss.n_classes == 2 else "multi_"
+    names: list[str] = []
+    callables: dict[Any, Callable] = {}
+    for metric in flat:
+        if callable(metric):
+            callables[id(metric)] = _OnPosterior(metric, loss)
+        elif metric in _MEASURES:
+            short, measure = _MEASURES[metric]
+            name = short if short == "focal_loss" else prefix + short
+            callables[name] = _Metric(name, measure, loss)
+        elif metric not in (*_NO_METRIC, *names):
+            names.append(metric)
+    return names, list(callables.values())

@@ -1,0 +1,276 @@
+"""`FocalLogisticRegression` (floor 4)."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skfocal._base import FocalClassifierMixin, make_target, restored_on_failure, training_loss
+from skfocal._kernels import Array
+from skfocal._parameters import check_choice
+from skfocal._solvers import SOLVERS, LinearProblem, choose_solver, margins, warn_if_stopped
+
+__all__ = ["FocalLogisticRegression"]
+
+
+class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimator):
+    """Linear classifier trained on the focal loss, with an L2 penalty.
+
+    Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + |coef|**2 / 2 over coefficients
+    and intercept, where p = sigmoid or softmax of the linear margin [1]_, sw are sample
+    weights and w class weights. With ``focal_gamma=0`` it is
+    `sklearn.linear_model.LogisticRegression`.
+
+    Parameters
+    ----------
+    focal_gamma : float or sequence of floats, default=2.0
+        Focusing parameter, >= 0; a sequence has one per class in the order of
+        ``classes_``. 0 is cross-entropy.
+    focal_alpha : optional, default=None
+        Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
+        for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
+        ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
+        dict {label: weight}; one positive weight per class. They scale the loss against
+        the penalty too: alpha = .25 multiplies by .75 and .25.
+    probability : {"posterior", "raw"}, default="posterior"
+        What `predict_proba` returns: the posterior of the classes, or the sigmoid
+        (softmax) of the margin.
+    C : float, default=1.0
+        Inverse strength of the penalty, > 0; ``inf`` for none.
+    fit_intercept : bool, default=True
+        Whether there is an intercept. It is not penalised.
+    class_weight : dict or "balanced", default=None
+        Multiplied into ``focal_alpha``; labels that a dict lacks weigh 1.
+    solver : {"auto", "newton-cholesky", "lbfgs"}, default="auto"
+        ``"newton-cholesky"``, damped Newton on a positive bound of the Hessian, is the
+        faster where features times classes are few; ``"auto"`` chooses.
+    tol : float, default=1e-4
+        The solver stops where no component of the gradient of the mean loss exceeds it.
+    max_iter : int, default=100
+        Limit of iterations; a `ConvergenceWarning` tells where it was reached.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit, if classes and features are the same.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients of the margin.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts; 0 without ``fit_intercept``, of sum 0 for more than two classes.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    loss_ : BinaryFocalLoss or MulticlassFocalLoss
+        The loss with its class weights as numbers.
+    n_iter_ : ndarray of shape (1,)
+        Iterations of the solver.
+    n_features_in_ : int
+        Number of columns in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of columns in fit, where they were all strings.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same at gamma = 0.
+
+    Notes
+    -----
+    See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
+    mean. The loss is not convex for gamma > 0; both solvers start at the constant with
+    the smallest loss.
+
+    References
+    ----------
+    .. [1] Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal import FocalLogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X = (X - X.mean(axis=0)) / X.std(axis=0)
+    >>> model = FocalLogisticRegression(focal_gamma=1.0).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (569, 2)
+    >>> round(model.score(X, y), 2)
+    0.98
+    """
+
+    def __init__(
+        self,
+        focal_gamma: float | Sequence[float] = 2.0,
+        focal_alpha: Any = None,
+        *,
+        probability: str = "posterior",
+        C: float = 1.0,
+        fit_intercept: bool = True,
+        class_weight: Mapping[Any, float] | str | None = None,
+        solver: str = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
+        self.focal_gamma = focal_gamma
+        self.focal_alpha = focal_alpha
+        self.probability = probability
+        self.C = C
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    def fit(
+        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> "FocalLogisticRegression":
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers; float32 and float64 are taken as they are.
+        y : array-like of shape (n_samples,)
+            Labels, at least two different ones.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; rows of weight 0 are as if absent.
+
+        Returns
+        -------
+        self : FocalLogisticRegression
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or sample_weight is not as described; the model is then
+            left as it was.
+        """
+        with restored_on_failure(self):
+            self._check_parameters()
+            X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+            target = make_target(self, X, y, sample_weight)
+            X = X if target.kept is None else X[target.kept]
+            loss = training_loss(
+                target, self.focal_gamma, self.focal_alpha, class_weight=self.class_weight
+            )
+            total = len(target.codes) if target.sample_weight is None else target.totals.sum()
+            problem = LinearProblem(
+                X,
+                target.codes,
+                target.sample_weight,
+                loss,
+                l2=1.0 / (self.C * total),
+                fit_intercept=bool(self.fit_intercept),
+            )
+            solver = choose_solver(problem) if self.solver == "auto" else self.solver
+            start = self._start(problem, target.classes)
+            solution = SOLVERS[solver](problem, start, self.tol, self.max_iter)
+            warn_if_stopped(solver, solution)
+            self._store(problem, solution.theta)
+            self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
+            self.loss_ = loss
+            self.classes_ = target.classes
+        return self
+
+    def decision_function(self, X: Any) -> Array:
+        """Scores whose sign (two classes) or argmax is `predict`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The linear margin; with a gamma per class log(w+ P+ / (w- P-)), for more
+            classes log(w_k P_k) plus a constant of the row.
+        """
+        raw = self._margins(X)
+        return self.loss_.decision(raw)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities of the classes, as ``probability`` says.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return self._proba(self._margins(X))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithm of `predict_proba`."""
+        return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> npt.NDArray:
+        """The label with the largest weight times posterior.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._label(self._margins(X))
+
+    def _margins(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+        theta = np.vstack([self.coef_.T, self.intercept_])
+        return margins(X, theta, True).astype(X.dtype, copy=False)
+
+    def _check_parameters(self) -> None:
+        self._check_probability()
+        check_choice(self.solver, ("auto", *SOLVERS), "solver")
+        if not (_is_number(self.C, Real) and self.C > 0):
+            raise ValueError(f"C must be a number > 0 (inf for no penalty); got {self.C!r}.")
+        if not (_is_number(self.tol, Real) and 0 <= self.tol < np.inf):
+            raise ValueError(f"tol must be a finite number >= 0; got {self.tol!r}.")
+        if not (_is_number(self.max_iter, Integral) and self.max_iter >= 0):
+            raise ValueError(f"max_iter must be an integer >= 0; got {self.max_iter!r}.")
+
+    def _start(self, problem: LinearProblem, classes: npt.NDArray) -> Array:
+        shape = (problem.n_coefficients, problem.n_outputs)
+        if self.warm_start and hasattr(self, "coef_") and np.array_equal(self.classes_, classes):
+            theta = np.vstack([self.coef_.T, self.intercept_]).astype(np.float64)
+            theta = theta if problem.fit_intercept else theta[:-1]
+            if theta.shape == shape:
+                return theta
+        theta = np.zeros(shape)
+        if problem.fit_intercept:
+            theta[-1] = problem.loss.intercept(problem.codes, problem.sample_weight)
+        return theta
+
+    def _store(self, problem: LinearProblem, theta: Array) -> None:
+        dtype = problem.X.dtype
+        intercept = np.zeros(problem.n_outputs)
+        if problem.fit_intercept:
+            theta, intercept = theta[:-1], theta[-1]
+            if problem.n_outputs > 1:
+                # the softmax does not see a common shift: report the one of sum 0
+                intercept = intercept - intercept.mean()
+        self.coef_ = np.ascontiguousarray(theta.T, dtype=dtype)
+        self.intercept_ = intercept.astype(dtype)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, (bool, np.bool_))

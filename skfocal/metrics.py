@@ -1,0 +1,229 @@
+"""Scores of probabilities: focal loss, its proper form, calibration (floor 3)."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import make_scorer
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils.validation import check_consistent_length
+
+from skfocal._kernels import Array
+from skfocal._parameters import Alpha, Gamma, check_choice, class_totals, resolve_alpha
+from skfocal.losses import make_loss
+from skfocal.objectives import mean_loss
+
+__all__ = ["expected_calibration_error", "focal_loss", "make_focal_scorer"]
+
+
+def _encode(
+    y_true: npt.ArrayLike, labels: npt.ArrayLike | None
+) -> tuple[npt.NDArray, npt.NDArray]:
+    """Sorted labels and codes."""
+    encoder = LabelEncoder().fit(np.asarray(y_true if labels is None else labels))
+    if len(encoder.classes_) < 2:
+        raise ValueError(
+            f"y_true has the single label {encoder.classes_[0]!r}: name all of them in labels."
+        )
+    return encoder.classes_, encoder.transform(np.asarray(y_true))
+
+
+def _columns(y_proba: npt.ArrayLike, n_classes: int) -> Array:
+    """Probabilities (n, K) in their own precision, clipped as scikit-learn's log loss."""
+    proba = np.asarray(y_proba)
+    proba = proba if proba.dtype == np.float32 else proba.astype(np.float64)
+    if proba.ndim == 1 and n_classes == 2:
+        proba = np.column_stack([1 - proba, proba])
+    if proba.ndim != 2 or proba.shape[1] != n_classes:
+        raise ValueError(
+            f"y_proba must have one column for each of the {n_classes} labels (two labels: or "
+            f"shape (n,)); got shape {proba.shape}."
+        )
+    if not ((proba >= 0) & (proba <= 1)).all():
+        raise ValueError("y_proba must lie in [0, 1]; margins are not probabilities.")
+    eps = np.finfo(proba.dtype).eps
+    return np.clip(proba.astype(np.float64), eps, 1 - eps)
+
+
+def _sample_weight(sample_weight: npt.ArrayLike | None, y_true: npt.ArrayLike) -> Array | None:
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    check_consistent_length(y_true, weight)
+    if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
+        raise ValueError("sample_weight must be finite, >= 0 and not all 0.")
+    return weight
+
+
+def focal_loss(
+    y_true: npt.ArrayLike,
+    y_proba: npt.ArrayLike,
+    *,
+    gamma: Gamma = 2.0,
+    alpha: Alpha = None,
+    sample_weight: npt.ArrayLike | None = None,
+    labels: npt.ArrayLike | None = None,
+    link: str = "focal",
+) -> float:
+    """Mean focal loss of probabilities; smaller is better.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of any type.
+    y_proba : array-like of shape (n,) or (n, K)
+        Probabilities, columns in the sorted order of the labels; with two labels also
+        the second one's alone. Clipped to [eps, 1 - eps] of their precision, as
+        `sklearn.metrics.log_loss` does.
+    gamma : float or sequence of K floats, default=2.0
+        Focusing parameter.
+    alpha : optional, default=None
+        Class weights in every form that the classifiers take; words are resolved on
+        ``y_true``.
+    sample_weight : array-like of shape (n,), default=None
+        Weights of rows.
+    labels : array-like, default=None
+        All labels, where ``y_true`` may lack one.
+    link : {"focal", "posterior"}, default="focal"
+        What ``y_proba`` is. ``"focal"``: the paper's p, the plain loss. ``"posterior"``:
+        P(class | row), which is first mapped to the p that has it as posterior; only then
+        is the score proper, smallest in expectation for the true probabilities.
+
+    Returns
+    -------
+    float
+        sum(sw w (1 - p_t)**gamma (-log p_t)) / sum(sw).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes, probabilities or parameters are not as above.
+
+    References
+    ----------
+    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+
+    Examples
+    --------
+    >>> from skfocal.metrics import focal_loss
+    >>> round(focal_loss(["no", "yes"], [0.1, 0.8]), 6)
+    0.00499
+    """
+    check_choice(link, ("focal", "posterior"), "link")
+    check_consistent_length(y_true, y_proba)
+    classes, codes = _encode(y_true, labels)
+    n_classes = len(classes)
+    weight = _sample_weight(sample_weight, codes)
+    totals = class_totals(codes, n_classes, weight)
+    loss = make_loss(n_classes, gamma, resolve_alpha(alpha, classes, totals))
+    proba = _columns(y_proba, n_classes)
+    if link == "posterior":
+        raw = loss.raw_prediction(proba)
+    elif n_classes == 2:
+        raw = np.log(proba[:, 1]) - np.log(proba[:, 0])
+    else:
+        raw = np.log(proba)
+    return mean_loss(loss, codes, raw, weight)
+
+
+def make_focal_scorer(
+    *, gamma: Gamma = 2.0, alpha: Alpha = None, labels: npt.ArrayLike | None = None
+) -> Callable[..., float]:
+    """A scorer for model selection: the negative *proper* focal loss of predict_proba.
+
+    Parameters
+    ----------
+    gamma, alpha, labels
+        As in `focal_loss`. Keep them fixed over a search: values of different losses do
+        not compare.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y, sample_weight=None)``; greater is better.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal import FocalLogisticRegression
+    >>> from skfocal.metrics import make_focal_scorer
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = FocalLogisticRegression().fit(X[:, :4] / 100, y)
+    >>> make_focal_scorer(gamma=1.0)(model, X[:, :4] / 100, y) < 0
+    True
+    """
+    return make_scorer(
+        focal_loss,
+        response_method="predict_proba",
+        greater_is_better=False,
+        gamma=gamma,
+        alpha=alpha,
+        labels=labels,
+        link="posterior",
+    )
+
+
+def expected_calibration_error(
+    y_true: npt.ArrayLike,
+    y_proba: npt.ArrayLike,
+    *,
+    n_bins: int = 10,
+    strategy: str = "quantile",
+    sample_weight: npt.ArrayLike | None = None,
+    labels: npt.ArrayLike | None = None,
+) -> float:
+    """Mean distance between predicted probability and observed frequency, by bins.
+
+    Two labels: of the second label's probability. More: of the largest probability and
+    the accuracy of its label ("top-label" calibration).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of any type.
+    y_proba : array-like of shape (n,) or (n, K)
+        Probabilities, as in `focal_loss`.
+    n_bins : int, default=10
+        Number of bins.
+    strategy : {"quantile", "uniform"}, default="quantile"
+        Bins of equal numbers of rows or of equal width. On imbalanced tables nearly all
+        probabilities fall into the first uniform bin.
+    sample_weight : array-like of shape (n,), default=None
+        Weights of rows.
+    labels : array-like, default=None
+        All labels, where ``y_true`` may lack one.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 is perfect. The sum over bins of the bin's share of weight times
+        abs(mean probability - frequency).
+
+    References
+    ----------
+    Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning,
+    AAAI 2015.
+
+    Examples
+    --------
+    >>> from skfocal.metrics import expected_calibration_error
+    >>> round(expected_calibration_error([0, 0, 1, 1], [0.1, 0.1, 0.8, 0.8], n_bins=2), 6)
+    0.15
+    """
+    check_choice(strategy, ("quantile", "uniform"), "strategy")
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be >= 1; got {n_bins!r}.")
+    check_consistent_length(y_true, y_proba)
+    classes, codes = _encode(y_true, labels)
+    weight = _sample_weight(sample_weight, codes)
+    weight = np.ones(len(codes)) if weight is None else weight
+    proba = _columns(y_proba, len(classes))
+    if len(classes) == 2:
+        confidence, hit = proba[:, 1], codes == 1
+    else:
+        confidence, hit = proba.max(axis=1), proba.argmax(axis=1) == codes
+    inner = np.linspace(0, 1, n_bins + 1)[1:-1]
+    edges = np.quantile(confidence, inner) if strategy == "quantile" else inner
+    bins = np.searchsorted(edges, confidence, side="left")
+    gaps = np.bincount(bins, weights=weight * (confidence - hit))
+    return float(np.abs(gaps).sum() / weight.sum())

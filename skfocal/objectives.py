@@ -1,0 +1,312 @@
+"""The losses in the calling conventions of LightGBM and XGBoost (floor 3).
+
+Both libraries call an objective or a metric in two ways: their own ``train`` with
+``(preds, dataset)``, their scikit-learn classes with bare arrays ``(y_true, y_pred)``.
+Objects here take either. LightGBM hands float64 margins, XGBoost float32: that tells the
+libraries apart where only arrays come.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal._kernels import Array
+from skfocal._parameters import Alpha, Gamma, class_totals, resolve_alpha
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, check_codes, make_loss
+
+FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
+
+# Floor of the Hessian. XGBoost's own objectives have the same; its GPU trees take a
+# Hessian of exactly 0 for a row that was not sampled.
+MIN_HESSIAN = 1e-16
+# Bound of every leaf's step in the margin, for gamma > 0: |gradient| / Hessian is
+# 1 / ((1 + gamma) p), so that a leaf of badly missed rows would step out of all bounds.
+MAX_STEP = 4.0
+# XGBoost sums float32 in double. With two bits to spare the products with weights 1 to 4
+# are exact, and rows of these weights are, bit for bit, rows repeated. LightGBM's bins
+# count rows, which breaks that anyway: there the full precision is kept.
+XGBOOST_BITS = 22
+
+
+def _unpack(first: Any, second: Any, weight: Any) -> tuple[Array, Array, Array | None]:
+    """Labels, margins and weights (or None) of both calling conventions."""
+    if hasattr(second, "get_label"):
+        return second.get_label(), first, _weight_or_none(second.get_weight())
+    return first, second, _weight_or_none(weight)
+
+
+def _weight_or_none(weight: Any) -> Array | None:
+    return None if weight is None or np.size(weight) == 0 else weight
+
+
+def _from_lightgbm(margins: Array, dataset: Any) -> bool:
+    if hasattr(dataset, "get_label"):
+        return type(dataset).__module__.partition(".")[0] == "lightgbm"
+    return margins.dtype == np.float64
+
+
+class FocalObjective:
+    """Focal loss as a custom objective for LightGBM and XGBoost.
+
+    One object serves ``lgb.train(params={"objective": f})``, ``xgb.train(obj=f)``,
+    ``LGBMClassifier(objective=f)`` and ``XGBClassifier(objective=f)``, binary and
+    multiclass (by the shape of the margins). Sample weights count in each. It can be
+    pickled and cloned.
+
+    Give the library the start as well: `init_score` for LightGBM's ``Dataset``,
+    `base_score` for XGBoost. From margin 0, or from the log-odds of the prevalence, rare
+    positives may never be learned. What the library then predicts are margins;
+    `predict_proba` turns them into probabilities. `FocalLGBMClassifier` and
+    `FocalXGBClassifier` do all this by themselves.
+
+    Parameters
+    ----------
+    gamma : float or sequence of floats, default=2.0
+        Focusing parameter, >= 0; a sequence has one per class.
+    alpha : optional, default=None
+        Class weights: None, a float in (0, 1) for two classes (alpha for class 1,
+        1 - alpha for class 0), ``"balanced"``, ``"effective"``, ``("effective", beta)``,
+        a dict {class code: weight} or one positive weight per class. Words and dicts are
+        resolved on the training labels and their weights.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        ``"upper"`` is positive and, for gamma > 0, bounds each leaf's step; ``"exact"``
+        and ``"abs"`` are what they say, floored at 1e-16.
+    link : {"focal"}, default="focal"
+        The meaning of the margin.
+
+    Attributes
+    ----------
+    loss_ : BinaryFocalLoss or MulticlassFocalLoss
+        The loss with its weights resolved on the labels last seen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfocal import FocalObjective
+    >>> objective = FocalObjective(gamma=2.0)
+    >>> y = np.array([0.0, 0.0, 0.0, 1.0])
+    >>> float(objective.init_score(y)[0].round(4))
+    -0.4032
+    >>> gradient, hessian = objective(y, objective.init_score(y))
+    >>> gradient.dtype, float(abs(gradient.sum()).round(6))
+    (dtype('float32'), 0.0)
+    """
+
+    def __init__(
+        self,
+        gamma: Gamma = 2.0,
+        alpha: Alpha = None,
+        hessian: str = "upper",
+        link: str = "focal",
+    ) -> None:
+        self.gamma = gamma
+        self.alpha = alpha
+        self.hessian = hessian
+        self.link = link
+
+    def __repr__(self) -> str:
+        names = ("gamma", "alpha", "hessian", "link")
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{type(self).__name__}({given})"
+
+    def __call__(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: Any,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> tuple[Array, Array]:
+        """Gradient and Hessian in float32, from ``(y_true, y_pred, sample_weight)`` or
+        from ``(preds, dataset)``."""
+        labels, raw, weight = _unpack(y_true, y_pred, sample_weight)
+        raw = np.asarray(raw)
+        n_classes = 2 if raw.ndim == 1 else raw.shape[1]
+        loss = self._resolve(labels, weight, n_classes)
+        if raw.ndim == 2 and n_classes == 2:
+            loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
+        in_lightgbm = _from_lightgbm(raw, y_pred)
+        return loss.gradient_hessian(
+            labels,
+            raw,
+            weight,
+            max_step=np.inf if loss.is_cross_entropy else MAX_STEP,
+            min_hessian=MIN_HESSIAN,
+            hessian_scale=n_classes / (n_classes - 1) if in_lightgbm else 2.0,
+            bits=53 if in_lightgbm else XGBOOST_BITS,
+            dtype=np.float32,
+        )
+
+    def init_score(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Array:
+        """The start for ``lgb.Dataset(init_score=)``: the optimal constant in each row.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes of the training rows.
+        sample_weight : array-like of shape (n,), default=None
+            Their weights.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, K)
+            LightGBM does not keep it in the model: add its first row to raw scores.
+        """
+        start = self._start(y_true, sample_weight)
+        return np.tile(start, (np.size(y_true), 1)) if np.ndim(start) else np.full(
+            np.size(y_true), start
+        )
+
+    def base_score(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float | list[float]:
+        """The start for XGBoost's ``base_score``, which the model keeps.
+
+        Returns
+        -------
+        float or list of float
+            Binary: a probability, for ``binary:logistic``. Multiclass: K margins of sum
+            0, for ``multi:softprob`` (XGBoost >= 3.1).
+        """
+        return base_score(self._start(y_true, sample_weight))
+
+    def predict_proba(self, raw_prediction: npt.ArrayLike) -> Array:
+        """Posterior probabilities (n, K) of margins; see `BinaryFocalLoss.posterior`.
+
+        Raises
+        ------
+        AttributeError
+            If alpha is a word or a dict and no labels were seen.
+        """
+        raw = np.asarray(raw_prediction)
+        if hasattr(self, "loss_"):
+            return self.loss_.posterior(raw)
+        if self._needs_labels:
+            raise AttributeError(
+                f"alpha={self.alpha!r} has not seen labels: call init_score(y_true) or "
+                "base_score(y_true) on this object first."
+            )
+        n_classes = 2 if raw.ndim == 1 else raw.shape[1]
+        return make_loss(n_classes, self.gamma, self.alpha, link=self.link).posterior(raw)
+
+    def eval_metric(self) -> "FocalEvalMetric":
+        """The metric ``"focal_loss"`` with the gamma and class weights of this objective."""
+        metric = FocalEvalMetric(self.gamma, link=self.link)
+        metric._objective = self
+        return metric
+
+    @property
+    def _needs_labels(self) -> bool:
+        return isinstance(self.alpha, (str, Mapping)) or (
+            isinstance(self.alpha, tuple) and self.alpha[:1] == ("effective",)
+        )
+
+    def _resolve(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> FocalLoss:
+        alpha = self.alpha
+        if self._needs_labels:
+            totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
+            alpha = resolve_alpha(alpha, np.arange(n_classes), totals)
+        self.loss_ = make_loss(n_classes, self.gamma, alpha, self.hessian, self.link)
+        return self.loss_
+
+    def _start(self, y_true: npt.ArrayLike, sample_weight: Any) -> float | Array:
+        n_classes = max(2, int(np.max(y_true)) + 1)
+        return self._resolve(y_true, sample_weight, n_classes).intercept(y_true, sample_weight)
+
+
+def base_score(start: float | Array) -> float | list[float]:
+    """XGBoost's ``base_score`` of a start: a probability, or K margins of sum 0."""
+    if np.ndim(start) == 0:
+        return float(1.0 / (1.0 + np.exp(-start)))
+    return [float(margin) for margin in start - np.mean(start)]
+
+
+class FocalEvalMetric:
+    """Mean focal loss of margins, as an evaluation metric named ``"focal_loss"``.
+
+    For training with `FocalObjective`, where both libraries hand margins to metrics:
+    ``lgb.train(feval=m)``, ``xgb.train(custom_metric=m)``, ``LGBMClassifier.fit(
+    eval_metric=m)``, ``XGBClassifier(eval_metric=m)``. The value is
+    sum(sw w l) / sum(sw), sw the sample weights, w the class weights.
+
+    Parameters
+    ----------
+    gamma, alpha, link
+        As in `FocalObjective`, but alpha only in numbers. `FocalObjective.eval_metric`
+        gives a metric that shares the weights which its objective found on the training
+        labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfocal import FocalEvalMetric
+    >>> metric = FocalEvalMetric(gamma=2.0)
+    >>> metric(np.array([0.0, 1.0]), np.zeros(2))
+    ('focal_loss', 0.1732867951399863, False)
+    """
+
+    def __init__(self, gamma: Gamma = 2.0, alpha: Alpha = None, link: str = "focal") -> None:
+        self.gamma = gamma
+        self.alpha = alpha
+        self.link = link
+        self.__name__ = "focal_loss"  # XGBoost's scikit-learn classes ask for it
+        self._objective: FocalObjective | None = None
+
+    def __call__(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float | tuple[str, float] | tuple[str, float, bool]:
+        """The value, in the return convention of the library that calls."""
+        labels, raw, weight = _unpack(y_true, y_pred, sample_weight)
+        raw = np.asarray(raw)
+        value = mean_loss(self._loss(raw), labels, raw, weight)
+        if _from_lightgbm(raw, y_pred):
+            return self.__name__, value, False
+        return (self.__name__, value) if hasattr(y_pred, "get_label") else value
+
+    def _loss(self, raw: Array) -> FocalLoss:
+        n_classes = 2 if raw.ndim == 1 else raw.shape[1]
+        alpha = self.alpha
+        if self._objective is not None:
+            if not hasattr(self._objective, "loss_"):
+                raise AttributeError(
+                    "The objective of this metric has not seen labels: call its "
+                    "init_score(y_true) or base_score(y_true) before training."
+                )
+            alpha = self._objective.loss_.class_weight
+        return make_loss(n_classes, self.gamma, alpha, link=self.link)
+
+
+def mean_loss(
+    loss: FocalLoss, y_true: npt.ArrayLike, raw: Array, sample_weight: Array | None = None
+) -> float:
+    """sum(sw w l) / sum(sw) in double."""
+    rows = loss.loss(y_true, raw, sample_weight)
+    total = len(rows) if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
+    return float(np.sum(rows, dtype=np.float64) / total)
+
+
+def posterior_log_loss(
+    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
+) -> float:
+    """Log loss of the posterior, clipped as in `sklearn.metrics.log_loss`."""
+    proba = loss.posterior(raw)
+    own = proba[np.arange(len(raw)), np.asarray(y_true, dtype=np.intp)]
+    eps = np.finfo(proba.dtype).eps
+    return float(np.average(-np.log(np.clip(own, eps, 1 - eps)), weights=sample_weight))
+
+
+def decision_error(
+    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
+) -> float:
+    """Share of rows whose class is not the one with the largest weight x posterior."""
+    decision = loss.decision(raw)
+    label = decision > 0 if decision.ndim == 1 else decision.argmax(axis=1)
+    return float(np.average(label != np.asarray(y_true), weights=sample_weight))
+
+
+Measure = Callable[[FocalLoss, Array, Array, Array | None], float]

@@ -1,0 +1,414 @@
+"""`FocalXGBClassifier` (floor 4).
+
+A plain `XGBClassifier` with a `FocalObjective` and our ``base_score`` trains; what it
+learned is handed to the focal classifier, whose parent's methods work on it. The booster
+is a standard ``binary:logistic`` or ``multi:softprob`` model from the beginning.
+
+Private parts of XGBoost's scikit-learn module in use: ``_configure_fit``, to give it more
+than one metric; ``_Booster``; ``n_classes_``.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from skfocal._base import (
+    FocalClassifierMixin,
+    FocalLoss,
+    LearnedAttribute,
+    Target,
+    check_features,
+    encode_labels,
+    make_target,
+    restored_on_failure,
+    training_loss,
+)
+from skfocal._kernels import Array
+from skfocal._optional import optional_dependency
+from skfocal.objectives import (
+    FocalObjective,
+    Measure,
+    base_score,
+    decision_error,
+    mean_loss,
+    posterior_log_loss,
+)
+
+with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
+    from xgboost import XGBClassifier
+    from xgboost.callback import EarlyStopping
+
+__all__ = ["FocalXGBClassifier"]
+
+_FOCAL = ("focal_gamma", "focal_alpha", "probability", "hessian")
+_MEASURES: dict[str, Measure] = {
+    "focal_loss": mean_loss,
+    "logloss": posterior_log_loss,
+    "mlogloss": posterior_log_loss,
+    "error": decision_error,
+    "merror": decision_error,
+}
+
+
+class _Metrics:
+    """Measures of the margins in the form of ``xgboost.train(custom_metric=)``."""
+
+    def __init__(self, loss: FocalLoss) -> None:
+        self.loss = loss
+        self.measures: dict[str, Measure] = {}
+
+    def add(self, metric: str | Callable) -> str:
+        """Add a measure by name, or a user's function of (y_true, probabilities)."""
+        if isinstance(metric, str):
+            self.measures[metric] = _MEASURES[metric]
+            return metric
+        self.measures[metric.__name__] = _on_posterior(metric)
+        return metric.__name__
+
+    def __call__(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
+        labels, weight = dataset.get_label(), dataset.get_weight()
+        weight = weight if weight.size else None
+        return [(k, f(self.loss, labels, margins, weight)) for k, f in self.measures.items()]
+
+
+def _on_posterior(function: Callable) -> Measure:
+    """A user's metric, shown probabilities as it is under a built-in objective."""
+
+    def measure(loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None) -> float:
+        proba = loss.posterior(raw)
+        proba = proba[:, 1] if loss.n_classes == 2 else proba
+        if weight is None:
+            return float(function(y_true, proba))
+        return float(function(y_true, proba, sample_weight=weight))
+
+    return measure
+
+
+class _Trainer(XGBClassifier):
+    """XGBClassifier whose callable metrics are a `_Metrics`."""
+
+    _metrics: _Metrics
+
+    def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
+        model, _, params, feature_weights = super()._configure_fit(*args, **kwargs)
+        metric = self._metrics if self._metrics.measures else None
+        return model, metric, params, feature_weights
+
+
+class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
+    """XGBoost classifier trained on the focal loss.
+
+    An `xgboost.XGBClassifier` with the four parameters below; all others, and all
+    arguments of `fit`, are XGBoost's. Labels may be of any type. Training starts at the
+    constant with the smallest focal loss, which the model keeps as its ``base_score``: the
+    saved model is a standard one that predicts where skfocal is not installed.
+
+    Parameters
+    ----------
+    focal_gamma : float or sequence of floats, default=2.0
+        Focusing parameter, >= 0; a sequence has one per class in the order of
+        ``classes_``. 0 is XGBoost's own objective: the same trees. XGBoost's ``gamma`` is
+        another thing (``min_split_loss``).
+    focal_alpha : optional, default=None
+        Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
+        for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
+        ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
+        dict {label: weight}; one positive weight per class. They also scale Hessians,
+        hence ``min_child_weight`` and ``reg_lambda``. XGBoost's ``alpha`` is another thing
+        (``reg_alpha``).
+    probability : {"posterior", "raw"}, default="posterior"
+        What `predict_proba` returns: the posterior of the classes, or the sigmoid
+        (softmax) of the margin, which is what ``get_booster().predict`` returns.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        Second derivative that trees are grown on. ``"upper"`` is positive and, for
+        gamma > 0, bounds every leaf's step by 4 times the learning rate; ``"exact"``,
+        floored at 1e-16, is what other packages use.
+    **kwargs
+        Parameters of `xgboost.XGBClassifier`. Refused: another ``objective``,
+        ``num_class`` and ``scale_pos_weight``, which has no effect beside a custom
+        objective.
+
+    Attributes
+    ----------
+    loss_ : BinaryFocalLoss or MulticlassFocalLoss
+        The loss with its class weights as numbers.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Number of columns in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of columns in fit, where X had some.
+
+    See Also
+    --------
+    FocalLGBMClassifier : The same on LightGBM.
+
+    Notes
+    -----
+    See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
+    mean. The default evaluation metric is ``"focal_loss"``; log-loss and error metrics
+    given by name, and callables, see the posterior (the error: the class of `predict`).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal import FocalXGBClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = FocalXGBClassifier(focal_gamma=1.0, n_estimators=20).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (569, 2)
+    >>> round(model.score(X, y), 2)
+    0.99
+    """
+
+    classes_ = LearnedAttribute()
+    n_features_in_ = LearnedAttribute()
+    feature_names_in_ = LearnedAttribute()
+
+    def __init__(
+        self,
+        *,
+        focal_gamma: float | Sequence[float] = 2.0,
+        focal_alpha: Any = None,
+        probability: str = "posterior",
+        hessian: str = "upper",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.focal_gamma = focal_gamma
+        self.focal_alpha = focal_alpha
+        self.probability = probability
+        self.hessian = hessian
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        base_margin: Any = None,
+        eval_set: Any = None,
+        verbose: bool | int | None = True,
+        xgb_model: Any = None,
+        sample_weight_eval_set: Any = None,
+        base_margin_eval_set: Any = None,
+        feature_weights: Any = None,
+    ) -> "FocalXGBClassifier":
+        """Fit the model; the arguments are those of `xgboost.XGBClassifier.fit`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            NaN is a missing value.
+        y : array-like of shape (n_samples,)
+            Labels of any type, at least two different ones.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; rows of weight 0 are as if absent.
+        base_margin : array-like, default=None
+            Replaces the start that skfocal computes. It is not part of the model.
+        eval_set : list of (X, y), default=None
+            Evaluated each round, with labels as in y.
+        verbose, xgb_model, sample_weight_eval_set, base_margin_eval_set, feature_weights
+            See `xgboost.XGBClassifier.fit`.
+
+        Returns
+        -------
+        self : FocalXGBClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described; the model is then left as it was.
+        """
+        with restored_on_failure(self):
+            self._check_parameters()
+            features = check_features(self, X, reset=True)
+            target = make_target(self, features, y, sample_weight)
+            loss = training_loss(
+                target, self.focal_gamma, self.focal_alpha, hessian=self.hessian
+            )
+            before = getattr(xgb_model, "loss_", None)
+            if before is not None and before != loss:
+                raise ValueError(
+                    f"xgb_model was trained on {before!r}, which is not the loss of this "
+                    f"model, {loss!r}: a model cannot be continued with another gamma, alpha "
+                    "or link."
+                )
+            if target.kept is not None:
+                features = _safe_indexing(features, target.kept)
+                if base_margin is not None:
+                    base_margin = _safe_indexing(base_margin, target.kept)
+            trainer = self._trainer(loss)
+            if self.base_score is None and xgb_model is None:
+                start = loss.intercept(target.codes, target.sample_weight)
+                trainer.base_score = base_score(start)
+            trainer.fit(
+                features,
+                target.codes,
+                sample_weight=target.sample_weight,
+                base_margin=base_margin,
+                eval_set=self._evaluation(eval_set, target),
+                verbose=verbose,
+                xgb_model=xgb_model,
+                sample_weight_eval_set=sample_weight_eval_set,
+                base_margin_eval_set=base_margin_eval_set,
+                feature_weights=feature_weights,
+            )
+            vars(self).pop("evals_result_", None)
+            self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
+            self._Booster = trainer.get_booster()
+            self.n_classes_ = loss.n_classes
+            self.classes_ = target.classes
+            self.loss_ = loss
+        return self
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+    ) -> npt.NDArray:
+        """The label with the largest weight times posterior.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Columns as in fit.
+        output_margin : bool, default=False
+            Return the booster's margins instead.
+        validate_features, base_margin, iteration_range
+            See `xgboost.XGBClassifier.predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        raw = self._margins(X, validate_features, base_margin, iteration_range)
+        return raw if output_margin else self._label(raw)
+
+    def predict_proba(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+    ) -> Array:
+        """Probabilities of the classes, as ``probability`` says; arguments as in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            float32, XGBoost's precision.
+        """
+        return self._proba(self._margins(X, validate_features, base_margin, iteration_range))
+
+    def decision_function(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+    ) -> Array:
+        """Scores whose sign (two classes) or argmax is `predict`; arguments as there.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The margin; with a gamma per class log(w+ P+ / (w- P-)), for more classes
+            log(w_k P_k) plus a constant of the row.
+        """
+        raw = self._margins(X, validate_features, base_margin, iteration_range)
+        return self.loss_.decision(raw)
+
+    def get_xgb_params(self) -> dict[str, Any]:
+        """XGBoost's parameters only: the focal ones are unknown to the library."""
+        return {k: v for k, v in super().get_xgb_params().items() if k not in _FOCAL}
+
+    def _margins(
+        self,
+        X: Any,
+        validate_features: bool,
+        base_margin: Any,
+        iteration_range: tuple[int, int] | None,
+    ) -> Array:
+        check_is_fitted(self, "loss_")
+        X = check_features(self, X, reset=False)
+        return super().predict(
+            X,
+            output_margin=True,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+
+    def _check_parameters(self) -> None:
+        self._check_probability()
+        params = self.get_params(deep=False)
+        if params["objective"] not in (None, "binary:logistic", "multi:softprob"):
+            raise ValueError(
+                f"objective={params['objective']!r} has no meaning beside the focal loss; "
+                "focal_gamma=0 is XGBoost's own."
+            )
+        if params.get("num_class") is not None:
+            raise ValueError("num_class is the number of classes in y: leave it out.")
+        if params["scale_pos_weight"] not in (None, 1):
+            raise ValueError(
+                f"scale_pos_weight={params['scale_pos_weight']!r} has no effect beside a "
+                "custom objective: weigh classes by focal_alpha."
+            )
+        if params["gamma"]:
+            warnings.warn(
+                f"gamma={params['gamma']!r} is XGBoost's minimal loss reduction of a split; "
+                "the focusing parameter is focal_gamma. Write min_split_loss for the former "
+                "to be rid of this warning.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _trainer(self, loss: FocalLoss) -> _Trainer:
+        """A plain classifier on the focal objective, with metrics that see it rightly."""
+        params = {k: v for k, v in self.get_params(deep=False).items() if k not in _FOCAL}
+        given = params.pop("eval_metric")
+        given = [given] if isinstance(given, str) or callable(given) else given
+        metrics, names = _Metrics(loss), []
+        for metric in given or ["focal_loss"]:
+            if callable(metric) or metric in _MEASURES:
+                last = metrics.add(metric)
+            else:
+                names.append(metric)
+                last = metric
+        if params["early_stopping_rounds"] is not None and metrics.measures and names:
+            # XGBoost stops by the last metric, and evaluates ours after its own
+            stop = EarlyStopping(rounds=params["early_stopping_rounds"], metric_name=last)
+            params["callbacks"] = [*(params["callbacks"] or []), stop]
+            params["early_stopping_rounds"] = None
+        if not names:
+            params["disable_default_eval_metric"] = True
+        trainer = _Trainer(**params)
+        trainer.objective = FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link)
+        trainer.eval_metric = names or None
+        trainer._metrics = metrics
+        return trainer
+
+    def _evaluation(self, eval_set: Any, target: Target) -> list[tuple[Any, Any]] | None:
+        """Evaluation sets with labels as codes."""
+        if not eval_set:
+            return None
+        return [
+            (check_features(self, X, reset=False), encode_labels(target.classes, y, "eval_set"))
+            for X, y in eval_set
+        ]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = False
+        tags.no_validation = False
+        return tags
