@@ -105,7 +105,7 @@ def make_target(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Target:
     if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs at least two classes, but y (rows of weight "
-            f"zero left out) has only one class: {classes[0]!r}."
+            f"zero left out) has only one class: {classes.tolist()[0]!r}."
         )
     return Target(classes, codes, sample_weight, kept)
 
@@ -128,7 +128,7 @@ def encode_labels(classes: npt.NDArray, y: Any, name: str) -> npt.NDArray[np.int
     codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
     unknown = classes[codes] != y
     if unknown.any():
-        raise ValueError(f"{name} has labels that are not in y: {np.unique(y[unknown])!r}.")
+        raise ValueError(f"{name} has labels that are not in y: {np.unique(y[unknown]).tolist()}.")
     return codes
 
 

@@ -23,7 +23,7 @@ def _encode(
     encoder = LabelEncoder().fit(np.asarray(y_true if labels is None else labels))
     if len(encoder.classes_) < 2:
         raise ValueError(
-            f"y_true has the single label {encoder.classes_[0]!r}: name all of them in labels."
+            f"y_true has the single label {encoder.classes_.tolist()[0]!r}: name all of them in labels."
         )
     return encoder.classes_, encoder.transform(np.asarray(y_true))
 

@@ -1,0 +1,47 @@
+# Each target makes what it needs: python3 >= 3.11 and make are all that must be there.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: demo test lint bench docs clean
+
+# One stamp per dependency group; pip installs a group on top of what is there.
+$(VENV)/.pip:
+	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.group-%: $(VENV)/.pip pyproject.toml
+	$(PIP) install --editable . --group $*
+	@touch $@
+
+demo: $(VENV)/.group-bench
+	$(BIN)/python -m examples.plot_credit
+
+# The second run executes the kernels as plain Python, which is how coverage can see them.
+test: $(VENV)/.group-test
+	$(BIN)/coverage erase
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest --quiet tests/test_math.py \
+	  tests/test_kernels.py tests/test_losses.py tests/test_metrics.py
+	$(BIN)/coverage run --append -m pytest
+	$(BIN)/coverage report
+
+lint: $(VENV)/.group-test $(VENV)/.group-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings skfocal/*.py
+
+bench: $(VENV)/.group-bench
+	$(BIN)/python -m benchmarks.stability --quick
+
+docs: $(VENV)/.group-docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) build dist docs/_build demo-output .coverage htmlcov .mypy_cache \
+	  .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Benchmarks: scripts that produce every number in the documentation."""

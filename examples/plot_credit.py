@@ -1,0 +1,246 @@
+"""
+Who will not pay? Focal loss on Give Me Some Credit
+===================================================
+
+150,000 borrowers, 6.7 % of them late: LightGBM, XGBoost and logistic regression, each
+plain, with balanced class weights, and on the focal loss. What to look at:
+
+- average precision and ROC AUC barely move: on tables the focal loss is a regulariser;
+- the raw sigmoid of a focal model is no probability, its posterior is one;
+- class weights, too, ruin the probabilities of a plain model. ``focal_alpha`` does not:
+  it moves the decision, and is undone in ``predict_proba``;
+- a saved focal booster predicts the same where skfocal is not installed.
+
+Run it from the root of the repository with ``make demo``.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import matplotlib
+
+matplotlib.use("Agg")
+
+import lightgbm as lgb
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from sklearn.base import clone
+from sklearn.calibration import calibration_curve
+from sklearn.datasets import load_breast_cancer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    precision_recall_curve,
+    roc_auc_score,
+)
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer
+
+from benchmarks.data import FetchError, give_me_some_credit
+from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+from skfocal.metrics import expected_calibration_error
+
+OUTPUT = Path("demo-output")
+STARTED = time.perf_counter()
+
+
+def say(step: str) -> None:
+    """Print a progress line."""
+    print(f"[{time.perf_counter() - STARTED:6.1f} s] {step}", flush=True)
+
+
+# %%
+# The table, and a stratified split of it. Without a network a small table that
+# scikit-learn ships takes its place.
+
+
+def load() -> tuple[pd.DataFrame, pd.Series, str]:
+    """Features, target and the name of the table."""
+    try:
+        return *give_me_some_credit(), "Give Me Some Credit"
+    except FetchError as error:
+        say(f"{error} Taking scikit-learn's breast cancer table instead.")
+        X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+        return X, 1 - y, "breast cancer (no network: not the table of this example)"
+
+
+# %%
+# Nine models: three libraries, each plain, weighted and focal. ``learning_rate`` and
+# ``n_estimators`` are the same everywhere; nothing is tuned.
+
+TREES = {"n_estimators": 150, "learning_rate": 0.05, "random_state": 0, "n_jobs": -1}
+LGB = {**TREES, "num_leaves": 15, "verbose": -1}
+XGB = {**TREES, "max_depth": 4}
+
+
+def linear(model):
+    """A linear model on columns brought to normal shape."""
+    return make_pipeline(
+        SimpleImputer(strategy="median"),
+        QuantileTransformer(output_distribution="normal", subsample=20_000, random_state=0),
+        model,
+    )
+
+
+def models(ratio: float) -> dict[tuple[str, str], object]:
+    """Estimators by (library, variant); ``ratio`` is negatives over positives."""
+    return {
+        ("LightGBM", "plain"): lgb.LGBMClassifier(**LGB),
+        ("LightGBM", "weighted"): lgb.LGBMClassifier(class_weight="balanced", **LGB),
+        ("LightGBM", "focal"): FocalLGBMClassifier(focal_gamma=2.0, **LGB),
+        ("XGBoost", "plain"): xgb.XGBClassifier(**XGB),
+        ("XGBoost", "weighted"): xgb.XGBClassifier(scale_pos_weight=ratio, **XGB),
+        ("XGBoost", "focal"): FocalXGBClassifier(focal_gamma=2.0, **XGB),
+        ("logistic", "plain"): linear(LogisticRegression(max_iter=1000)),
+        ("logistic", "weighted"): linear(
+            LogisticRegression(class_weight="balanced", max_iter=1000)
+        ),
+        ("logistic", "focal"): linear(FocalLogisticRegression(focal_gamma=2.0)),
+    }
+
+
+# %%
+# One row of the table per model. ``raw`` is the sigmoid of the margin, which is what
+# other focal packages call a probability; for models without focal loss the two agree.
+
+
+def final(model):
+    """The classifier itself, out of its pipeline."""
+    return model[-1] if hasattr(model, "steps") else model
+
+
+def measure(model, seconds: float, X: pd.DataFrame, y: pd.Series) -> dict[str, float]:
+    """Scores on held-out rows."""
+    proba = model.predict_proba(X)[:, 1]
+    raw = proba
+    if hasattr(final(model), "focal_gamma"):
+        margin = model.decision_function(X)
+        raw = 1 / (1 + np.exp(-margin))
+    return {
+        "average precision": average_precision_score(y, proba),
+        "ROC AUC": roc_auc_score(y, proba),
+        "log loss raw": log_loss(y, raw),
+        "log loss posterior": log_loss(y, proba),
+        "Brier": brier_score_loss(y, proba),
+        "ECE": expected_calibration_error(y, proba),
+        "fit s": seconds,
+    }
+
+
+# %%
+# Precision against recall, and the calibration of the three kinds of probabilities.
+
+STYLES = {"plain": ":", "weighted": "--", "focal": "-", "focal raw": "-."}
+
+
+def draw(fitted: dict, X: pd.DataFrame, y: pd.Series, name: str) -> Path:
+    """Save the figure; return its path."""
+    libraries = list(dict.fromkeys(library for library, _ in fitted))
+    figure, axes = plt.subplots(2, len(libraries), figsize=(12, 7.5), layout="constrained")
+    for column, library in zip(axes.T, libraries, strict=True):
+        top, bottom = column
+        for variant in ("plain", "weighted", "focal"):
+            model = fitted[library, variant]
+            proba = model.predict_proba(X)[:, 1]
+            precision, recall, _ = precision_recall_curve(y, proba)
+            top.plot(recall, precision, STYLES[variant], label=variant)
+            curves = {variant: proba}
+            if variant == "focal":
+                margin = model.decision_function(X)
+                curves["focal raw"] = 1 / (1 + np.exp(-margin))
+            for label, values in curves.items():
+                true, predicted = calibration_curve(y, values, n_bins=10, strategy="quantile")
+                bottom.plot(predicted, true, STYLES[label], marker=".", label=label)
+        bottom.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
+        top.set(title=library, xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+        bottom.set(xlabel="predicted probability", ylabel="observed frequency")
+        bottom.set(xlim=(0, 1), ylim=(0, 1))
+    axes[0, 0].legend()
+    axes[1, 0].legend()
+    figure.suptitle(f"{name}: precision and recall (top), calibration in deciles (bottom)")
+    path = OUTPUT / "credit.png"
+    figure.savefig(path, dpi=110)
+    return path
+
+
+# %%
+# The saved boosters are standard models. A second process that cannot import skfocal
+# loads them and must find the same margins.
+
+WITHOUT_SKFOCAL = """
+import sys
+sys.modules["skfocal"] = None  # importing it is now an error
+import lightgbm, numpy, pandas, xgboost
+folder = sys.argv[1]
+X = pandas.read_pickle(f"{folder}/held_out.pkl")
+expected = numpy.load(f"{folder}/margins.npz")
+booster = lightgbm.Booster(model_file=f"{folder}/lightgbm.txt")
+own = {"LightGBM": booster.predict(X, raw_score=True)}
+booster = xgboost.Booster(model_file=f"{folder}/xgboost.json")
+own["XGBoost"] = booster.predict(xgboost.DMatrix(X), output_margin=True)
+for name, bound in (("LightGBM", 1e-12), ("XGBoost", 1e-6)):
+    difference = abs(own[name] - expected[name]).max()
+    assert difference <= bound, (name, difference)
+    print(f"  {name}: largest difference of {len(X)} margins: {difference:.1e}")
+"""
+
+
+def save_and_reload(fitted: dict, X: pd.DataFrame) -> None:
+    """Save every focal model, load the boosters elsewhere, compare."""
+    fitted["LightGBM", "focal"].booster_.save_model(OUTPUT / "lightgbm.txt")
+    fitted["XGBoost", "focal"].get_booster().save_model(OUTPUT / "xgboost.json")
+    joblib.dump(fitted["logistic", "focal"], OUTPUT / "logistic.joblib")
+    again = joblib.load(OUTPUT / "logistic.joblib")
+    assert (again.predict_proba(X) == fitted["logistic", "focal"].predict_proba(X)).all()
+    X.to_pickle(OUTPUT / "held_out.pkl")
+    margins = {k: fitted[k, "focal"].decision_function(X) for k in ("LightGBM", "XGBoost")}
+    np.savez(OUTPUT / "margins.npz", **margins)
+    command = [sys.executable, "-c", WITHOUT_SKFOCAL, str(OUTPUT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"The saved boosters do not predict the same:\n{done.stderr}")
+    print(done.stdout, end="", flush=True)
+
+
+def main() -> None:
+    """Run all steps."""
+    OUTPUT.mkdir(exist_ok=True)
+    say("fetching the table (once)")
+    X, y, name = load()
+    say(f"{name}: {len(y):,} rows, {X.shape[1]} columns, {y.mean():.2%} positive")
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.3, stratify=y, random_state=0
+    )
+    say("compiling the kernels (once per installation)")
+    small = slice(0, 1000)
+    candidates = models((1 - y_train.mean()) / y_train.mean())
+    for key in (("LightGBM", "focal"), ("XGBoost", "focal"), ("logistic", "focal")):
+        warm = clone(candidates[key]).fit(X_train[small], y_train[small])
+        warm.predict_proba(X_train[small])
+    fitted, rows = {}, {}
+    for key, model in candidates.items():
+        start = time.perf_counter()
+        fitted[key] = model.fit(X_train, y_train)
+        seconds = time.perf_counter() - start
+        rows[key] = measure(model, seconds, X_test, y_test)
+        say(f"{' '.join(key)}: fitted in {seconds:.1f} s")
+    table = pd.DataFrame(rows).T
+    formats = {column: "{:.4f}".format for column in table} | {"fit s": "{:.2f}".format}
+    print(f"\n{table.to_string(formatters=formats)}\n")
+    say(f"figure: {draw(fitted, X_test, y_test, name)}")
+    say("saving the focal models; loading the boosters where skfocal cannot be imported")
+    save_and_reload(fitted, X_test)
+    say("done")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Shared tables and reference values."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Values of 50 and more digits, rounded to double; see reference/make_values.py."""
+    return json.loads((REFERENCE / "values.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def deep_learning():
+    """Losses of torchvision and Keras; see reference/make_deep_learning.py."""
+    return json.loads((REFERENCE / "deep_learning.json").read_text())
+
+
+def table(n_classes=2, n_rows=1000, seed=0):
+    """An unbalanced table and uneven sample weights."""
+    weights = [0.8, 0.2] if n_classes == 2 else [0.6, 0.3, 0.1]
+    X, y = make_classification(
+        n_rows,
+        10,
+        n_informative=6,
+        n_classes=n_classes,
+        weights=weights,
+        flip_y=0.05,
+        random_state=seed,
+    )
+    return X, y, np.random.default_rng(seed).uniform(0.1, 3.0, n_rows)
+
+
+@pytest.fixture(params=[2, 3], ids=["binary", "multiclass"])
+def any_table(request):
+    """`table` with two and with three classes."""
+    return table(request.param)
