@@ -234,7 +234,7 @@ def main() -> None:
         rows[key] = measure(model, seconds, X_test, y_test)
         say(f"{' '.join(key)}: fitted in {seconds:.1f} s")
     table = pd.DataFrame(rows).T
-    formats = {column: "{:.4f}".format for column in table} | {"fit s": "{:.2f}".format}
+    formats = dict.fromkeys(table, "{:.4f}".format) | {"fit s": "{:.2f}".format}
     print(f"\n{table.to_string(formatters=formats)}\n")
     say(f"figure: {draw(fitted, X_test, y_test, name)}")
     say("saving the focal models; loading the boosters where skfocal cannot be imported")

@@ -16,14 +16,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skfocal._kernels import Array
+from skfocal._loss import HESSIANS
 from skfocal._parameters import check_choice, check_gamma, class_totals, resolve_alpha
-from skfocal.losses import (
-    HESSIANS,
-    BinaryFocalLoss,
-    MulticlassFocalLoss,
-    make_loss,
-    raw_proba,
-)
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss, raw_proba
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 
@@ -70,7 +65,7 @@ class Target:
 
     classes: npt.NDArray
     codes: npt.NDArray[np.intp]
-    sample_weight: npt.NDArray[np.float64] | None
+    sample_weight: npt.NDArray[np.floating] | None
     kept: npt.NDArray[np.intp] | None
     """Indices of the rows that are left, None where that is all of them."""
 
@@ -80,8 +75,14 @@ class Target:
         return class_totals(self.codes, len(self.classes), self.sample_weight)
 
 
-def make_target(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Target:
-    """Check y and sample_weight against X (already checked) and encode the labels."""
+def make_target(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, weight_dtype: npt.DTypeLike = np.float64
+) -> Target:
+    """Check y and sample_weight against X (already checked) and encode the labels.
+
+    The boosters keep weights as float32: with that ``weight_dtype`` the start and the
+    class weights are of the weights that they train on.
+    """
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
@@ -94,7 +95,7 @@ def make_target(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Target:
     kept = None
     if sample_weight is not None:
         sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            sample_weight, X, dtype=weight_dtype, ensure_non_negative=True
         )
         if not sample_weight.any():
             raise ValueError("sample_weight must not be zero for all rows.")
@@ -161,7 +162,7 @@ def training_loss(
             known = target.classes.tolist()
             class_weight = {**dict.fromkeys(known, 1.0), **class_weight}
         factors = resolve_alpha(class_weight, target.classes, target.totals, "class_weight")
-        weights = tuple(np.multiply(weights or 1.0, factors).tolist())
+        weights = tuple(np.multiply(weights or 1.0, factors or 1.0).tolist())
     return make_loss(n_classes, gamma, weights, hessian)
 
 

@@ -107,8 +107,7 @@ def binary_log_odds(z, gamma_neg, gamma_pos):
 
 
 def _newton_step(x, low, high, residual, slope):
-    """Newton's step from x towards the root in (low, high), or the middle where it
-    leaves the bracket."""
+    """Newton's step from x, or the middle of (low, high) where it leaves the bracket."""
     step = x - residual / slope
     if low < step < high:
         return step

@@ -148,7 +148,7 @@ def resolve_alpha(
         if word == "balanced":
             weights = totals.sum() / (n_classes * totals)
         elif word == "effective" and len(beta) < 2:
-            weights = _effective(totals, *(beta or [None]), name)
+            weights = _effective(totals, beta[0] if beta else None, name)
         else:
             raise ValueError(f"{name} must be {_ALPHA_FORMS}; got {alpha!r}.")
         return check_class_weights(weights, n_classes, name)

@@ -103,9 +103,8 @@ class LinearProblem:
 
     def _multiclass_matrix(self, raw: Array) -> Array:
         """Sum over rows of x x' times curvature d d' + slope (diag(pi) - pi pi')."""
-        slope, curvature, share = self.loss.full_hessian_bound(
-            self.codes, raw, self.sample_weight
-        )
+        assert isinstance(self.loss, MulticlassFocalLoss)
+        slope, curvature, share = self.loss.full_hessian_bound(self.codes, raw, self.sample_weight)
         direction = -share
         direction[np.arange(len(share)), self.codes] = 1.0
         q, m = self.n_coefficients, self.n_outputs
@@ -207,15 +206,15 @@ def solve_newton_cholesky(
         gradient, matrix = problem.newton_terms(theta)
         step = _newton_step(matrix, gradient)
         slope = float((step * gradient).sum())
-        if np.abs(gradient).max() <= tol and -0.5 * slope <= tol:
+        # no objective of this size can show a decrease that is smaller still
+        invisible = -slope <= 4 * np.finfo(np.float64).eps * abs(value)
+        if invisible or (np.abs(gradient).max() <= tol and -0.5 * slope <= tol):
             return Solution(theta, n_iter, None)
         if n_iter == max_iter:
             break
         moved = _line_search(problem, theta, value, step, slope)
         if moved is None:
-            # Rounding hides any further decrease: as far as this objective can tell.
-            message = None if -slope <= 1e-9 * abs(value) else "the line search failed"
-            return Solution(theta, n_iter, message)
+            return Solution(theta, n_iter, "the line search found no decrease")
         theta, value = moved
     return Solution(theta, max_iter, f"it reached max_iter={max_iter}")
 

@@ -29,19 +29,14 @@ from skfocal._base import (
     training_loss,
 )
 from skfocal._kernels import Array
-from skfocal._lightgbm_text import standardised
 from skfocal._optional import optional_dependency
-from skfocal.objectives import (
-    FocalObjective,
-    Measure,
-    decision_error,
-    mean_loss,
-    posterior_log_loss,
-)
+from skfocal.objectives import FocalObjective
 
 with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
     import lightgbm
-    from lightgbm import Booster, LGBMClassifier
+    from lightgbm import LGBMClassifier
+
+    from skfocal._lightgbm_training import repeat, split_metrics, train
 
 __all__ = ["FocalLGBMClassifier"]
 
@@ -79,51 +74,6 @@ _REFUSED = {
         "weigh classes by focal_alpha, or sample rows by subsample",
     ),
 }
-
-_MEASURES: dict[str, tuple[str, Measure]] = {
-    "focal_loss": ("focal_loss", mean_loss),
-    **dict.fromkeys(
-        ("logloss", "binary_logloss", "multi_logloss", "binary", "multiclass", "softmax"),
-        ("logloss", posterior_log_loss),
-    ),
-    **dict.fromkeys(("error", "binary_error", "multi_error"), ("error", decision_error)),
-}
-_NO_METRIC = ("", "None", "none", "na", "null", "custom")
-
-
-class _Metric:
-    """A measure of the loss's margins in the form of LightGBM's callable metrics."""
-
-    def __init__(self, name: str, measure: Measure, loss: FocalLoss) -> None:
-        self.name, self.measure, self.loss = name, measure, loss
-
-    def __call__(
-        self, y_true: Array, y_pred: Array, weight: Array | None
-    ) -> tuple[str, float, bool]:
-        return self.name, self.measure(self.loss, y_true, y_pred, weight), False
-
-
-class _OnPosterior:
-    """A user's metric, shown probabilities as it is under a built-in objective."""
-
-    def __init__(self, function: Callable, loss: FocalLoss) -> None:
-        self.function, self.loss = function, loss
-        self.n_arguments = len(signature(function).parameters)
-
-    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
-        proba = self.loss.posterior(y_pred)
-        proba = proba[:, 1] if self.loss.n_classes == 2 else proba
-        return self.function(*(y_true, proba, weight)[: self.n_arguments])
-
-
-class _AtConstant:
-    """A metric of the margins, at a model that has the same margins for all rows."""
-
-    def __init__(self, metric: Callable, constant: Array) -> None:
-        self.metric, self.constant = metric, constant
-
-    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
-        return self.metric(y_true, _repeat(self.constant, len(y_true)), weight)
 
 
 class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
@@ -265,7 +215,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             features = check_features(self, X, reset=True)
             if features.shape[0] < 2:
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
-            target = make_target(self, features, y, sample_weight)
+            target = make_target(self, features, y, sample_weight, np.float32)
             loss = training_loss(
                 target,
                 self.focal_gamma,
@@ -277,7 +227,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             start = None
             if init_score is None and init_model is None:
                 start = loss.intercept(target.codes, target.sample_weight)
-                init_score = _repeat(start, len(target.codes))
+                init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
                 init_score = _safe_indexing(init_score, target.kept)
             evaluation = self._evaluation(
@@ -289,7 +239,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
                 evaluation["eval_class_weight"] = eval_class_weight
             features = features if target.kept is None else _safe_indexing(features, target.kept)
             trainer = self._trainer(loss, eval_metric)
-            _train(
+            train(
                 trainer,
                 features,
                 target,
@@ -451,7 +401,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         """A plain classifier on the focal objective, with metrics that see it rightly."""
         params = {k: v for k, v in self.get_params(deep=False).items() if k not in _FOCAL}
         given = [params.pop(k, None) for k in ("metric", "metrics", "metric_types")]
-        names, callables = _metrics([eval_metric, *given], loss)
+        names, callables = split_metrics([eval_metric, *given], loss)
         trainer = LGBMClassifier(**params)
         trainer.set_params(
             objective=FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link),
@@ -489,59 +439,13 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         tables = tuple(check_features(self, table, reset=False) for table, _ in pairs)
         codes = tuple(encode_labels(target.classes, labels, "eval_set") for _, labels in pairs)
         if eval_init_score is None and start is not None:
-            eval_init_score = [_repeat(start, len(k)) for k in codes]
+            eval_init_score = [repeat(start, len(k)) for k in codes]
         if "eval_X" in signature(LGBMClassifier.fit).parameters:
             return {"eval_X": tables, "eval_y": codes, "eval_init_score": eval_init_score}
         return {
             "eval_set": list(zip(tables, codes, strict=True)),
             "eval_init_score": eval_init_score,
         }
-
-
-def _train(
-    trainer: LGBMClassifier,
-    features: Any,
-    target: Target,
-    start: float | Array | None,
-    **arguments: Any,
-) -> None:
-    """Fit the trainer and make its booster a standard model that contains the start."""
-    try:
-        trainer.fit(features, target.codes, target.sample_weight, **arguments)
-        shift = start
-    except lightgbm.basic.LightGBMError as error:
-        if "num_features" not in str(error):
-            raise
-        shift = _train_constant(trainer, features, target, start, **arguments)
-    booster = trainer.booster_
-    text = standardised(booster.model_to_string(num_iteration=-1), len(target.classes), shift)
-    patched = Booster(model_str=text)
-    patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
-    trainer._Booster = patched
-
-
-def _train_constant(
-    trainer: LGBMClassifier,
-    features: Any,
-    target: Target,
-    start: float | Array | None,
-    **arguments: Any,
-) -> Array:
-    """Train where no feature can be split: constant, or too few rows in a leaf.
-
-    A built-in objective then gives a constant model, a custom one an error. Fit the
-    built-in one and return what has to be added to its constant for ours.
-    """
-    constant = np.zeros(np.shape(start)) if start is None else np.asarray(start)
-    trainer.set_params(objective=None)
-    arguments["init_score"] = arguments["eval_init_score"] = None
-    arguments["eval_metric"] = [_AtConstant(f, constant) for f in arguments["eval_metric"]]
-    trainer.fit(features, target.codes, target.sample_weight, **arguments)
-    return constant - trainer.booster_.predict(np.zeros((1, features.shape[1])), raw_score=True)[0]
-
-
-def _repeat(start: float | Array, n_rows: int) -> Array:
-    return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))
 
 
 def _encoder(classes: npt.NDArray) -> Any:
@@ -557,26 +461,3 @@ def _check_continued(init_model: Any, loss: FocalLoss) -> None:
             f"init_model was trained on {before!r}, which is not the loss of this model, "
             f"{loss!r}: a model cannot be continued with another gamma, alpha or link."
         )
-
-
-def _metrics(given: Sequence[Any], loss: FocalLoss) -> tuple[list[str], list[Callable]]:
-    """Built-in metrics to pass through, and those computed here, each once."""
-    flat: list[Any] = []
-    for item in given:
-        parts = [item] if isinstance(item, str) or callable(item) else item or []
-        for part in parts:
-            flat += part.split(",") if isinstance(part, str) else [part]
-    flat = flat or ["focal_loss"]
-    prefix = "binary_" if loss.n_classes == 2 else "multi_"
-    names: list[str] = []
-    callables: dict[Any, Callable] = {}
-    for metric in flat:
-        if callable(metric):
-            callables[id(metric)] = _OnPosterior(metric, loss)
-        elif metric in _MEASURES:
-            short, measure = _MEASURES[metric]
-            name = short if short == "focal_loss" else prefix + short
-            callables[name] = _Metric(name, measure, loss)
-        elif metric not in (*_NO_METRIC, *names):
-            names.append(metric)
-    return names, list(callables.values())

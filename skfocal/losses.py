@@ -1,240 +1,19 @@
 """Focal losses as frozen value objects: formulas and loops, seen from NumPy (floor 2)."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from skfocal import _kernels
-from skfocal._kernels import Array, PerClass
-from skfocal._parameters import check_alpha, check_choice, check_gamma, class_totals
-
-HESSIANS = ("upper", "exact", "abs")
-LINKS = ("focal",)
-
-
-class _FocalLoss(ABC):
-    """What the two losses share.
-
-    Conventions
-    -----------
-    Classes are codes 0..K-1 of any dtype; in binary problems code 1 is "positive".
-    Whatever there is one of per class (weights, gamma, columns) is in that order.
-    ``raw_prediction`` are margins, of shape (n,) for `BinaryFocalLoss` and (n, K) for
-    `MulticlassFocalLoss`; gradients and Hessians have its shape, losses one value per
-    row. Nothing is summed or averaged. All are multiplied by the class weight and by
-    ``sample_weight``. The precision of what is returned is that of ``raw_prediction``:
-    float32 stays float32, everything else is float64. Computation is in double.
-    """
-
-    gamma: float | tuple[float, ...]
-    alpha: float | tuple[float, ...] | None
-    hessian: str
-    link: str
-    n_classes: int
-
-    def __post_init__(self) -> None:
-        # frozen dataclasses normalise their fields this way
-        normal = object.__setattr__
-        normal(self, "gamma", check_gamma(self.gamma, self.n_classes))
-        weights = check_alpha(self.alpha, self.n_classes)
-        if not (weights is None or np.isscalar(self.alpha)):
-            normal(self, "alpha", weights)
-        check_choice(self.hessian, HESSIANS, "hessian")
-        check_choice(self.link, LINKS, "link")
-
-    @property
-    def class_weight(self) -> PerClass:
-        """Weight of each class: alpha as a tuple of K floats, all 1 for alpha None."""
-        return check_alpha(self.alpha, self.n_classes) or (1.0,) * self.n_classes
-
-    @property
-    def class_gamma(self) -> PerClass:
-        """gamma of each class, a tuple of K floats."""
-        return self.gamma if isinstance(self.gamma, tuple) else (self.gamma,) * self.n_classes
-
-    @property
-    def is_cross_entropy(self) -> bool:
-        """Whether gamma is 0 for every class."""
-        return not any(self.class_gamma)
-
-    def loss(
-        self,
-        y_true: npt.ArrayLike,
-        raw_prediction: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None = None,
-    ) -> Array:
-        """Loss of each row, w (1 - p_t)**gamma (-log p_t).
-
-        Parameters
-        ----------
-        y_true : array-like of shape (n,)
-            Class codes.
-        raw_prediction : array-like of shape (n,) or (n, K)
-            Margins.
-        sample_weight : array-like of shape (n,), default=None
-            Multiplied in; None for none.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-
-        Raises
-        ------
-        ValueError
-            If shapes do not fit or a code is none of 0..K-1.
-        """
-        return _kernels.loss(*self._rows(y_true, raw_prediction, sample_weight), *self._classes)
-
-    def gradient(
-        self,
-        y_true: npt.ArrayLike,
-        raw_prediction: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None = None,
-    ) -> Array:
-        """Gradient of each row's loss in its margins; parameters as in `loss`.
-
-        Returns
-        -------
-        ndarray of the shape of ``raw_prediction``
-        """
-        rows = self._rows(y_true, raw_prediction, sample_weight)
-        return _kernels.gradient(*rows, *self._classes)
-
-    def gradient_hessian(
-        self,
-        y_true: npt.ArrayLike,
-        raw_prediction: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None = None,
-        *,
-        max_step: float = np.inf,
-        min_hessian: float = -np.inf,
-        hessian_scale: float = 1.0,
-        bits: int = 53,
-        dtype: npt.DTypeLike = None,
-    ) -> tuple[Array, Array]:
-        """Gradient and Hessian (multiclass: its diagonal) of each row.
-
-        The Hessian is the one that ``hessian`` names: ``"upper"``, a positive bound of
-        the true one; ``"exact"``, negative on badly missed rows; ``"abs"``, its size.
-
-        Parameters
-        ----------
-        y_true, raw_prediction, sample_weight
-            As in `loss`.
-        max_step : float, default=inf
-            The ``"upper"`` Hessian is raised to |gradient| / max_step where it is
-            smaller, so that no sum of gradients over a sum of Hessians exceeds it.
-        min_hessian : float, default=-inf
-            Floor of the Hessian, after all else.
-        hessian_scale : float, default=1.0
-            Multiplies the diagonal of the multiclass Hessian. XGBoost's own softmax
-            objective has 2 here, LightGBM's K / (K - 1).
-        bits : int, default=53
-            Significant bits that results are rounded to before sample weights multiply.
-            With 22, float32 results for the weights 1 to 4 are exactly multiples of the
-            unweighted ones, as if rows were repeated.
-        dtype : {float32, float64}, default=None
-            Precision of the result, that of ``raw_prediction`` if None.
-
-        Returns
-        -------
-        gradient, hessian : ndarray of the shape of ``raw_prediction``
-            In Fortran order where ``raw_prediction`` is.
-        """
-        y_true, raw, sample_weight = self._rows(y_true, raw_prediction, sample_weight)
-        order = "F" if raw.flags.f_contiguous else "C"
-        gradient = np.empty(raw.shape, dtype or raw.dtype, order=order)
-        hessian = np.empty_like(gradient)
-        _kernels.gradient_hessian(
-            y_true,
-            raw,
-            sample_weight,
-            *self._classes,
-            policy=self.hessian,
-            ratio=1.0 / max_step,
-            floor=min_hessian,
-            bits=bits,
-            scale=hessian_scale,
-            gradient_out=gradient,
-            hessian_out=hessian,
-        )
-        return gradient, hessian
-
-    @abstractmethod
-    def intercept(
-        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> float | Array:
-        """The constant margin with the smallest weighted loss."""
-
-    @abstractmethod
-    def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
-        """P(class | row) of the population behind the margins, shape (n, K)."""
-
-    @abstractmethod
-    def decision(self, raw_prediction: npt.ArrayLike) -> Array:
-        """Scores whose sign or argmax is the class with the largest weight x posterior."""
-
-    @property
-    def _classes(self) -> tuple[PerClass, PerClass]:
-        return self.class_gamma, self.class_weight
-
-    @property
-    def _equal_gammas(self) -> bool:
-        return len(set(self.class_gamma)) == 1
-
-    def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
-        totals = class_totals(check_codes(y_true, self.n_classes), self.n_classes, sample_weight)
-        if not (totals > 0).all():
-            raise ValueError(
-                "The optimal constant is infinite where a class has no rows or no weight; "
-                f"sums of weights by class: {totals.tolist()}."
-            )
-        return totals
-
-    @abstractmethod
-    def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
-        """Margins as an array of the right shape and a known precision."""
-
-    def _rows(
-        self,
-        y_true: npt.ArrayLike,
-        raw_prediction: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None,
-    ) -> tuple[Array, Array, Array | None]:
-        raw = self._check_raw(raw_prediction)
-        codes = check_codes(y_true, self.n_classes)
-        weight = None if sample_weight is None else np.asarray(sample_weight)
-        for name, array in (("y_true", codes), ("sample_weight", weight)):
-            if array is not None and array.shape != raw.shape[:1]:
-                raise ValueError(
-                    f"{name} must have shape {raw.shape[:1]}, one value for each row of "
-                    f"raw_prediction; got {array.shape}."
-                )
-        return codes, raw, weight
-
-
-def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32]:
-    """Class codes as float32, the dtype in which the boosters hold them."""
-    codes = np.asarray(y_true, dtype=np.float32)
-    valid = (codes >= 0) & (codes < n_classes) & (codes == np.floor(codes))
-    if not valid.all():
-        raise ValueError(
-            f"y_true must hold class codes 0..{n_classes - 1}; got {codes[~valid].flat[0]:g}."
-        )
-    return codes
-
-
-def _floating(array: npt.ArrayLike) -> Array:
-    array = np.asarray(array)
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+from skfocal._kernels import Array
+from skfocal._loss import FocalLossBase, floating
 
 
 @dataclass(frozen=True)
-class BinaryFocalLoss(_FocalLoss):
+class BinaryFocalLoss(FocalLossBase):
     """Focal loss of two classes, as a function of one margin.
 
     loss = w (1 - p_t)**gamma (-log p_t) with p_t = sigmoid(margin) for positive rows and
@@ -280,9 +59,7 @@ class BinaryFocalLoss(_FocalLoss):
 
     n_classes = 2
 
-    def intercept(
-        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> float:
+    def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """The margin z0 that minimises the weighted loss of a constant.
 
         Solves T(z0) = log(w+ W+ / (w- W-)), W the sums of sample weights and T the map to
@@ -341,14 +118,14 @@ class BinaryFocalLoss(_FocalLoss):
         return _kernels.margins(log_odds, self.class_gamma)
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
-        raw = _floating(raw_prediction)
+        raw = floating(raw_prediction)
         if raw.ndim != 1:
             raise ValueError(f"raw_prediction must have shape (n,); got {raw.shape}.")
         return raw
 
 
 @dataclass(frozen=True)
-class MulticlassFocalLoss(_FocalLoss):
+class MulticlassFocalLoss(FocalLossBase):
     """Focal loss of K classes, as a function of K margins through the softmax.
 
     loss = w_t (1 - p_t)**gamma_t (-log p_t), p = softmax(margins), t the true class. With
@@ -384,7 +161,7 @@ class MulticlassFocalLoss(_FocalLoss):
 
     n_classes: int
     gamma: float | tuple[float, ...] = 2.0
-    alpha: float | Sequence[float] | None = None
+    alpha: float | tuple[float, ...] | None = None
     hessian: str = "upper"
     link: str = "focal"
 
@@ -395,9 +172,7 @@ class MulticlassFocalLoss(_FocalLoss):
             raise ValueError(f"n_classes must be an integer >= 2; got {self.n_classes!r}.")
         super().__post_init__()
 
-    def intercept(
-        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Array:
+    def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Array:
         """The margins log p (K,) of the constant p that minimises the weighted loss.
 
         Solves log h(p_k) = log(w_k W_k) - c with sum(p) = 1. Parameters and errors as in
@@ -455,7 +230,7 @@ class MulticlassFocalLoss(_FocalLoss):
         return _kernels.multiclass_curvature(*rows, *self._classes)
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
-        raw = _floating(raw_prediction)
+        raw = floating(raw_prediction)
         if raw.ndim != 2 or raw.shape[1] != self.n_classes:
             raise ValueError(
                 f"raw_prediction must have shape (n, {self.n_classes}); got {raw.shape}."
@@ -472,8 +247,8 @@ def raw_proba(raw_prediction: Array) -> Array:
 
 def make_loss(
     n_classes: int,
-    gamma: float | tuple[float, ...] = 2.0,
-    alpha: float | tuple[float, ...] | None = None,
+    gamma: Any = 2.0,
+    alpha: Any = None,
     hessian: str = "upper",
     link: str = "focal",
 ) -> BinaryFocalLoss | MulticlassFocalLoss:

@@ -16,15 +16,12 @@ from skfocal.objectives import mean_loss
 __all__ = ["expected_calibration_error", "focal_loss", "make_focal_scorer"]
 
 
-def _encode(
-    y_true: npt.ArrayLike, labels: npt.ArrayLike | None
-) -> tuple[npt.NDArray, npt.NDArray]:
+def _encode(y_true: npt.ArrayLike, labels: npt.ArrayLike | None) -> tuple[npt.NDArray, npt.NDArray]:
     """Sorted labels and codes."""
     encoder = LabelEncoder().fit(np.asarray(y_true if labels is None else labels))
     if len(encoder.classes_) < 2:
-        raise ValueError(
-            f"y_true has the single label {encoder.classes_.tolist()[0]!r}: name all of them in labels."
-        )
+        label = encoder.classes_.tolist()[0]
+        raise ValueError(f"y_true has the single label {label!r}: name all of them in labels.")
     return encoder.classes_, encoder.transform(np.asarray(y_true))
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from skfocal._kernels import Array
+from skfocal._loss import check_codes
 from skfocal._parameters import Alpha, Gamma, class_totals, resolve_alpha
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, check_codes, make_loss
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 
@@ -26,7 +28,8 @@ MIN_HESSIAN = 1e-16
 MAX_STEP = 4.0
 # XGBoost sums float32 in double. With two bits to spare the products with weights 1 to 4
 # are exact, and rows of these weights are, bit for bit, rows repeated. LightGBM's bins
-# count rows, which breaks that anyway: there the full precision is kept.
+# count rows, which breaks that anyway: there the full precision is kept, and so it is at
+# gamma 0, to stay with XGBoost's own objective in the last bits too.
 XGBOOST_BITS = 22
 
 
@@ -117,8 +120,22 @@ class FocalObjective:
         y_pred: Any,
         sample_weight: npt.ArrayLike | None = None,
     ) -> tuple[Array, Array]:
-        """Gradient and Hessian in float32, from ``(y_true, y_pred, sample_weight)`` or
-        from ``(preds, dataset)``."""
+        """Gradient and Hessian in float32, for either calling convention.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes; the margins in the form ``(preds, dataset)``.
+        y_pred : array-like of shape (n,) or (n, K)
+            Margins; the dataset in the form ``(preds, dataset)``.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of rows; a dataset brings its own.
+
+        Returns
+        -------
+        gradient, hessian : ndarray of the shape of the margins
+            The Hessian is floored at 1e-16.
+        """
         labels, raw, weight = _unpack(y_true, y_pred, sample_weight)
         raw = np.asarray(raw)
         n_classes = 2 if raw.ndim == 1 else raw.shape[1]
@@ -133,7 +150,7 @@ class FocalObjective:
             max_step=np.inf if loss.is_cross_entropy else MAX_STEP,
             min_hessian=MIN_HESSIAN,
             hessian_scale=n_classes / (n_classes - 1) if in_lightgbm else 2.0,
-            bits=53 if in_lightgbm else XGBOOST_BITS,
+            bits=53 if in_lightgbm or loss.is_cross_entropy else XGBOOST_BITS,
             dtype=np.float32,
         )
 
@@ -155,8 +172,10 @@ class FocalObjective:
             LightGBM does not keep it in the model: add its first row to raw scores.
         """
         start = self._start(y_true, sample_weight)
-        return np.tile(start, (np.size(y_true), 1)) if np.ndim(start) else np.full(
-            np.size(y_true), start
+        return (
+            np.tile(start, (np.size(y_true), 1))
+            if np.ndim(start)
+            else np.full(np.size(y_true), start)
         )
 
     def base_score(
@@ -218,9 +237,10 @@ class FocalObjective:
 
 def base_score(start: float | Array) -> float | list[float]:
     """XGBoost's ``base_score`` of a start: a probability, or K margins of sum 0."""
-    if np.ndim(start) == 0:
-        return float(1.0 / (1.0 + np.exp(-start)))
-    return [float(margin) for margin in start - np.mean(start)]
+    margins = np.asarray(start)
+    if margins.ndim == 0:
+        return float(expit(margins))
+    return (margins - margins.mean()).tolist()
 
 
 class FocalEvalMetric:

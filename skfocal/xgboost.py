@@ -9,7 +9,7 @@ than one metric; ``_Booster``; ``n_classes_``.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,74 +30,17 @@ from skfocal._base import (
 )
 from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
-from skfocal.objectives import (
-    FocalObjective,
-    Measure,
-    base_score,
-    decision_error,
-    mean_loss,
-    posterior_log_loss,
-)
+from skfocal.objectives import FocalObjective, base_score
 
 with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
     from xgboost import XGBClassifier
     from xgboost.callback import EarlyStopping
 
+    from skfocal._xgboost_training import MEASURES, Metrics, Trainer
+
 __all__ = ["FocalXGBClassifier"]
 
 _FOCAL = ("focal_gamma", "focal_alpha", "probability", "hessian")
-_MEASURES: dict[str, Measure] = {
-    "focal_loss": mean_loss,
-    "logloss": posterior_log_loss,
-    "mlogloss": posterior_log_loss,
-    "error": decision_error,
-    "merror": decision_error,
-}
-
-
-class _Metrics:
-    """Measures of the margins in the form of ``xgboost.train(custom_metric=)``."""
-
-    def __init__(self, loss: FocalLoss) -> None:
-        self.loss = loss
-        self.measures: dict[str, Measure] = {}
-
-    def add(self, metric: str | Callable) -> str:
-        """Add a measure by name, or a user's function of (y_true, probabilities)."""
-        if isinstance(metric, str):
-            self.measures[metric] = _MEASURES[metric]
-            return metric
-        self.measures[metric.__name__] = _on_posterior(metric)
-        return metric.__name__
-
-    def __call__(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
-        labels, weight = dataset.get_label(), dataset.get_weight()
-        weight = weight if weight.size else None
-        return [(k, f(self.loss, labels, margins, weight)) for k, f in self.measures.items()]
-
-
-def _on_posterior(function: Callable) -> Measure:
-    """A user's metric, shown probabilities as it is under a built-in objective."""
-
-    def measure(loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None) -> float:
-        proba = loss.posterior(raw)
-        proba = proba[:, 1] if loss.n_classes == 2 else proba
-        if weight is None:
-            return float(function(y_true, proba))
-        return float(function(y_true, proba, sample_weight=weight))
-
-    return measure
-
-
-class _Trainer(XGBClassifier):
-    """XGBClassifier whose callable metrics are a `_Metrics`."""
-
-    _metrics: _Metrics
-
-    def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
-        model, _, params, feature_weights = super()._configure_fit(*args, **kwargs)
-        metric = self._metrics if self._metrics.measures else None
-        return model, metric, params, feature_weights
 
 
 class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
@@ -228,10 +171,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         with restored_on_failure(self):
             self._check_parameters()
             features = check_features(self, X, reset=True)
-            target = make_target(self, features, y, sample_weight)
-            loss = training_loss(
-                target, self.focal_gamma, self.focal_alpha, hessian=self.hessian
-            )
+            target = make_target(self, features, y, sample_weight, np.float32)
+            loss = training_loss(target, self.focal_gamma, self.focal_alpha, hessian=self.hessian)
             before = getattr(xgb_model, "loss_", None)
             if before is not None and before != loss:
                 raise ValueError(
@@ -259,7 +200,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 base_margin_eval_set=base_margin_eval_set,
                 feature_weights=feature_weights,
             )
-            vars(self).pop("evals_result_", None)
+            if hasattr(self, "evals_result_"):  # of an earlier fit
+                del self.evals_result_
             self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
             self._Booster = trainer.get_booster()
             self.n_classes_ = loss.n_classes
@@ -329,8 +271,16 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         return self.loss_.decision(raw)
 
     def get_xgb_params(self) -> dict[str, Any]:
-        """XGBoost's parameters only: the focal ones are unknown to the library."""
-        return {k: v for k, v in super().get_xgb_params().items() if k not in _FOCAL}
+        """XGBoost's parameters only, as the fitted booster has to know them.
+
+        The parent's ``set_params`` hands them to the booster. It reads the objective off
+        ``self.objective``, which it changes in ``fit``; here that parameter stays as it is.
+        """
+        params = {k: v for k, v in super().get_xgb_params().items() if k not in _FOCAL}
+        if getattr(self, "n_classes_", 2) > 2:
+            params["objective"] = "multi:softprob"
+        params.pop("eval_metric", None)  # computed here, or given to the trainer
+        return params
 
     def _margins(
         self,
@@ -373,14 +323,14 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 stacklevel=3,
             )
 
-    def _trainer(self, loss: FocalLoss) -> _Trainer:
+    def _trainer(self, loss: FocalLoss) -> Trainer:
         """A plain classifier on the focal objective, with metrics that see it rightly."""
         params = {k: v for k, v in self.get_params(deep=False).items() if k not in _FOCAL}
         given = params.pop("eval_metric")
         given = [given] if isinstance(given, str) or callable(given) else given
-        metrics, names = _Metrics(loss), []
+        metrics, names = Metrics(loss), []
         for metric in given or ["focal_loss"]:
-            if callable(metric) or metric in _MEASURES:
+            if callable(metric) or metric in MEASURES:
                 last = metrics.add(metric)
             else:
                 names.append(metric)
@@ -392,7 +342,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             params["early_stopping_rounds"] = None
         if not names:
             params["disable_default_eval_metric"] = True
-        trainer = _Trainer(**params)
+        trainer = Trainer(**params)
         trainer.objective = FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link)
         trainer.eval_metric = names or None
         trainer._metrics = metrics

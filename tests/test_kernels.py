@@ -119,7 +119,7 @@ def test_loops_can_be_bound_to_other_elementary_functions():
 
 
 def test_unwritable_cache_directory_is_no_error():
-    """numba refuses to cache where it may write nowhere; the loops then compile anew."""
+    """Numba refuses to cache where it may write nowhere; the loops then compile anew."""
 
     class Refused:
         def __call__(self, cache=False, **options):

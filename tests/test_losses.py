@@ -115,7 +115,7 @@ def test_full_hessian_bound_is_the_derivative_of_the_gradient_at_gamma_zero():
     assert_allclose(bound, differences, atol=1e-9)
 
 
-@pytest.mark.parametrize("gamma", (0.5, 2.0, 5.0))
+@pytest.mark.parametrize("gamma", [0.5, 2.0, 5.0])
 def test_full_hessian_bound_exceeds_the_hessian(gamma):
     """The bound minus finite differences of the gradient has no negative eigenvalue."""
     rng = np.random.default_rng(0)

@@ -43,7 +43,7 @@ def test_log_odds_slope_is_the_derivative(gamma):
 
 
 def test_log_odds_is_the_paper_map():
-    """log h(p) in its form in p (Charoenphakdee et al. 2021), where p is moderate."""
+    """Log h(p) in its form in p (Charoenphakdee et al. 2021), where p is moderate."""
     for gamma, p in product(GAMMAS, (0.01, 0.2, 0.5, 0.9, 0.99)):
         in_p = math.log(p) - (gamma - 1) * math.log(1 - p)
         in_p -= math.log((1 - p) - gamma * p * math.log(p))

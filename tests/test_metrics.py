@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import table
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
-from conftest import table
 from skfocal.metrics import expected_calibration_error, focal_loss, make_focal_scorer
 
 
@@ -23,9 +23,7 @@ def test_equals_keras(deep_learning):
         own = focal_loss(deep_learning["y"], deep_learning["proba"], gamma=gamma, alpha=alpha)
         assert own == pytest.approx(value, rel=1e-7)
     for gamma, alpha, value in deep_learning["keras_categorical"]:
-        own = focal_loss(
-            deep_learning["labels"], deep_learning["rows"], gamma=gamma, alpha=alpha
-        )
+        own = focal_loss(deep_learning["labels"], deep_learning["rows"], gamma=gamma, alpha=alpha)
         assert own == pytest.approx(value, rel=2e-7)
 
 
@@ -46,9 +44,7 @@ def test_posterior_link_is_proper_and_focal_link_is_not(gamma, alpha):
     y, weight = [0, 1], [0.9, 0.1]
 
     def expected(c, link):
-        return focal_loss(
-            y, [c, c], gamma=gamma, alpha=alpha, sample_weight=weight, link=link
-        )
+        return focal_loss(y, [c, c], gamma=gamma, alpha=alpha, sample_weight=weight, link=link)
 
     best = minimize_scalar(lambda c: expected(c, "posterior"), bounds=(0.01, 0.99))
     assert best.x == pytest.approx(0.1, abs=1e-3)
@@ -79,9 +75,7 @@ def test_labels_of_any_type_and_columns():
     y, p = np.array(["no", "yes", "yes"]), np.array([0.2, 0.7, 0.9])
     own = focal_loss(y, p, alpha={"no": 1.0, "yes": 3.0})
     assert own == pytest.approx(focal_loss([0, 1, 1], np.c_[1 - p, p], alpha=[1.0, 3.0]))
-    assert focal_loss(["yes"], [0.7], labels=["no", "yes"]) == pytest.approx(
-        0.3**2 * -np.log(0.7)
-    )
+    assert focal_loss(["yes"], [0.7], labels=["no", "yes"]) == pytest.approx(0.3**2 * -np.log(0.7))
 
 
 @pytest.mark.parametrize(
@@ -143,9 +137,7 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(
         y, p, n_bins=2, strategy="uniform", sample_weight=weight
     ) == pytest.approx(
-        expected_calibration_error(
-            y.repeat(weight), p.repeat(weight), n_bins=2, strategy="uniform"
-        )
+        expected_calibration_error(y.repeat(weight), p.repeat(weight), n_bins=2, strategy="uniform")
     )
 
 

@@ -7,10 +7,10 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 import xgboost as xgb
+from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from conftest import table
 from skfocal import FocalEvalMetric, FocalObjective, metrics
 from skfocal.losses import make_loss
 from skfocal.objectives import MIN_HESSIAN, decision_error, posterior_log_loss
@@ -20,7 +20,9 @@ ROUNDS = 15
 
 
 def alphas(n_classes):
-    return (0.3, "balanced") if n_classes == 2 else ([1.0, 2.0, 3.0], "balanced", {0: 1, 1: 2, 2: 4})
+    return (
+        (0.3, "balanced") if n_classes == 2 else ([1.0, 2.0, 3.0], "balanced", {0: 1, 1: 2, 2: 4})
+    )
 
 
 def lgb_dataset(objective, X, y, weight):
@@ -88,7 +90,7 @@ def test_gamma_zero_is_xgboosts_own_objective(any_table):
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_gradients_are_those_of_the_loss_floored(n_classes):
-    X, y, weight = table(n_classes)
+    _, y, weight = table(n_classes)
     rng = np.random.default_rng(0)
     raw = rng.normal(scale=20, size=len(y) if n_classes == 2 else (len(y), n_classes))
     f = FocalObjective(2.0, None, "exact")
@@ -195,7 +197,7 @@ def test_metric_in_every_convention(any_table):
         eval_metric=metric,
         **extra,
     )
-    own = list(model.evals_result_.values())[0]["focal_loss"][-1]
+    own = next(iter(model.evals_result_.values()))["focal_loss"][-1]
     assert own == pytest.approx(expected, rel=1e-6)
 
     params = {"base_score": f.base_score(y, weight), "disable_default_eval_metric": True}

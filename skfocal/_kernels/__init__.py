@@ -17,8 +17,8 @@ _NONE = {dtype: np.empty(0, dtype) for dtype in (np.dtype("f4"), np.dtype("f8"))
 def _read_only(array: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
     """A read-only view, in C order or (two dimensions) in Fortran order; else a copy."""
     array = np.asarray(array, dtype=dtype)
-    order = "F" if array.ndim == 2 and array.flags.f_contiguous else "C"
-    view = np.require(array, requirements=[order, "A"]).view()
+    fortran = array.ndim == 2 and array.flags.f_contiguous
+    view = np.require(array, requirements=["F", "A"] if fortran else ["C", "A"]).view()
     view.flags.writeable = False
     return view
 
@@ -89,9 +89,7 @@ def gradient_hessian(
     if raw.ndim == 1:
         cpu.binary_gradient_hessian(*rows, *classes, *options, gradient_out, hessian_out)
     else:
-        cpu.multiclass_gradient_hessian(
-            *rows, *classes, *options, scale, gradient_out, hessian_out
-        )
+        cpu.multiclass_gradient_hessian(*rows, *classes, *options, scale, gradient_out, hessian_out)
 
 
 def multiclass_curvature(y_true, raw, sample_weight, gamma: PerClass, weight: PerClass):

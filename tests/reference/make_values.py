@@ -85,14 +85,16 @@ def binary_constant(gammas, weights, share):
 
 
 def multiclass_constant(gammas, weights, shares):
-    """log p of the point whose posterior is ``shares``."""
+    """Log p of the point whose posterior is ``shares``."""
 
     def excess(*z):
         p = softmax([*z, mpf(0)])
         own = posterior(gammas, weights, p)
-        return [log(o / own[-1]) - log(s / shares[-1]) for o, s in zip(own, shares[:-1])]
+        return [
+            log(o / own[-1]) - log(s / shares[-1]) for o, s in zip(own, shares[:-1], strict=False)
+        ]
 
-    start = [log(s / shares[-1]) / (1 + g) for s, g in zip(shares[:-1], gammas)]
+    start = [log(s / shares[-1]) / (1 + g) for s, g in zip(shares[:-1], gammas, strict=False)]
     root = findroot(excess, start)
     return [log(p) for p in softmax([*root, mpf(0)])]
 

@@ -1,0 +1,1 @@
+"""The gallery: each example runs from the root as ``python -m examples.NAME``."""

@@ -1,0 +1,128 @@
+"""Training a plain `LGBMClassifier` on the focal loss: metrics, booster (floor 4)."""
+
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from lightgbm import Booster, LGBMClassifier
+from lightgbm.basic import LightGBMError
+
+from skfocal._base import FocalLoss, Target
+from skfocal._kernels import Array
+from skfocal._lightgbm_text import standardised
+from skfocal.objectives import Measure, decision_error, mean_loss, posterior_log_loss
+
+_MEASURES: dict[str, tuple[str, Measure]] = {
+    "focal_loss": ("focal_loss", mean_loss),
+    **dict.fromkeys(
+        ("logloss", "binary_logloss", "multi_logloss", "binary", "multiclass", "softmax"),
+        ("logloss", posterior_log_loss),
+    ),
+    **dict.fromkeys(("error", "binary_error", "multi_error"), ("error", decision_error)),
+}
+_NO_METRIC = ("", "None", "none", "na", "null", "custom")
+
+
+class _Metric:
+    """A measure of the loss's margins in the form of LightGBM's callable metrics."""
+
+    def __init__(self, name: str, measure: Measure, loss: FocalLoss) -> None:
+        self.name, self.measure, self.loss = name, measure, loss
+
+    def __call__(
+        self, y_true: Array, y_pred: Array, weight: Array | None
+    ) -> tuple[str, float, bool]:
+        return self.name, self.measure(self.loss, y_true, y_pred, weight), False
+
+
+class _OnPosterior:
+    """A user's metric, shown probabilities as it is under a built-in objective."""
+
+    def __init__(self, function: Callable, loss: FocalLoss) -> None:
+        self.function, self.loss = function, loss
+        self.n_arguments = len(signature(function).parameters)
+
+    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
+        proba = self.loss.posterior(y_pred)
+        proba = proba[:, 1] if self.loss.n_classes == 2 else proba
+        return self.function(*(y_true, proba, weight)[: self.n_arguments])
+
+
+class _AtConstant:
+    """A metric of the margins, at a model that has the same margins for all rows."""
+
+    def __init__(self, metric: Callable, constant: Array) -> None:
+        self.metric, self.constant = metric, constant
+
+    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
+        return self.metric(y_true, repeat(self.constant, len(y_true)), weight)
+
+
+def split_metrics(given: Sequence[Any], loss: FocalLoss) -> tuple[list[str], list[Callable]]:
+    """Built-in metrics to pass through, and those computed here, each once."""
+    flat: list[Any] = []
+    for item in given:
+        parts = [item] if isinstance(item, str) or callable(item) else item or []
+        for part in parts:
+            flat += part.split(",") if isinstance(part, str) else [part]
+    flat = flat or ["focal_loss"]
+    prefix = "binary_" if loss.n_classes == 2 else "multi_"
+    names: list[str] = []
+    callables: dict[Any, Callable] = {}
+    for metric in flat:
+        if callable(metric):
+            callables[id(metric)] = _OnPosterior(metric, loss)
+        elif metric in _MEASURES:
+            short, measure = _MEASURES[metric]
+            name = short if short == "focal_loss" else prefix + short
+            callables[name] = _Metric(name, measure, loss)
+        elif metric not in (*_NO_METRIC, *names):
+            names.append(metric)
+    return names, list(callables.values())
+
+
+def train(
+    trainer: LGBMClassifier,
+    features: Any,
+    target: Target,
+    start: float | Array | None,
+    **arguments: Any,
+) -> None:
+    """Fit the trainer and make its booster a standard model that contains the start."""
+    try:
+        trainer.fit(features, target.codes, target.sample_weight, **arguments)
+        shift = start
+    except LightGBMError as error:
+        if "num_features" not in str(error):
+            raise
+        shift = _train_constant(trainer, features, target, start, **arguments)
+    booster = trainer.booster_
+    text = standardised(booster.model_to_string(num_iteration=-1), len(target.classes), shift)
+    patched = Booster(model_str=text)
+    patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
+    trainer._Booster = patched
+
+
+def _train_constant(
+    trainer: LGBMClassifier,
+    features: Any,
+    target: Target,
+    start: float | Array | None,
+    **arguments: Any,
+) -> Array:
+    """Train where no feature can be split: constant, or too few rows in a leaf.
+
+    A built-in objective then gives a constant model, a custom one an error. Fit the
+    built-in one and return what has to be added to its constant for ours.
+    """
+    constant = np.asarray(0.0 if start is None else start)
+    trainer.set_params(objective=None)
+    arguments["init_score"] = arguments["eval_init_score"] = None
+    arguments["eval_metric"] = [_AtConstant(f, constant) for f in arguments["eval_metric"]]
+    trainer.fit(features, target.codes, target.sample_weight, **arguments)
+    return constant - trainer.booster_.predict(np.zeros((1, features.shape[1])), raw_score=True)[0]
+
+
+def repeat(start: float | Array, n_rows: int) -> Array:
+    return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))

@@ -1,0 +1,230 @@
+"""What the two losses share: checks, weights, loops over rows (floor 2)."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal import _kernels
+from skfocal._kernels import Array, PerClass
+from skfocal._parameters import check_alpha, check_choice, check_gamma, class_totals
+
+HESSIANS = ("upper", "exact", "abs")
+LINKS = ("focal",)
+
+
+class FocalLossBase(ABC):
+    """What the two losses share.
+
+    Conventions
+    -----------
+    Classes are codes 0..K-1 of any dtype; in binary problems code 1 is "positive".
+    Whatever there is one of per class (weights, gamma, columns) is in that order.
+    ``raw_prediction`` are margins, of shape (n,) for `BinaryFocalLoss` and (n, K) for
+    `MulticlassFocalLoss`; gradients and Hessians have its shape, losses one value per
+    row. Nothing is summed or averaged. All are multiplied by the class weight and by
+    ``sample_weight``. The precision of what is returned is that of ``raw_prediction``:
+    float32 stays float32, everything else is float64. Computation is in double.
+    """
+
+    gamma: float | tuple[float, ...]
+    alpha: float | tuple[float, ...] | None
+    hessian: str
+    link: str
+    n_classes: int
+
+    def __post_init__(self) -> None:
+        # frozen dataclasses normalise their fields this way
+        normal = object.__setattr__
+        normal(self, "gamma", check_gamma(self.gamma, self.n_classes))
+        weights = check_alpha(self.alpha, self.n_classes)
+        if not (weights is None or np.isscalar(self.alpha)):
+            normal(self, "alpha", weights)
+        check_choice(self.hessian, HESSIANS, "hessian")
+        check_choice(self.link, LINKS, "link")
+
+    @property
+    def class_weight(self) -> PerClass:
+        """Weight of each class: alpha as a tuple of K floats, all 1 for alpha None."""
+        return check_alpha(self.alpha, self.n_classes) or (1.0,) * self.n_classes
+
+    @property
+    def class_gamma(self) -> PerClass:
+        """Gamma of each class, a tuple of K floats."""
+        return self.gamma if isinstance(self.gamma, tuple) else (self.gamma,) * self.n_classes
+
+    @property
+    def is_cross_entropy(self) -> bool:
+        """Whether gamma is 0 for every class."""
+        return not any(self.class_gamma)
+
+    def loss(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Array:
+        """Loss of each row, w (1 - p_t)**gamma (-log p_t).
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes.
+        raw_prediction : array-like of shape (n,) or (n, K)
+            Margins.
+        sample_weight : array-like of shape (n,), default=None
+            Multiplied in; None for none.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit or a code is none of 0..K-1.
+        """
+        return _kernels.loss(*self._rows(y_true, raw_prediction, sample_weight), *self._classes)
+
+    def gradient(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Array:
+        """Gradient of each row's loss in its margins; parameters as in `loss`.
+
+        Returns
+        -------
+        ndarray of the shape of ``raw_prediction``
+        """
+        rows = self._rows(y_true, raw_prediction, sample_weight)
+        return _kernels.gradient(*rows, *self._classes)
+
+    def gradient_hessian(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        max_step: float = np.inf,
+        min_hessian: float = -np.inf,
+        hessian_scale: float = 1.0,
+        bits: int = 53,
+        dtype: npt.DTypeLike | None = None,
+    ) -> tuple[Array, Array]:
+        """Gradient and Hessian (multiclass: its diagonal) of each row.
+
+        The Hessian is the one that ``hessian`` names: ``"upper"``, a positive bound of
+        the true one; ``"exact"``, negative on badly missed rows; ``"abs"``, its size.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight
+            As in `loss`.
+        max_step : float, default=inf
+            The ``"upper"`` Hessian is raised to |gradient| / max_step where it is
+            smaller, so that no sum of gradients over a sum of Hessians exceeds it.
+        min_hessian : float, default=-inf
+            Floor of the Hessian, after all else.
+        hessian_scale : float, default=1.0
+            Multiplies the diagonal of the multiclass Hessian. XGBoost's own softmax
+            objective has 2 here, LightGBM's K / (K - 1).
+        bits : int, default=53
+            Significant bits that results are rounded to before sample weights multiply.
+            With 22, float32 results for the weights 1 to 4 are exactly multiples of the
+            unweighted ones, as if rows were repeated.
+        dtype : {float32, float64}, default=None
+            Precision of the result, that of ``raw_prediction`` if None.
+
+        Returns
+        -------
+        gradient, hessian : ndarray of the shape of ``raw_prediction``
+            In Fortran order where ``raw_prediction`` is.
+        """
+        y_true, raw, sample_weight = self._rows(y_true, raw_prediction, sample_weight)
+        fortran = raw.flags.f_contiguous
+        gradient = np.empty(raw.shape, np.dtype(dtype or raw.dtype), "F" if fortran else "C")
+        hessian = np.empty_like(gradient)
+        _kernels.gradient_hessian(
+            y_true,
+            raw,
+            sample_weight,
+            *self._classes,
+            policy=self.hessian,
+            ratio=1.0 / max_step,
+            floor=min_hessian,
+            bits=bits,
+            scale=hessian_scale,
+            gradient_out=gradient,
+            hessian_out=hessian,
+        )
+        return gradient, hessian
+
+    @abstractmethod
+    def intercept(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float | Array:
+        """The constant margin with the smallest weighted loss."""
+
+    @abstractmethod
+    def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
+        """P(class | row) of the population behind the margins, shape (n, K)."""
+
+    @abstractmethod
+    def decision(self, raw_prediction: npt.ArrayLike) -> Array:
+        """Scores whose sign or argmax is the class with the largest weight x posterior."""
+
+    @property
+    def _classes(self) -> tuple[PerClass, PerClass]:
+        return self.class_gamma, self.class_weight
+
+    @property
+    def _equal_gammas(self) -> bool:
+        return len(set(self.class_gamma)) == 1
+
+    def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
+        totals = class_totals(check_codes(y_true, self.n_classes), self.n_classes, sample_weight)
+        if not (totals > 0).all():
+            raise ValueError(
+                "The optimal constant is infinite where a class has no rows or no weight; "
+                f"sums of weights by class: {totals.tolist()}."
+            )
+        return totals
+
+    @abstractmethod
+    def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
+        """Margins as an array of the right shape and a known precision."""
+
+    def _rows(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+    ) -> tuple[Array, Array, Array | None]:
+        raw = self._check_raw(raw_prediction)
+        codes = check_codes(y_true, self.n_classes)
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        for name, array in (("y_true", codes), ("sample_weight", weight)):
+            if array is not None and array.shape != raw.shape[:1]:
+                raise ValueError(
+                    f"{name} must have shape {raw.shape[:1]}, one value for each row of "
+                    f"raw_prediction; got {array.shape}."
+                )
+        return codes, raw, weight
+
+
+def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32]:
+    """Class codes as float32, the dtype in which the boosters hold them."""
+    codes = np.asarray(y_true, dtype=np.float32)
+    valid = (codes >= 0) & (codes < n_classes) & (codes == np.floor(codes))
+    if not valid.all():
+        raise ValueError(
+            f"y_true must hold class codes 0..{n_classes - 1}; got {codes[~valid].flat[0]:g}."
+        )
+    return codes
+
+
+def floating(array: npt.ArrayLike) -> Array:
+    array = np.asarray(array)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)

@@ -1,0 +1,244 @@
+"""Errors that name the argument and the remedy, and nothing half-fitted after them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import table
+from sklearn.exceptions import NotFittedError
+
+from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+
+X, Y, _ = table(n_rows=200)
+X3, Y3, _ = table(3, n_rows=200)
+
+
+def make(kind, **parameters):
+    if kind is FocalLGBMClassifier:
+        return kind(n_estimators=3, verbose=-1, **parameters)
+    return kind(**({"n_estimators": 3} if kind is FocalXGBClassifier else {}), **parameters)
+
+
+KINDS = [FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier]
+each = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def refused(model, message, *arguments, error=(TypeError, ValueError), **keywords):
+    """The fit fails by name, on a fresh estimator and on a fitted one; neither changes."""
+    before = dict(vars(model))
+    with pytest.raises(error, match=message):
+        model.fit(*arguments, **keywords)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is before[name] for name in before)
+
+
+@each
+@pytest.mark.parametrize(
+    "gamma", [-1.0, np.nan, np.inf, "2", [1.0, 2.0, 3.0], [1.0, -1.0], None, True, [[1.0, 2.0]]]
+)
+def test_gamma(kind, gamma):
+    refused(make(kind, focal_gamma=gamma), "focal_gamma must be a finite number >= 0", X, Y)
+
+
+@each
+@pytest.mark.parametrize(
+    "alpha, message",
+    [
+        (0.0, r"focal_alpha must lie in \(0, 1\)"),
+        (1.0, "focal_alpha"),
+        (1.5, "focal_alpha"),
+        ("inverse", "focal_alpha must be None"),
+        ({0: 1.0}, r"focal_alpha must have one weight for each label in y.*missing \[1\]"),
+        ({0: 1.0, 1: 1.0, 2: 1.0}, r"focal_alpha.*unknown \[2\]"),
+        ([1.0, 2.0, 3.0], "focal_alpha.*got 3 values"),
+        ([1.0, 0.0], "focal_alpha"),
+        ([1.0, -1.0], "focal_alpha"),
+    ],
+)
+def test_alpha(kind, alpha, message):
+    refused(make(kind, focal_alpha=alpha), message, X, Y)
+
+
+@each
+def test_float_alpha_for_three_classes(kind):
+    refused(make(kind, focal_alpha=0.25), "weighs two classes, but there are 3", X3, Y3)
+
+
+@each
+def test_probability(kind):
+    refused(make(kind, probability="calibrated"), "probability must be one of", X, Y)
+    model = make(kind).fit(X, Y).set_params(probability="none")
+    with pytest.raises(ValueError, match="probability"):
+        model.predict_proba(X)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_hessian(kind):
+    refused(make(kind, hessian="diagonal"), "hessian must be one of 'upper'", X, Y)
+
+
+@each
+@pytest.mark.parametrize(
+    "y, message",
+    [
+        (np.zeros(200), "only one class: 0.0"),
+        (np.where(Y == 0, np.nan, 1.0), "NaN"),
+        (np.column_stack([Y, 1 - Y]), "1d array"),
+        (X[:, 0], "Unknown label type|continuous"),
+        (Y[:-1], "200.* 199|199.*200"),
+        (None, "requires y to be passed"),
+    ],
+)
+def test_labels(kind, y, message):
+    refused(make(kind), message, X, y)
+
+
+@each
+@pytest.mark.parametrize(
+    "weight, message",
+    [
+        (-np.ones(200), "sample_weight|Negative"),
+        (np.full(200, np.nan), "sample_weight"),
+        (np.zeros(200), "zero"),
+        (np.ones(199), "sample_weight.shape"),
+        (np.where(Y == 0, 0.0, 1.0), "only one class: 1"),
+    ],
+)
+def test_sample_weight(kind, weight, message):
+    refused(make(kind), message, X, Y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_linear_model_needs_finite_features(bad):
+    spoilt = X.copy()
+    spoilt[0, 0] = bad
+    refused(FocalLogisticRegression(), "NaN|infinity", spoilt, Y)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_boosters_take_nan(kind):
+    spoilt = X.copy()
+    spoilt[::3, 0] = np.nan
+    assert np.isfinite(make(kind).fit(spoilt, Y).predict_proba(spoilt)).all()
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"solver": "saga"}, "solver must be one of 'auto', 'lbfgs', 'newton-cholesky'"),
+        ({"C": 0.0}, "C must be a number > 0"),
+        ({"C": "1"}, "C must be"),
+        ({"tol": -1.0}, "tol"),
+        ({"tol": np.inf}, "tol"),
+        ({"max_iter": 1.5}, "max_iter"),
+        ({"max_iter": -1}, "max_iter"),
+        ({"class_weight": "auto"}, "class_weight"),
+        ({"class_weight": {7: 1.0}}, r"class_weight.*unknown \[7\]"),
+        ({"class_weight": {1: -1.0}}, "class_weight"),
+        ({"class_weight": "balanced", "focal_alpha": "balanced"}, "balance twice"),
+    ],
+)
+def test_linear_model_parameters(parameters, message):
+    refused(FocalLogisticRegression(**parameters), message, X, Y)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"scale_pos_weight": 10}, "scale_pos_weight=10.*focal_alpha"),
+        ({"is_unbalance": True}, 'is_unbalance=True.*focal_alpha="balanced"'),
+        ({"unbalance": True}, "unbalance=True"),
+        ({"boosting_type": "rf"}, "boosting_type='rf'.*gbdt"),
+        ({"boosting": "rf"}, "boosting='rf'"),
+        ({"objective": "binary"}, "objective='binary'"),
+        ({"num_class": 3}, "num_class=3"),
+        ({"sigmoid": 2.0}, "sigmoid"),
+        ({"pos_bagging_fraction": 0.5}, "pos_bagging_fraction"),
+        ({"class_weight": "balanced", "focal_alpha": "balanced"}, "balance twice"),
+        ({"class_weight": {5: 1.0}}, r"unknown \[5\]"),
+    ],
+)
+def test_lightgbm_parameters(parameters, message):
+    refused(make(FocalLGBMClassifier, **parameters), message, X, Y)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"scale_pos_weight": 10}, "scale_pos_weight=10.*focal_alpha"),
+        ({"objective": "reg:squarederror"}, "objective='reg:squarederror'"),
+        ({"num_class": 3}, "num_class"),
+    ],
+)
+def test_xgboost_parameters(parameters, message):
+    refused(make(FocalXGBClassifier, **parameters), message, X, Y)
+
+
+def test_neutral_values_are_no_error():
+    make(FocalLGBMClassifier, scale_pos_weight=1.0, is_unbalance=False, sigmoid=1.0).fit(X, Y)
+    make(FocalXGBClassifier, scale_pos_weight=1, objective="binary:logistic").fit(X, Y)
+
+
+def test_xgboosts_gamma_is_not_ours():
+    with pytest.warns(UserWarning, match="the focusing parameter is focal_gamma"):
+        make(FocalXGBClassifier, gamma=1.0).fit(X, Y)
+    make(FocalXGBClassifier, min_split_loss=1.0).fit(X, Y)
+
+
+@each
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_predicting_before_fitting(kind, method):
+    with pytest.raises(NotFittedError):
+        getattr(make(kind), method)(X)
+
+
+@each
+def test_other_columns_at_prediction(kind):
+    frame = pd.DataFrame(X, columns=[f"c{i}" for i in range(10)])
+    model = make(kind).fit(frame, Y)
+    assert model.feature_names_in_.tolist() == frame.columns.tolist()
+    assert model.n_features_in_ == 10
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[frame.columns[::-1]])
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame.rename(columns={"c0": "other"}))
+    with pytest.raises(ValueError, match="feature"):
+        model.predict(frame.drop(columns="c9"))
+    with (
+        pytest.warns(UserWarning, match="does not have valid feature names"),
+        pytest.raises(ValueError, match="X has 9 features"),
+    ):
+        model.predict(X[:, :9])
+
+
+@each
+def test_failed_refit_keeps_the_model(kind):
+    model = make(kind).fit(X, Y)
+    before = model.predict_proba(X)
+    model.set_params(focal_gamma=-1.0)
+    refused(model, "focal_gamma", X3[:, :5], Y3)
+    model.set_params(focal_gamma=2.0)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_unknown_label_in_eval_set(kind):
+    message = r"eval_set has labels that are not in y: \[8\]"
+    refused(make(kind), message, X, Y, eval_set=[(X, 8 * Y)])
+
+
+def test_lightgbm_eval_arguments_belong_together():
+    model = make(FocalLGBMClassifier)
+    refused(model, "either eval_set or eval_X", X, Y, eval_set=[(X, Y)], eval_X=X, eval_y=Y)
+    refused(model, "eval_X and eval_y belong together", X, Y, eval_X=X)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_continued_training_needs_the_same_loss(kind):
+    first = make(kind, focal_gamma=1.0).fit(X, Y)
+    name = "init_model" if kind is FocalLGBMClassifier else "xgb_model"
+    refused(make(kind), f"{name} was trained on", X, Y, **{name: first})
+
+
+@each
+def test_empty_frame(kind):
+    refused(make(kind), "0 sample|at least one row|minimum of 1", pd.DataFrame({"a": []}), [])

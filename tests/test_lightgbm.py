@@ -1,0 +1,162 @@
+"""FocalLGBMClassifier: equal to LightGBM at gamma 0; the standard model; LightGBM's own."""
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import table
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skfocal import FocalLGBMClassifier
+from skfocal._lightgbm_text import standardised
+from skfocal.lightgbm import _LEARNED
+
+QUIET = {"verbose": -1, "n_jobs": 1}
+VARIANTS = [
+    {},
+    {"data_sample_strategy": "goss", "learning_rate": 0.3},
+    {"subsample": 0.6, "subsample_freq": 1},
+    {"extra_trees": True},
+    {"linear_tree": True},
+    {"use_quantized_grad": True},
+    {"max_depth": 3, "min_child_samples": 50, "reg_alpha": 0.1, "reg_lambda": 1.0},
+]
+
+
+def structure(booster):
+    """Features, thresholds and children of every tree."""
+    frame = booster.trees_to_dataframe()
+    return frame[["tree_index", "split_feature", "threshold", "left_child", "right_child"]]
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_gamma_zero_is_lightgbm(any_table, variant, weighted):
+    X, y, weight = any_table
+    weight = weight if weighted else None
+    theirs = lgb.LGBMClassifier(n_estimators=30, **variant, **QUIET).fit(X, y, weight)
+    ours = FocalLGBMClassifier(focal_gamma=0.0, n_estimators=30, **variant, **QUIET)
+    ours.fit(X, y, weight)
+    # linear leaves solve least squares whose conditioning magnifies the last bits
+    atol = 1e-5 if "linear_tree" in variant and weighted else 1e-6
+    assert_allclose(ours.predict(X, raw_score=True), theirs.predict(X, raw_score=True), atol=atol)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=atol)
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+    pd.testing.assert_frame_equal(structure(ours.booster_), structure(theirs.booster_))
+
+
+@pytest.mark.parametrize("variant", [{}, {"boosting_type": "dart"}, *VARIANTS[1:]], ids=str)
+def test_standard_model_is_start_plus_trees(any_table, variant):
+    """The raw score against a plain custom-objective run of the same parameters."""
+    from skfocal import FocalObjective
+
+    X, y, weight = any_table
+    ours = FocalLGBMClassifier(focal_gamma=2.0, n_estimators=20, **variant, **QUIET)
+    ours.fit(X, y, weight)
+    f = FocalObjective(2.0)
+    start = f.init_score(y, weight.astype(np.float32))  # as LightGBM keeps them
+    plain = lgb.LGBMClassifier(objective=f, n_estimators=20, **variant, **QUIET)
+    plain.fit(X, y, weight, init_score=start)
+    raw = plain.predict(X, raw_score=True) + start[0]
+    assert_allclose(ours.predict(X, raw_score=True), raw, atol=1e-12)
+    if "linear_tree" not in variant:  # LightGBM has no contributions of linear leaves
+        contributions = ours.predict(X, pred_contrib=True)
+        total = contributions.reshape(len(X), -1, 11).sum(axis=2)
+        assert_allclose(total.squeeze(), raw, atol=1e-9)
+    text = ours.booster_.model_to_string()
+    name = "binary" if raw.ndim == 1 else "multiclass"
+    assert f"\nobjective={name}" in text
+    assert f"[objective: {name}]" in text
+    assert "[objective: custom]" not in text
+    assert lgb.Booster(model_str=text).model_to_string() == text
+
+
+def test_standardising_twice_without_a_shift_changes_nothing():
+    X, y, _ = table()
+    text = FocalLGBMClassifier(**QUIET).fit(X, y).booster_.model_to_string()
+    again = lgb.Booster(model_str=standardised(text, 2, None)).model_to_string()
+    assert again == text
+
+
+@pytest.mark.parametrize("argument", ["eval_set", "eval_X", "tuple", "several"])
+def test_ways_to_give_an_evaluation_set(argument):
+    X, y, _ = table()
+    given = {
+        "eval_set": {"eval_set": [(X[::2], y[::2])]},
+        "eval_X": {"eval_X": X[::2], "eval_y": y[::2]},
+        "tuple": {"eval_set": (X[::2], y[::2])},
+        "several": {"eval_X": (X[::2], X), "eval_y": (y[::2], y), "eval_names": ["a", "b"]},
+    }[argument]
+    model = FocalLGBMClassifier(n_estimators=5, **QUIET).fit(X, y, **given)
+    assert all(len(sets["focal_loss"]) == 5 for sets in model.evals_result_.values())
+    if argument == "several":
+        assert list(model.evals_result_) == ["a", "b"]
+    assert FocalLGBMClassifier(n_estimators=2, **QUIET).fit(X, y, eval_set=[]).evals_result_ == {}
+
+
+def test_metrics_are_named_once_and_rank_metrics_pass_through():
+    X, y, _ = table()
+    model = FocalLGBMClassifier(n_estimators=5, metric=["auc", "binary_logloss"], **QUIET)
+    model.fit(X, y, eval_X=X, eval_y=y, eval_metric=["logloss", "auc,average_precision"])
+    (values,) = model.evals_result_.values()
+    assert sorted(values) == ["auc", "average_precision", "binary_logloss"]
+    none = FocalLGBMClassifier(n_estimators=5, metric="None", **QUIET)
+    assert none.fit(X, y, eval_X=X, eval_y=y).evals_result_ == {}
+
+
+def test_callback_stops_early_and_the_model_keeps_its_best_iteration():
+    X, y, _ = table()
+    model = FocalLGBMClassifier(n_estimators=500, learning_rate=0.3, **QUIET).fit(
+        X[::2],
+        y[::2],
+        eval_X=X[1::2],
+        eval_y=y[1::2],
+        callbacks=[lgb.early_stopping(5, verbose=False)],
+    )
+    (values,) = model.evals_result_.values()
+    assert model.best_iteration_ == int(np.argmin(values["focal_loss"])) + 1 < 500
+    assert model.best_score_["valid_0"]["focal_loss"] == min(values["focal_loss"])
+    assert model.booster_.best_iteration == model.best_iteration_
+
+
+def test_categories_are_kept():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"c": pd.Categorical(rng.choice(list("abcd"), 500)), "x": rng.normal(size=500)}
+    )
+    y = (frame.c.isin(["a", "c"]).to_numpy() ^ (rng.uniform(size=500) < 0.1)).astype(int)
+    model = FocalLGBMClassifier(n_estimators=20, **QUIET).fit(frame, y)
+    assert model.score(frame, y) > 0.85
+    assert model.booster_.pandas_categorical == [list("abcd")]
+
+
+def test_leaves_contributions_and_iterations_as_the_parent():
+    X, y, _ = table()
+    model = FocalLGBMClassifier(n_estimators=10, **QUIET).fit(X, y)
+    for method in (model.predict, model.predict_proba):
+        assert method(X, pred_leaf=True).shape == (1000, 10)
+        assert method(X, pred_contrib=True).shape == (1000, 11)
+        assert_array_equal(
+            method(X, raw_score=True, num_iteration=4),
+            model.booster_.predict(X, raw_score=True, num_iteration=4),
+        )
+    assert_array_equal(
+        model.decision_function(X, num_iteration=4),
+        model.booster_.predict(X, raw_score=True, num_iteration=4),
+    )
+
+
+def test_private_parts_of_lightgbm_in_use_exist():
+    """If this fails, LightGBM has changed what skfocal.lightgbm hands over."""
+    X, y, _ = table(n_rows=200)
+    fitted = lgb.LGBMClassifier(n_estimators=2, **QUIET).fit(X, y)
+    assert set(_LEARNED) <= vars(fitted).keys()
+    assert {"_classes", "_le", "_class_map", "_objective"} <= vars(fitted).keys()
+    assert "focal_gamma" not in FocalLGBMClassifier()._process_params("predict")
+    assert lgb.compat._LGBMLabelEncoder.__name__ == "LabelEncoder"
+
+
+def test_another_error_of_lightgbm_is_not_swallowed():
+    X, y, _ = table(n_rows=200)
+    with pytest.raises(lgb.basic.LightGBMError, match="num_leaves"):
+        FocalLGBMClassifier(num_leaves=0, **QUIET).fit(X, y)

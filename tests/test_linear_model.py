@@ -1,0 +1,231 @@
+"""FocalLogisticRegression against scikit-learn, SciPy and repetition of rows."""
+
+import warnings
+
+import numpy as np
+import pytest
+from conftest import table
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skfocal import FocalLogisticRegression
+from skfocal._solvers import LinearProblem, choose_solver
+from skfocal.losses import make_loss
+
+SOLVERS = ["newton-cholesky", "lbfgs"]
+TIGHT = {"tol": 1e-10, "max_iter": 2000}
+
+
+def objective(model, X, y, weight, theta):
+    """The documented objective, straight from its definition."""
+    loss, k = model.loss_, len(model.classes_)
+    theta = theta.reshape(X.shape[1] + 1, -1)
+    raw = X @ theta[:-1] + theta[-1]
+    raw = raw[:, 0] if k == 2 else raw
+    rows = loss.loss(np.searchsorted(model.classes_, y), raw, weight)
+    return model.C * rows.sum() + 0.5 * np.square(theta[:-1]).sum()
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_gamma_zero_is_logistic_regression(any_table, solver, form, weighted):
+    X, y, weight = any_table
+    weight = weight if weighted else None
+    X = form(np.where(np.abs(X) < 0.5, 0, X))
+    theirs = LogisticRegression(C=0.3, tol=1e-10, max_iter=10_000).fit(X, y, weight)
+    ours = FocalLogisticRegression(0.0, C=0.3, solver=solver, **TIGHT).fit(X, y, weight)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+    assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-5)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("gamma", [0.5, 2.0, 5.0])
+def test_solvers_find_the_minimum_of_the_documented_objective(any_table, gamma, solver):
+    X, y, weight = any_table
+    k = len(np.unique(y))
+    model = FocalLogisticRegression(
+        gamma, np.arange(1.0, k + 1), C=0.5, solver=solver, **TIGHT
+    ).fit(X, y, weight)
+    theta = np.vstack([model.coef_.T, model.intercept_])
+    best = minimize(
+        lambda flat: objective(model, X, y, weight, flat), theta.ravel(), method="BFGS", tol=1e-9
+    )
+    assert objective(model, X, y, weight, theta) <= best.fun * (1 + 1e-8)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_matrix_of_the_newton_step_is_the_hessian_at_gamma_zero(any_table, weighted):
+    """Finite differences of the gradient, intercepts and penalty included."""
+    X, y, weight = any_table
+    k = len(np.unique(y))
+    loss = make_loss(k, 0.0, np.arange(1.0, k + 1))
+    problem = LinearProblem(X, y, weight if weighted else None, loss, 0.1, True)
+    theta = np.random.default_rng(0).normal(size=(11, problem.n_outputs)) * 0.3
+    gradient, matrix = problem.newton_terms(theta)
+    value, same = problem.value_gradient(theta)
+    assert value == pytest.approx(problem.value(theta))
+    assert_allclose(gradient, same)
+    direction = np.random.default_rng(1).normal(size=theta.shape)
+    if k > 2:
+        direction[-1] -= direction[-1].mean()  # the gauge term acts on common shifts only
+    plus, minus = (problem.value_gradient(theta + s * direction) for s in (1e-5, -1e-5))
+    assert (gradient * direction).sum() == pytest.approx((plus[0] - minus[0]) / 2e-5, rel=1e-6)
+    product = np.einsum("ijkl,kl->ij", matrix, direction)
+    assert_allclose(product, (plus[1] - minus[1]) / 2e-5, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_without_a_penalty(any_table, solver):
+    X, y, _ = any_table
+    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(X, y)
+    ours = FocalLogisticRegression(0.0, C=np.inf, solver=solver, **TIGHT).fit(X, y)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+
+
+def test_collinear_columns_without_a_penalty():
+    X, y, _ = table()
+    doubled = np.hstack([X, X])
+    one = FocalLogisticRegression(1.0, C=np.inf, solver="newton-cholesky", **TIGHT).fit(X, y)
+    two = FocalLogisticRegression(1.0, C=np.inf, solver="newton-cholesky", **TIGHT)
+    assert_allclose(two.fit(doubled, y).predict_proba(doubled), one.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_without_an_intercept(any_table, solver):
+    X, y, _ = any_table
+    theirs = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=10_000).fit(X, y)
+    ours = FocalLogisticRegression(0.0, fit_intercept=False, solver=solver, **TIGHT).fit(X, y)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+    assert not ours.intercept_.any()
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_integer_weights_are_repeated_rows(any_table, gamma):
+    X, y, _ = any_table
+    times = np.random.default_rng(0).integers(0, 4, len(y))
+    weighted = FocalLogisticRegression(gamma, "balanced", **TIGHT).fit(X, y, times)
+    repeated = FocalLogisticRegression(gamma, "balanced", **TIGHT)
+    repeated.fit(X.repeat(times, axis=0), y.repeat(times))
+    assert_allclose(weighted.coef_, repeated.coef_, atol=1e-7)
+    assert_allclose(weighted.loss_.class_weight, repeated.loss_.class_weight)
+
+
+def test_class_weight_multiplies_into_alpha():
+    X, y, _ = table()
+    both = FocalLogisticRegression(1.0, [1.0, 2.0], class_weight={1: 3.0}).fit(X, y)
+    one = FocalLogisticRegression(1.0, [1.0, 6.0]).fit(X, y)
+    assert both.loss_ == one.loss_
+    assert_array_equal(both.coef_, one.coef_)
+    balanced = FocalLogisticRegression(1.0, class_weight="balanced").fit(X, y)
+    assert balanced.loss_ == FocalLogisticRegression(1.0, "balanced").fit(X, y).loss_
+
+
+def test_float32_is_kept():
+    X, y, _ = table()
+    model = FocalLogisticRegression().fit(X.astype(np.float32), y)
+    assert model.coef_.dtype == model.predict_proba(X.astype(np.float32)).dtype == np.float32
+    assert_allclose(model.coef_, FocalLogisticRegression().fit(X, y).coef_, atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_warm_start_takes_up_where_it_stopped(any_table, solver):
+    X, y, _ = any_table
+    model = FocalLogisticRegression(warm_start=True, solver=solver, tol=1e-6, max_iter=500)
+    first = model.fit(X, y).n_iter_[0]
+    assert model.fit(X, y).n_iter_[0] <= 1 < first
+    model.fit(X[:, :4], y)  # other shape: from the beginning
+    assert model.coef_.shape[1] == 4
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_too_few_iterations_warn(solver):
+    X, y, _ = table()
+    with pytest.warns(ConvergenceWarning, match=f"{solver} stopped before it converged"):
+        model = FocalLogisticRegression(solver=solver, max_iter=1, tol=1e-12).fit(X, y)
+    assert model.n_iter_.tolist() == [1]
+
+
+def test_auto_chooses_by_size():
+    X, y, _ = table()
+    loss = make_loss(2, 2.0)
+    assert choose_solver(LinearProblem(X, y, None, loss, 1.0, True)) == "newton-cholesky"
+    wide = np.tile(X, (1, 60))
+    assert choose_solver(LinearProblem(wide, y, None, loss, 1.0, True)) == "lbfgs"
+    wide = sparse.csr_array(np.tile(X, (1, 20)))
+    assert choose_solver(LinearProblem(wide, y, None, loss, 1.0, True)) == "lbfgs"
+
+
+def test_decision_probabilities_and_labels_agree():
+    X, y, _ = table()
+    for gamma in (2.0, (0.0, 4.0)):
+        model = FocalLogisticRegression(gamma, 0.8).fit(X, y)
+        P, decision = model.predict_proba(X), model.decision_function(X)
+        assert_array_equal(model.predict(X), (0.8 * P[:, 1] > 0.2 * P[:, 0]).astype(int))
+        assert_array_equal(model.predict(X), (decision > 0).astype(int))
+        assert_allclose(model.predict_log_proba(X), np.log(P))
+    raw = model.set_params(probability="raw").predict_proba(X)
+    margin = X @ model.coef_[0] + model.intercept_[0]
+    assert_allclose(raw[:, 1], 1 / (1 + np.exp(-margin)))
+
+
+def test_posterior_recovers_the_probabilities_that_cross_entropy_finds():
+    """Of a well-specified table: mean and log loss of the posterior, not of the sigmoid."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3))
+    truth = 1 / (1 + np.exp(-(X @ [1.0, -0.5, 0.3] - 3)))
+    y = rng.uniform(size=20_000) < truth
+    for alpha in (None, "balanced"):
+        model = FocalLogisticRegression(2.0, alpha, C=100).fit(X, y)
+        posterior = model.predict_proba(X)[:, 1]
+        assert posterior.mean() == pytest.approx(truth.mean(), rel=0.1)
+        assert abs(posterior - truth).mean() < 0.015
+        raw = model.set_params(probability="raw").predict_proba(X)[:, 1]
+        assert abs(raw - truth).mean() > 0.1
+
+
+def test_grid_search_in_a_pipeline():
+    X, y, _ = table()
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), FocalLogisticRegression()),
+        {
+            "focallogisticregression__focal_gamma": [0.0, 2.0],
+            "focallogisticregression__focal_alpha": [None, 0.75, "balanced"],
+        },
+        scoring="average_precision",
+        cv=2,
+        n_jobs=2,
+    ).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_singular_matrix_falls_back_to_least_squares():
+    from skfocal._solvers import _newton_step
+
+    matrix = np.diag([1.0, 0.0]).reshape(2, 1, 2, 1)
+    assert_allclose(_newton_step(matrix, np.array([[2.0], [0.0]])), [[-2.0], [0.0]])
+
+
+def test_tolerance_zero_ends_where_rounding_hides_the_rest():
+    X, y, _ = table(n_rows=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = FocalLogisticRegression(0.0, tol=0.0, solver="newton-cholesky").fit(X, y)
+    theirs = LogisticRegression(tol=1e-12, max_iter=10_000).fit(X, y)
+    assert_allclose(model.coef_, theirs.coef_, atol=1e-7)
+
+
+def test_line_search_without_a_decrease_says_so(monkeypatch):
+    X, y, _ = table(n_rows=200)
+    values = iter([1.0, *[2.0] * 100])
+    monkeypatch.setattr(LinearProblem, "value", lambda self, theta: next(values))
+    with pytest.warns(ConvergenceWarning, match="the line search found no decrease"):
+        FocalLogisticRegression(solver="newton-cholesky").fit(X, y)

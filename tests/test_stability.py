@@ -1,0 +1,32 @@
+"""No dead and no exploding model on very rare positives; the full table is a benchmark."""
+
+import numpy as np
+import pytest
+
+from benchmarks.data import rare_positives
+from benchmarks.stability import one_model
+from skfocal import FocalLGBMClassifier
+
+CASES = [(0.5, 0.25), (2.0, None), (5.0, "balanced")]
+
+
+@pytest.mark.parametrize("gamma, alpha", CASES)
+@pytest.mark.parametrize("library", ["LightGBM", "XGBoost"])
+def test_rare_positives_train(library, gamma, alpha):
+    result = one_model(library, gamma, alpha, False, seed=0, rows=40_000)
+    assert result["max_abs_margin"] < 50
+    assert result["average_precision"] > 10 * 0.002
+
+
+def test_the_step_bound_is_what_prevents_the_explosion():
+    """The same data, without it: LightGBM's own log loss runs away."""
+    X, y = rare_positives(0, 40_000)
+    bound = FocalLGBMClassifier(focal_gamma=0.5, focal_alpha=0.25, verbose=-1, n_jobs=1)
+    free = FocalLGBMClassifier(focal_gamma=0.0, focal_alpha=0.25, verbose=-1, n_jobs=1)
+    assert np.abs(bound.fit(X, y).decision_function(X)).max() < 20
+    assert np.abs(free.fit(X, y).decision_function(X)).max() > 100
+
+
+def test_generator_has_the_prevalence_it_promises():
+    _, y = rare_positives(1)
+    assert y.mean() == pytest.approx(0.002, rel=0.1)
