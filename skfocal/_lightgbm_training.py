@@ -13,6 +13,27 @@ from skfocal._kernels import Array
 from skfocal._lightgbm_text import standardised
 from skfocal.objectives import Measure, decision_error, mean_loss, posterior_log_loss
 
+# Parameters that LightGBM would ignore, or misread, beside a custom objective:
+# {aliases: (the value that changes nothing, what to do instead)}.
+_REFUSED = {
+    ("objective", "objective_type", "app", "application", "loss"): (
+        None,
+        "the objective is the focal loss; focal_gamma=0 is LightGBM's own",
+    ),
+    ("num_class", "num_classes"): (None, "the number of classes is that of y"),
+    ("scale_pos_weight",): (1.0, "weigh classes by focal_alpha"),
+    ("is_unbalance", "unbalance", "unbalanced_sets"): (False, 'use focal_alpha="balanced"'),
+    ("sigmoid",): (1.0, "the margin is the paper's z, without a factor"),
+    ("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"): (
+        1.0,
+        "weigh classes by focal_alpha, or sample rows by subsample",
+    ),
+    ("neg_bagging_fraction", "neg_sub_row", "neg_subsample", "neg_bagging"): (
+        1.0,
+        "weigh classes by focal_alpha, or sample rows by subsample",
+    ),
+}
+
 _MEASURES: dict[str, tuple[str, Measure]] = {
     "focal_loss": ("focal_loss", mean_loss),
     **dict.fromkeys(
@@ -22,6 +43,37 @@ _MEASURES: dict[str, tuple[str, Measure]] = {
     **dict.fromkeys(("error", "binary_error", "multi_error"), ("error", decision_error)),
 }
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
+
+
+def check_parameters(params: dict[str, Any]) -> None:
+    """Refuse what has no meaning, or no effect, beside a custom objective."""
+    for aliases, (neutral, instead) in _REFUSED.items():
+        for name in aliases:
+            value = params.get(name)
+            if value is not None and value != neutral:
+                raise ValueError(
+                    f"{name}={value!r} has no meaning beside the focal loss: {instead}."
+                )
+    for name in ("boosting_type", "boosting", "boost"):
+        if params.get(name) in ("rf", "random_forest"):
+            raise ValueError(
+                f"{name}={params[name]!r}: LightGBM's random forest takes no custom "
+                'objective. Use "gbdt", "dart" or data_sample_strategy="goss".'
+            )
+
+
+def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any, Any]]:
+    """Tables and labels of both ways to give evaluation sets."""
+    if eval_set is not None and (eval_X is not None or eval_y is not None):
+        raise ValueError("Give either eval_set or eval_X and eval_y, not both.")
+    if (eval_X is None) != (eval_y is None):
+        raise ValueError("eval_X and eval_y belong together: give both.")
+    if eval_set is not None:
+        return [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
+    if eval_X is not None:
+        many = isinstance(eval_X, tuple)
+        return list(zip(eval_X, eval_y, strict=True)) if many else [(eval_X, eval_y)]
+    return []
 
 
 class _Metric:

@@ -36,7 +36,13 @@ with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
     import lightgbm
     from lightgbm import LGBMClassifier
 
-    from skfocal._lightgbm_training import repeat, split_metrics, train
+    from skfocal._lightgbm_training import (
+        check_parameters,
+        evaluation_pairs,
+        repeat,
+        split_metrics,
+        train,
+    )
 
 __all__ = ["FocalLGBMClassifier"]
 
@@ -53,27 +59,6 @@ _LEARNED = (
     "_n_features",
     "fitted_",
 )
-
-# Parameters that LightGBM would ignore, or misread, beside a custom objective:
-# {aliases: (the value that changes nothing, what to do instead)}.
-_REFUSED = {
-    ("objective", "objective_type", "app", "application", "loss"): (
-        None,
-        "the objective is the focal loss; focal_gamma=0 is LightGBM's own",
-    ),
-    ("num_class", "num_classes"): (None, "the number of classes is that of y"),
-    ("scale_pos_weight",): (1.0, "weigh classes by focal_alpha"),
-    ("is_unbalance", "unbalance", "unbalanced_sets"): (False, 'use focal_alpha="balanced"'),
-    ("sigmoid",): (1.0, "the margin is the paper's z, without a factor"),
-    ("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"): (
-        1.0,
-        "weigh classes by focal_alpha, or sample rows by subsample",
-    ),
-    ("neg_bagging_fraction", "neg_sub_row", "neg_subsample", "neg_bagging"): (
-        1.0,
-        "weigh classes by focal_alpha, or sample rows by subsample",
-    ),
-}
 
 
 class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
@@ -230,9 +215,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
                 init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
                 init_score = _safe_indexing(init_score, target.kept)
-            evaluation = self._evaluation(
-                X, y, target, eval_set, eval_X, eval_y, eval_init_score, start
-            )
+            evaluation = self._evaluation(target, eval_set, eval_X, eval_y, eval_init_score, start)
             if evaluation:
                 evaluation["eval_names"] = eval_names
                 evaluation["eval_sample_weight"] = eval_sample_weight
@@ -382,20 +365,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     def _check_parameters(self) -> None:
         self._check_probability()
-        params = self.get_params(deep=False)
-        for aliases, (neutral, instead) in _REFUSED.items():
-            for name in aliases:
-                value = params.get(name)
-                if value is not None and value != neutral:
-                    raise ValueError(
-                        f"{name}={value!r} has no meaning beside the focal loss: {instead}."
-                    )
-        for name in ("boosting_type", "boosting", "boost"):
-            if params.get(name) in ("rf", "random_forest"):
-                raise ValueError(
-                    f"{name}={params[name]!r}: LightGBM's random forest takes no custom "
-                    'objective. Use "gbdt", "dart" or data_sample_strategy="goss".'
-                )
+        check_parameters(self.get_params(deep=False))
 
     def _trainer(self, loss: FocalLoss, eval_metric: Any) -> LGBMClassifier:
         """A plain classifier on the focal objective, with metrics that see it rightly."""
@@ -413,8 +383,6 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     def _evaluation(
         self,
-        X: Any,
-        y: Any,
         target: Target,
         eval_set: Any,
         eval_X: Any,
@@ -423,17 +391,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         start: float | Array | None,
     ) -> dict[str, Any]:
         """Arguments of LGBMClassifier.fit for the evaluation sets, labels as codes."""
-        if eval_set is not None and (eval_X is not None or eval_y is not None):
-            raise ValueError("Give either eval_set or eval_X and eval_y, not both.")
-        if (eval_X is None) != (eval_y is None):
-            raise ValueError("eval_X and eval_y belong together: give both.")
-        if eval_set is not None:
-            pairs = [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
-        elif eval_X is not None:
-            many = isinstance(eval_X, tuple)
-            pairs = list(zip(eval_X, eval_y, strict=True)) if many else [(eval_X, eval_y)]
-        else:
-            return {}
+        pairs = evaluation_pairs(eval_set, eval_X, eval_y)
         if not pairs:
             return {}
         tables = tuple(check_features(self, table, reset=False) for table, _ in pairs)

@@ -97,7 +97,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     >>> model.predict_proba(X).shape
     (569, 2)
     >>> round(model.score(X, y), 2)
-    0.98
+    0.99
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class BinaryFocalLoss(FocalLossBase):
     >>> loss.loss([0, 1], [0.0, 0.0]).round(6)
     array([0.173287, 0.173287])
     >>> loss.posterior([1.0]).round(3)
-    array([[0.085, 0.915]])
+    array([[0.064, 0.936]])
     """
 
     gamma: float | tuple[float, ...] = 2.0
@@ -156,7 +156,7 @@ class MulticlassFocalLoss(FocalLossBase):
     >>> loss.loss([0], [[0.0, 0.0, 0.0]]).round(6)
     array([0.488272])
     >>> loss.posterior([[1.0, 0.0, -1.0]]).round(3)
-    array([[0.858, 0.116, 0.026]])
+    array([[0.884, 0.088, 0.029]])
     """
 
     n_classes: int

@@ -106,7 +106,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     >>> model.predict_proba(X).shape
     (569, 2)
     >>> round(model.score(X, y), 2)
-    0.99
+    1.0
     """
 
     classes_ = LearnedAttribute()
