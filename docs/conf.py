@@ -13,3 +13,6 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 html_theme = "alabaster"
 myst_heading_anchors = 2
+myst_enable_extensions = ["dollarmath"]
+# docstrings inherited from scikit-learn refer to pages of its own documentation
+suppress_warnings = ["ref.ref"]

@@ -19,7 +19,7 @@ _BLOCK = 2048
 
 @dataclass(frozen=True)
 class LinearProblem:
-    """Mean weighted focal loss of X coef + intercept, plus l2 / 2 times |coef|**2.
+    """Mean weighted focal loss of X coef + intercept, plus l2 / 2 times sum(coef**2).
 
     ``theta`` has shape (p + 1, m) with the intercept in the last row, or (p, m) without;
     m is 1 for two classes and K for more. It is always float64; products with a float32

@@ -21,7 +21,7 @@ __all__ = ["FocalLogisticRegression"]
 class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimator):
     """Linear classifier trained on the focal loss, with an L2 penalty.
 
-    Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + |coef|**2 / 2 over coefficients
+    Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + sum(coef**2) / 2 over coefficients
     and intercept, where p = sigmoid or softmax of the linear margin [1]_, sw are sample
     weights and w class weights. With ``focal_gamma=0`` it is
     `sklearn.linear_model.LogisticRegression`.
