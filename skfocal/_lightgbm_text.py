@@ -12,7 +12,7 @@ import numpy as np
 from skfocal._kernels import Array
 
 # Values of a tree that move with a shift of its output. Linear trees predict from
-# leaf_const; internal_value is what contributions (SHAP) are measured from.
+# leaf_const; internal_value, written with six digits, is what plots and other tools show.
 _SHIFTED = ("leaf_value", "internal_value", "leaf_const")
 
 

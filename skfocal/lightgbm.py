@@ -103,7 +103,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         The labels, sorted.
     booster_ : lightgbm.Booster
         The standard model.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns in fit, where X had some.
 
     See Also

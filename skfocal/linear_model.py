@@ -70,7 +70,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Iterations of the solver.
     n_features_in_ : int
         Number of columns in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns in fit, where they were all strings.
 
     See Also

@@ -17,7 +17,8 @@ class BinaryFocalLoss(FocalLossBase):
     """Focal loss of two classes, as a function of one margin.
 
     loss = w (1 - p_t)**gamma (-log p_t) with p_t = sigmoid(margin) for positive rows and
-    sigmoid(-margin) for negative ones [1]_. gamma = 0 is cross-entropy.
+    sigmoid(-margin) for negative ones [1]_. gamma = 0 is cross-entropy. The posterior of
+    the classes is another function of the margin [2]_.
 
     Parameters
     ----------
@@ -93,9 +94,9 @@ class BinaryFocalLoss(FocalLossBase):
         return float(_kernels.margins(target, self.class_gamma)[0])
 
     def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
-        """P(class | row), shape (n, 2), from margins in closed form [2]_ (class docstring).
+        """P(class | row), shape (n, 2), from margins in closed form.
 
-        Class weights and gamma are undone; sample weights, which describe the
+        The map of Charoenphakdee et al. 2021, with weights and one gamma per class. Class weights and gamma are undone; sample weights, which describe the
         population, are not.
         """
         raw = self._check_raw(raw_prediction)

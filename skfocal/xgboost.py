@@ -84,7 +84,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         The labels, sorted.
     n_features_in_ : int
         Number of columns in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns in fit, where X had some.
 
     See Also

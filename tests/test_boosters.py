@@ -67,7 +67,8 @@ def test_probabilities_labels_and_decisions(any_table, kind, gamma, alpha):
 @each
 def test_training_starts_at_the_optimal_constant(any_table, kind):
     X, y, weight = any_table
-    model = make(kind, 1, focal_alpha="balanced", learning_rate=1e-9)
+    k = len(np.unique(y))
+    model = make(kind, 1, focal_alpha=np.arange(1.0, k + 1), learning_rate=1e-9)
     model.fit(X, y, sample_weight=weight)
     start = model.loss_.intercept(y, weight)
     raw = margins(model, X)

@@ -74,6 +74,9 @@ def test_matrix_of_the_newton_step_is_the_hessian_at_gamma_zero(any_table, weigh
     value, same = problem.value_gradient(theta)
     assert value == pytest.approx(problem.value(theta))
     assert_allclose(gradient, same)
+    flat = matrix.reshape(theta.size, theta.size)
+    eigenvalues = np.linalg.eigvalsh(flat)
+    assert eigenvalues[0] > 1e-4 * eigenvalues[-1]  # definite: common shifts included
     direction = np.random.default_rng(1).normal(size=theta.shape)
     if k > 2:
         direction[-1] -= direction[-1].mean()  # the gauge term acts on common shifts only
