@@ -54,7 +54,6 @@ _LEARNED = (
     "_best_iteration",
     "_best_score",
     "_evals_result",
-    "_fitted_with_feature_names",
     "_n_classes",
     "_n_features",
     "fitted_",

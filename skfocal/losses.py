@@ -96,8 +96,8 @@ class BinaryFocalLoss(FocalLossBase):
     def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
         """P(class | row), shape (n, 2), from margins in closed form.
 
-        The map of Charoenphakdee et al. 2021, with weights and one gamma per class. Class weights and gamma are undone; sample weights, which describe the
-        population, are not.
+        The map of Charoenphakdee et al. 2021, with weights and one gamma per class. Class
+        weights and gamma are undone; sample weights, which describe the population, are not.
         """
         raw = self._check_raw(raw_prediction)
         ratio = self.class_weight[1] / self.class_weight[0]

@@ -64,6 +64,8 @@ def test_gamma_zero_is_xgboost(variant, n_classes, weighted):
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_gamma_zero_starts_where_xgboost_does(n_classes, weighted):
+    if n_classes > 2 and xgb.__version__.startswith("3.1."):
+        pytest.skip("XGBoost 3.1 takes the classes' shares themselves for margins")
     X, y, weight = table(n_classes, seed=SEED)
     weight = weight if weighted else None
     ours = FocalXGBClassifier(focal_gamma=0.0, **SLOW).fit(X, y, sample_weight=weight)
