@@ -126,10 +126,14 @@ def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
 def encode_labels(classes: npt.NDArray, y: Any, name: str) -> npt.NDArray[np.intp]:
     """Codes of labels that were all seen in training."""
     y = column_or_1d(y)
-    codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    unknown = classes[codes] != y
-    if unknown.any():
-        raise ValueError(f"{name} has labels that are not in y: {np.unique(y[unknown]).tolist()}.")
+    try:
+        codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+        unknown = classes[codes] != y
+    except TypeError:  # of a kind that does not compare with the classes
+        unknown = np.ones(len(y), dtype=bool)
+    if np.any(unknown):
+        labels = sorted(set(np.asarray(y)[unknown].tolist()), key=str)
+        raise ValueError(f"{name} has labels that are not in y: {labels}.")
     return codes
 
 

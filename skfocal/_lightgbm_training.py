@@ -11,7 +11,15 @@ from lightgbm.basic import LightGBMError
 from skfocal._base import FocalLoss, Target
 from skfocal._kernels import Array
 from skfocal._lightgbm_text import standardised
-from skfocal.objectives import Measure, decision_error, mean_loss, posterior_log_loss
+from skfocal.objectives import (
+    FocalEvalMetric,
+    Measure,
+    average_precision,
+    decision_error,
+    mean_loss,
+    posterior_log_loss,
+    roc_auc,
+)
 
 # Parameters that LightGBM would ignore, or misread, beside a custom objective:
 # {aliases: (the value that changes nothing, what to do instead)}.
@@ -34,14 +42,26 @@ _REFUSED = {
     ),
 }
 
-_MEASURES: dict[str, tuple[str, Measure]] = {
-    "focal_loss": ("focal_loss", mean_loss),
+# Metrics computed here, by all their names: (name without prefix, measure, greater is better).
+_MEASURES: dict[str, tuple[str, Measure, bool]] = {
+    "focal_loss": ("focal_loss", mean_loss, False),
     **dict.fromkeys(
-        ("logloss", "binary_logloss", "multi_logloss", "binary", "multiclass", "softmax"),
-        ("logloss", posterior_log_loss),
+        (
+            *("logloss", "binary_logloss", "binary", "cross_entropy", "xentropy"),
+            *("multi_logloss", "multiclass", "softmax"),
+            *("multiclassova", "multiclass_ova", "ova", "ovr"),
+        ),
+        ("logloss", posterior_log_loss, False),
     ),
-    **dict.fromkeys(("error", "binary_error", "multi_error"), ("error", decision_error)),
+    **dict.fromkeys(("error", "binary_error", "multi_error"), ("error", decision_error, False)),
 }
+# The same of rank metrics, which LightGBM itself computes rightly from margins, but after
+# which it would place all others: these keep the order that early stopping goes by.
+_RANKS: dict[str, tuple[str, Measure, bool]] = {
+    "auc": ("auc", roc_auc, True),
+    "average_precision": ("average_precision", average_precision, True),
+}
+_PASSED = ("auc", "average_precision", "auc_mu")
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 
 
@@ -79,13 +99,13 @@ def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any,
 class _Metric:
     """A measure of the loss's margins in the form of LightGBM's callable metrics."""
 
-    def __init__(self, name: str, measure: Measure, loss: FocalLoss) -> None:
-        self.name, self.measure, self.loss = name, measure, loss
+    def __init__(self, name: str, measure: Measure, greater: bool, loss: FocalLoss) -> None:
+        self.name, self.measure, self.greater, self.loss = name, measure, greater, loss
 
     def __call__(
         self, y_true: Array, y_pred: Array, weight: Array | None
     ) -> tuple[str, float, bool]:
-        return self.name, self.measure(self.loss, y_true, y_pred, weight), False
+        return self.name, self.measure(self.loss, y_true, y_pred, weight), self.greater
 
 
 class _OnPosterior:
@@ -94,11 +114,16 @@ class _OnPosterior:
     def __init__(self, function: Callable, loss: FocalLoss) -> None:
         self.function, self.loss = function, loss
         self.n_arguments = len(signature(function).parameters)
+        if not 2 <= self.n_arguments <= 4:
+            raise TypeError(
+                f"eval_metric {function!r} must take 2, 3 or 4 arguments, (y_true, y_pred, "
+                f"weight, group); it takes {self.n_arguments}."
+            )
 
     def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
         proba = self.loss.posterior(y_pred)
         proba = proba[:, 1] if self.loss.n_classes == 2 else proba
-        return self.function(*(y_true, proba, weight)[: self.n_arguments])
+        return self.function(*(y_true, proba, weight, None)[: self.n_arguments])
 
 
 class _AtConstant:
@@ -112,25 +137,36 @@ class _AtConstant:
 
 
 def split_metrics(given: Sequence[Any], loss: FocalLoss) -> tuple[list[str], list[Callable]]:
-    """Built-in metrics to pass through, and those computed here, each once."""
+    """Built-in metrics to pass through, and those computed here, each once and in order."""
     flat: list[Any] = []
     for item in given:
         parts = [item] if isinstance(item, str) or callable(item) else item or []
         for part in parts:
             flat += part.split(",") if isinstance(part, str) else [part]
     flat = flat or ["focal_loss"]
+    known = dict(_MEASURES)
+    if loss.n_classes == 2 and any(callable(m) or m in _MEASURES for m in flat):
+        known |= _RANKS
     prefix = "binary_" if loss.n_classes == 2 else "multi_"
     names: list[str] = []
     callables: dict[Any, Callable] = {}
     for metric in flat:
-        if callable(metric):
+        if isinstance(metric, FocalEvalMetric):
+            callables[id(metric)] = metric  # takes margins
+        elif callable(metric):
             callables[id(metric)] = _OnPosterior(metric, loss)
-        elif metric in _MEASURES:
-            short, measure = _MEASURES[metric]
-            name = short if short == "focal_loss" else prefix + short
-            callables[name] = _Metric(name, measure, loss)
-        elif metric not in (*_NO_METRIC, *names):
-            names.append(metric)
+        elif metric in known:
+            short, measure, greater = known[metric]
+            name = prefix + short if short in ("logloss", "error") else short
+            callables[name] = _Metric(name, measure, greater, loss)
+        elif metric in _PASSED:
+            names += [] if metric in names else [metric]
+        elif metric not in _NO_METRIC:
+            raise ValueError(
+                f"Metric {metric!r} would be computed from margins. By name there are "
+                f"{sorted({*_MEASURES, *_PASSED})}; give any other as a function of "
+                "(y_true, probabilities)."
+            )
     return names, list(callables.values())
 
 
@@ -162,18 +198,23 @@ def _train_constant(
     target: Target,
     start: float | Array | None,
     **arguments: Any,
-) -> Array:
+) -> Array | None:
     """Train where no feature can be split: constant, or too few rows in a leaf.
 
     A built-in objective then gives a constant model, a custom one an error. Fit the
     built-in one and return what has to be added to its constant for ours.
     """
-    constant = np.asarray(0.0 if start is None else start)
+    n_classes = len(target.classes)
+    nothing = 0.0 if n_classes == 2 else np.zeros(n_classes)
+    constant = np.asarray(nothing if start is None else start)
     trainer.set_params(objective=None)
     arguments["init_score"] = arguments["eval_init_score"] = None
     arguments["eval_metric"] = [_AtConstant(f, constant) for f in arguments["eval_metric"]]
     trainer.fit(features, target.codes, target.sample_weight, **arguments)
-    return constant - trainer.booster_.predict(np.zeros((1, features.shape[1])), raw_score=True)[0]
+    if arguments.get("init_model") is not None:
+        return None  # the model so far holds its start, and nothing was added to it
+    row = np.zeros((1, features.shape[1]))
+    return constant - trainer.booster_.predict(row, raw_score=True)[0]
 
 
 def repeat(start: float | Array, n_rows: int) -> Array:

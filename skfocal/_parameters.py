@@ -145,6 +145,9 @@ def resolve_alpha(
     n_classes = len(labels)
     if isinstance(alpha, str) or (isinstance(alpha, tuple) and alpha[:1] == ("effective",)):
         word, *beta = (alpha,) if isinstance(alpha, str) else alpha
+        if not (totals > 0).all():
+            lacking = labels[totals <= 0].tolist()
+            raise ValueError(f"{name}={alpha!r} needs rows of every label; none of {lacking!r}.")
         if word == "balanced":
             weights = totals.sum() / (n_classes * totals)
         elif word == "effective" and len(beta) < 2:

@@ -2,10 +2,10 @@
 
 import platform
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 _DISTRIBUTIONS = (
-    "skfocal",
     "numpy",
     "scipy",
     "scikit-learn",
@@ -25,8 +25,9 @@ def show_versions() -> None:
     --------
     >>> from skfocal import show_versions
     >>> show_versions()  # doctest: +ELLIPSIS
-    python: 3...
+    skfocal: 0...
     """
+    print(f"skfocal: {import_module('skfocal').__version__}")
     print(f"python: {sys.version.split()[0]} ({platform.platform()})")
     for name in _DISTRIBUTIONS:
         try:

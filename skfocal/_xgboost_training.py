@@ -7,7 +7,13 @@ from xgboost import XGBClassifier
 
 from skfocal._base import FocalLoss
 from skfocal._kernels import Array
-from skfocal.objectives import Measure, decision_error, mean_loss, posterior_log_loss
+from skfocal.objectives import (
+    FocalEvalMetric,
+    Measure,
+    decision_error,
+    mean_loss,
+    posterior_log_loss,
+)
 
 MEASURES: dict[str, Measure] = {
     "focal_loss": mean_loss,
@@ -27,6 +33,9 @@ class Metrics:
 
     def add(self, metric: str | Callable) -> str:
         """Add a measure by name, or a user's function of (y_true, probabilities)."""
+        if isinstance(metric, FocalEvalMetric):
+            self.measures[metric.__name__] = _on_margins(metric)
+            return metric.__name__
         if isinstance(metric, str):
             self.measures[metric] = MEASURES[metric]
             return metric
@@ -37,6 +46,15 @@ class Metrics:
         labels, weight = dataset.get_label(), dataset.get_weight()
         weight = weight if weight.size else None
         return [(k, f(self.loss, labels, margins, weight)) for k, f in self.measures.items()]
+
+
+def _on_margins(metric: FocalEvalMetric) -> Measure:
+    """A `FocalEvalMetric`, which takes margins."""
+
+    def measure(loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None) -> float:
+        return mean_loss(metric._loss(raw), y_true, raw, weight)
+
+    return measure
 
 
 def _on_posterior(function: Callable) -> Measure:

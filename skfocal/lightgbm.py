@@ -8,7 +8,7 @@ Private parts of LightGBM's scikit-learn module in use: the attributes that its 
 learns (``_LEARNED``) and ``_process_params``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -114,6 +114,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
     See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
     mean. The default evaluation metric is ``"focal_loss"``; log-loss and error metrics
     given by name, and callables, see the posterior (the error: the class of `predict`).
+    Rank metrics are those of the margins; other names are refused.
 
     Examples
     --------
@@ -181,8 +182,11 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             ``eval_X``, ``eval_y``.
         eval_metric : str, callable or list of them, default=None
             ``"focal_loss"`` if None and ``metric`` is not set.
+        init_model : str, Path, Booster or LGBMModel, default=None
+            Training goes on from it. A focal classifier must have been trained on the same
+            loss; of a file or a booster that is for you to know.
         eval_names, eval_sample_weight, eval_class_weight, eval_init_score, feature_name,
-        categorical_feature, callbacks, init_model, eval_X, eval_y
+        categorical_feature, callbacks, eval_X, eval_y
             See `lightgbm.LGBMClassifier.fit`.
 
         Returns
@@ -209,7 +213,8 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             )
             _check_continued(init_model, loss)
             start = None
-            if init_score is None and init_model is None:
+            averaged = self.get_params(deep=False).get("boost_from_average", True)
+            if init_score is None and init_model is None and averaged:
                 start = loss.intercept(target.codes, target.sample_weight)
                 init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
@@ -218,7 +223,9 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             if evaluation:
                 evaluation["eval_names"] = eval_names
                 evaluation["eval_sample_weight"] = eval_sample_weight
-                evaluation["eval_class_weight"] = eval_class_weight
+                evaluation["eval_class_weight"] = [
+                    _weights_of_codes(weights, target) for weights in eval_class_weight or []
+                ] or None
             features = features if target.kept is None else _safe_indexing(features, target.kept)
             trainer = self._trainer(loss, eval_metric)
             train(
@@ -403,6 +410,15 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             "eval_set": list(zip(tables, codes, strict=True)),
             "eval_init_score": eval_init_score,
         }
+
+
+def _weights_of_codes(weights: Any, target: Target) -> Any:
+    """Class weights of an evaluation set, labels as codes."""
+    if not isinstance(weights, Mapping):
+        return weights
+    labels = list(weights)
+    codes = encode_labels(target.classes, np.asarray(labels), "eval_class_weight")
+    return {int(k): weights[label] for k, label in zip(codes, labels, strict=True)}
 
 
 def _encoder(classes: npt.NDArray) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skfocal._kernels import Array
 from skfocal._loss import check_codes
@@ -56,7 +57,7 @@ class FocalObjective:
     One object serves ``lgb.train(params={"objective": f})``, ``xgb.train(obj=f)``,
     ``LGBMClassifier(objective=f)`` and ``XGBClassifier(objective=f)``, binary and
     multiclass (by the shape of the margins). Sample weights count in each. It can be
-    pickled and cloned.
+    pickled and copied, and so can a model that has it as a parameter.
 
     Give the library the start as well: `init_score` for LightGBM's ``Dataset``,
     `base_score` for XGBoost. From margin 0, or from the log-odds of the prevalence, rare
@@ -248,7 +249,8 @@ class FocalEvalMetric:
 
     For training with `FocalObjective`, where both libraries hand margins to metrics:
     ``lgb.train(feval=m)``, ``xgb.train(custom_metric=m)``, ``LGBMClassifier.fit(
-    eval_metric=m)``, ``XGBClassifier(eval_metric=m)``. The value is
+    eval_metric=m)``, ``XGBClassifier(eval_metric=m)``. The classifiers of this package have
+    their own under the name ``"focal_loss"``. The value is
     sum(sw w l) / sum(sw), sw the sample weights, w the class weights.
 
     Parameters
@@ -327,6 +329,20 @@ def decision_error(
     decision = loss.decision(raw)
     label = decision > 0 if decision.ndim == 1 else decision.argmax(axis=1)
     return float(np.average(label != np.asarray(y_true), weights=sample_weight))
+
+
+def roc_auc(
+    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
+) -> float:
+    """Area under the ROC curve of binary margins, whose order is the posterior's."""
+    return float(roc_auc_score(y_true, raw, sample_weight=sample_weight))
+
+
+def average_precision(
+    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
+) -> float:
+    """Average precision of binary margins, whose order is the posterior's."""
+    return float(average_precision_score(y_true, raw, sample_weight=sample_weight))
 
 
 Measure = Callable[[FocalLoss, Array, Array, Array | None], float]

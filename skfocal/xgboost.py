@@ -94,8 +94,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     Notes
     -----
     See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. The default evaluation metric is ``"focal_loss"``; log-loss and error metrics
-    given by name, and callables, see the posterior (the error: the class of `predict`).
+    mean. The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
+    ``"error"``, ``"merror"`` and callables see the posterior (the errors: the class of
+    `predict`). XGBoost computes all others, from the sigmoid or softmax of the margin.
 
     Examples
     --------
@@ -270,6 +271,20 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         raw = self._margins(X, validate_features, base_margin, iteration_range)
         return self.loss_.decision(raw)
 
+    def load_model(self, fname: Any) -> None:
+        """Refuse: a model file holds neither the labels nor the loss.
+
+        Raises
+        ------
+        TypeError
+            Always. ``save_model`` is for programs without skfocal, which load the file as an
+            ``xgboost.Booster``; pickle or joblib keep the classifier.
+        """
+        raise TypeError(
+            "A model file holds neither the labels nor the loss of a FocalXGBClassifier: save "
+            "and load the classifier by pickle or joblib, or the file as an xgboost.Booster."
+        )
+
     def get_xgb_params(self) -> dict[str, Any]:
         """XGBoost's parameters only, as the fitted booster has to know them.
 
@@ -277,8 +292,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         ``self.objective``, which it changes in ``fit``; here that parameter stays as it is.
         """
         params = {k: v for k, v in super().get_xgb_params().items() if k not in _FOCAL}
-        if getattr(self, "n_classes_", 2) > 2:
-            params["objective"] = "multi:softprob"
+        if hasattr(self, "n_classes_"):
+            binary = self.n_classes_ == 2
+            params["objective"] = "binary:logistic" if binary else "multi:softprob"
         params.pop("eval_metric", None)  # computed here, or given to the trainer
         return params
 

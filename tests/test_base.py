@@ -45,6 +45,8 @@ def test_state_is_restored_whatever_ends_the_block():
 def test_labels_are_encoded_in_the_order_of_classes():
     classes = np.array(["a", "b", "d"])
     assert encode_labels(classes, ["d", "a"], "eval_set").tolist() == [2, 0]
+    with pytest.raises(ValueError, match=r"eval_set has labels that are not in y: \[0, 1\]"):
+        encode_labels(classes, [1, 0], "eval_set")
     for unknown in ("c", "z"):
         with pytest.raises(ValueError, match=rf"eval_set has labels.*\['{unknown}'\]"):
             encode_labels(classes, ["a", unknown], "eval_set")

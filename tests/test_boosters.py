@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss, zero_one_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
-from skfocal import FocalLGBMClassifier, FocalXGBClassifier, metrics
+from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
 from skfocal.losses import raw_proba
 
 KINDS = [FocalLGBMClassifier, FocalXGBClassifier]
@@ -161,6 +161,21 @@ def test_user_metric_sees_probabilities(any_table, kind):
     assert evals(model)["share"][-1] == pytest.approx(
         np.mean(model.predict_proba(X)[:, 1 if len(shape) == 1 else slice(None)]), rel=1e-5
     )
+
+
+@each
+def test_public_metric_is_the_one_by_name(any_table, kind):
+    X, y, _ = any_table
+    results = []
+    for metric in (FocalEvalMetric(2.0), "focal_loss"):
+        model, fit_params = make(kind, 3), quiet(kind)
+        if kind is FocalXGBClassifier:
+            model.set_params(eval_metric=metric)
+        else:
+            fit_params["eval_metric"] = metric
+        model.fit(X, y, eval_set=[(X + 0, y)], **fit_params)
+        results.append(evals(model)["focal_loss"])
+    assert_allclose(*results, rtol=1e-12)
 
 
 @each

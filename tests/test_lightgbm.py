@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import log_loss
 
 from skfocal import FocalLGBMClassifier
 from skfocal._lightgbm_text import standardised
@@ -147,6 +148,92 @@ def test_leaves_contributions_and_iterations_as_the_parent():
         model.decision_function(X, num_iteration=4),
         model.booster_.predict(X, raw_score=True, num_iteration=4),
     )
+
+
+@pytest.mark.parametrize("names", [["binary_logloss", "auc"], ["auc", "binary_logloss"]])
+def test_order_of_metrics_is_kept_for_early_stopping(names):
+    """The first of two stops where it stops alone; alone, auc is LightGBM's own."""
+    X, y, _ = table()
+    models = []
+    for metric in (names, names[0]):
+        model = FocalLGBMClassifier(n_estimators=200, **QUIET).fit(
+            X[::2],
+            y[::2],
+            eval_X=X[1::2],
+            eval_y=y[1::2],
+            eval_metric=metric,
+            callbacks=[lgb.early_stopping(5, first_metric_only=True, verbose=False)],
+        )
+        models.append(model)
+    both, alone = models
+    assert both.best_iteration_ == alone.best_iteration_ < 200
+    (both,), (alone,) = both.evals_result_.values(), alone.evals_result_.values()
+    assert list(both) == names
+    assert_allclose(both[names[0]], alone[names[0]], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "xentropy", "multiclass_ova", "logloss"])
+def test_every_name_of_log_loss_is_that_of_the_posterior(any_table, name):
+    X, y, _ = any_table
+    model = FocalLGBMClassifier(n_estimators=5, **QUIET)
+    model.fit(X, y, eval_X=X, eval_y=y, eval_metric=name)
+    ((values,),) = [list(one.values()) for one in model.evals_result_.values()]
+    value = values[-1]
+    assert value == pytest.approx(log_loss(y, model.predict_proba(X)), rel=1e-6)
+
+
+def test_metric_of_margins_is_refused_by_name():
+    X, y, _ = table(n_rows=200)
+    with pytest.raises(ValueError, match="Metric 'l2' would be computed from margins"):
+        FocalLGBMClassifier(**QUIET).fit(X, y, eval_X=X, eval_y=y, eval_metric="l2")
+
+
+def test_metrics_of_two_to_four_arguments():
+    X, y, _ = table(n_rows=200)
+
+    def four(y_true, y_score, weight, group):
+        assert group is None
+        return "mean", float(y_score.mean()), True
+
+    model = FocalLGBMClassifier(n_estimators=3, **QUIET)
+    model.fit(X, y, eval_X=X, eval_y=y, eval_metric=four)
+    assert next(iter(model.evals_result_.values()))["mean"]
+    with pytest.raises(TypeError, match="must take 2, 3 or 4 arguments"):
+        model.fit(X, y, eval_X=X, eval_y=y, eval_metric=lambda *a: ("x", 0.0, True))
+
+
+def test_boost_from_average_false_starts_at_zero():
+    X, y, _ = table()
+    theirs = lgb.LGBMClassifier(n_estimators=5, boost_from_average=False, **QUIET).fit(X, y)
+    ours = FocalLGBMClassifier(
+        focal_gamma=0.0, n_estimators=5, boost_from_average=False, **QUIET
+    ).fit(X, y)
+    assert_allclose(ours.decision_function(X), theirs.predict(X, raw_score=True), atol=1e-6)
+
+
+def test_class_weights_of_an_evaluation_set_are_by_label():
+    X, y, _ = table()
+    names = np.array(["no", "yes"])[y]
+    model = FocalLGBMClassifier(n_estimators=5, **QUIET).fit(
+        X, names, eval_X=X, eval_y=names, eval_class_weight=[{"no": 1.0, "yes": 3.0}]
+    )
+    weighted = FocalLGBMClassifier(n_estimators=5, **QUIET).fit(
+        X, names, eval_X=X, eval_y=names, eval_sample_weight=[np.where(y == 1, 3.0, 1.0)]
+    )
+    assert model.evals_result_ == weighted.evals_result_
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_where_nothing_can_be_split_a_continued_model_stays_as_it_is(n_classes):
+    X, y, _ = table(n_classes)
+    first = FocalLGBMClassifier(n_estimators=5, **QUIET).fit(X, y)
+    second = FocalLGBMClassifier(n_estimators=5, **QUIET)
+    second.fit(np.ones_like(X), y, init_model=first)
+    assert_array_equal(second.predict(X, raw_score=True), first.predict(X, raw_score=True))
+    start = np.zeros(len(y) if n_classes == 2 else (len(y), 3))
+    given = FocalLGBMClassifier(n_estimators=5, **QUIET)
+    given.fit(np.ones_like(X), y, init_score=start, eval_X=X, eval_y=y)
+    assert_allclose(given.predict(X, raw_score=True), 0, atol=1e-12)
 
 
 def test_private_parts_of_lightgbm_in_use_exist():

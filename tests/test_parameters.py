@@ -73,6 +73,12 @@ def test_other_forms_are_refused_by_name(alpha, error, message):
         resolve_alpha(alpha, LABELS, TOTALS, "focal_alpha")
 
 
+@pytest.mark.parametrize("alpha", ["balanced", "effective", ("effective", 0.9)])
+def test_words_need_rows_of_every_label(alpha):
+    with pytest.raises(ValueError, match=r"needs rows of every label; none of \['good'\]"):
+        resolve_alpha(alpha, LABELS, np.array([5.0, 0.0, 5.0]))
+
+
 def test_effective_needs_counts():
     with pytest.raises(ValueError, match='"effective" counts rows'):
         resolve_alpha("effective", LABELS, TOTALS / 1000)

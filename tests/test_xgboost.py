@@ -135,6 +135,20 @@ def test_iterations_and_set_params_after_fit():
     assert "focal_gamma" not in model.get_xgb_params()
 
 
+def test_objective_that_names_the_other_kind_of_model_does_no_harm():
+    X, y, _ = table(n_rows=300)
+    model = FocalXGBClassifier(objective="multi:softprob", n_estimators=3).fit(X, y)
+    before = model.predict_proba(X)
+    assert_array_equal(model.set_params(n_jobs=1).predict_proba(X), before)
+
+
+def test_load_model_says_what_to_do(tmp_path):
+    X, y, _ = table(n_rows=200)
+    FocalXGBClassifier(n_estimators=2).fit(X, y).save_model(tmp_path / "model.json")
+    with pytest.raises(TypeError, match="by pickle or joblib"):
+        FocalXGBClassifier().load_model(tmp_path / "model.json")
+
+
 def test_private_parts_of_xgboost_in_use_exist():
     """If this fails, XGBoost has changed what skfocal.xgboost relies on."""
     X, y, _ = table(n_rows=200)
