@@ -254,7 +254,7 @@ SOLVERS = {"lbfgs": solve_lbfgs, "newton-cholesky": solve_newton_cholesky}
 def choose_solver(problem: LinearProblem) -> str:
     """Newton where its matrix is small beside a pass over X, else L-BFGS."""
     size = problem.n_coefficients * problem.n_outputs
-    limit = 100 if sparse.issparse(problem.X) or problem.n_outputs > 1 else 500
+    limit = 100 if sparse.issparse(problem.X) or problem.n_outputs > 1 else 200
     return "newton-cholesky" if size <= limit else "lbfgs"
 
 

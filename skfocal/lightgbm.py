@@ -219,14 +219,17 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
                 init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
                 init_score = _safe_indexing(init_score, target.kept)
-            evaluation = self._evaluation(target, eval_set, eval_X, eval_y, eval_init_score, start)
+            pairs = evaluation_pairs(eval_set, eval_X, eval_y)
+            if target.kept is not None:
+                features = _safe_indexing(features, target.kept)
+            training = (X, y) if eval_set is not None and target.kept is None else None
+            evaluation = self._evaluation(pairs, training, target, features, eval_init_score, start)
             if evaluation:
                 evaluation["eval_names"] = eval_names
                 evaluation["eval_sample_weight"] = eval_sample_weight
                 evaluation["eval_class_weight"] = [
                     _weights_of_codes(weights, target) for weights in eval_class_weight or []
                 ] or None
-            features = features if target.kept is None else _safe_indexing(features, target.kept)
             trainer = self._trainer(loss, eval_metric)
             train(
                 trainer,
@@ -389,27 +392,33 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     def _evaluation(
         self,
+        pairs: list[tuple[Any, Any]],
+        training: tuple[Any, Any] | None,
         target: Target,
-        eval_set: Any,
-        eval_X: Any,
-        eval_y: Any,
+        features: Any,
         eval_init_score: Any,
         start: float | Array | None,
     ) -> dict[str, Any]:
         """Arguments of LGBMClassifier.fit for the evaluation sets, labels as codes."""
-        pairs = evaluation_pairs(eval_set, eval_X, eval_y)
+        tables, codes, trains = [], [], False
+        for table, labels in pairs:
+            if training and table is training[0] and labels is training[1]:
+                # LightGBM knows the training set by identity, and does not stop by it
+                tables.append(features)
+                codes.append(target.codes)
+                trains = True
+            else:
+                tables.append(check_features(self, table, reset=False))
+                codes.append(encode_labels(target.classes, labels, "eval_set"))
         if not pairs:
             return {}
-        tables = tuple(check_features(self, table, reset=False) for table, _ in pairs)
-        codes = tuple(encode_labels(target.classes, labels, "eval_set") for _, labels in pairs)
         if eval_init_score is None and start is not None:
             eval_init_score = [repeat(start, len(k)) for k in codes]
-        if "eval_X" in signature(LGBMClassifier.fit).parameters:
-            return {"eval_X": tables, "eval_y": codes, "eval_init_score": eval_init_score}
-        return {
-            "eval_set": list(zip(tables, codes, strict=True)),
-            "eval_init_score": eval_init_score,
-        }
+        if "eval_X" in signature(LGBMClassifier.fit).parameters and not trains:
+            sets: dict[str, Any] = {"eval_X": tuple(tables), "eval_y": tuple(codes)}
+        else:
+            sets = {"eval_set": list(zip(tables, codes, strict=True))}
+        return {**sets, "eval_init_score": eval_init_score}
 
 
 def _weights_of_codes(weights: Any, target: Target) -> Any:

@@ -98,6 +98,28 @@ def test_ways_to_give_an_evaluation_set(argument):
     assert FocalLGBMClassifier(n_estimators=2, **QUIET).fit(X, y, eval_set=[]).evals_result_ == {}
 
 
+def test_training_set_is_recognised_and_does_not_stop_training():
+    X, y, _ = table(n_rows=300)
+    model = FocalLGBMClassifier(n_estimators=100, learning_rate=0.5, **QUIET).fit(
+        X[::2],
+        y[::2],
+        eval_set=[(X[1::2], y[1::2])],
+        callbacks=[lgb.early_stopping(3, verbose=False)],
+    )
+    half, labels = X[::2], y[::2]
+    both = FocalLGBMClassifier(n_estimators=100, learning_rate=0.5, **QUIET).fit(
+        half,
+        labels,
+        eval_set=[(half, labels), (X[1::2], y[1::2])],
+        callbacks=[lgb.early_stopping(3, verbose=False)],
+    )
+    assert list(both.evals_result_) == ["training", "valid_1"]
+    assert both.best_iteration_ == model.best_iteration_ < 100
+    raw = both.booster_.predict(half, raw_score=True, num_iteration=both.best_iteration_)
+    own = both.evals_result_["training"]["focal_loss"][both.best_iteration_ - 1]
+    assert own == pytest.approx(both.loss_.loss(labels, raw).mean())
+
+
 def test_metrics_are_named_once_and_rank_metrics_pass_through():
     X, y, _ = table()
     model = FocalLGBMClassifier(n_estimators=5, metric=["auc", "binary_logloss"], **QUIET)
