@@ -86,7 +86,9 @@ def linear(model):
     """A linear model on columns brought to normal shape."""
     return make_pipeline(
         SimpleImputer(strategy="median"),
-        QuantileTransformer(output_distribution="normal", subsample=20_000, random_state=0),
+        QuantileTransformer(
+            n_quantiles=300, output_distribution="normal", subsample=20_000, random_state=0
+        ),
         model,
     )
 
