@@ -23,6 +23,10 @@ from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss, raw_
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 
 
+# Parameters that the boosters' own classes do not know.
+FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian")
+
+
 class LearnedAttribute:
     """An attribute that fit sets, in a class whose parent has a read-only property."""
 
@@ -168,6 +172,16 @@ def training_loss(
         factors = resolve_alpha(class_weight, target.classes, target.totals, "class_weight")
         weights = tuple(np.multiply(weights or 1.0, factors or 1.0).tolist())
     return make_loss(n_classes, gamma, weights, hessian)
+
+
+def check_continued(model: Any, loss: FocalLoss, name: str) -> None:
+    """Refuse to continue a focal classifier that was trained on another loss."""
+    before = getattr(model, "loss_", None)
+    if before is not None and before != loss:
+        raise ValueError(
+            f"{name} was trained on {before!r}, which is not the loss of this model, {loss!r}: "
+            "a model cannot be continued with another gamma, alpha or link."
+        )
 
 
 class FocalClassifierMixin:

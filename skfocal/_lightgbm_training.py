@@ -1,6 +1,9 @@
-"""Training a plain `LGBMClassifier` on the focal loss: metrics, booster (floor 4)."""
+"""Training a plain `LGBMClassifier` on the focal loss (floor 4).
 
-from collections.abc import Callable, Sequence
+Parameters that it must not have, evaluation sets, metrics, and the booster it leaves.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -8,7 +11,7 @@ import numpy as np
 from lightgbm import Booster, LGBMClassifier
 from lightgbm.basic import LightGBMError
 
-from skfocal._base import FocalLoss, Target
+from skfocal._base import FocalLoss, Target, check_features, encode_labels
 from skfocal._kernels import Array
 from skfocal._lightgbm_text import standardised
 from skfocal.objectives import (
@@ -94,6 +97,46 @@ def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any,
         many = isinstance(eval_X, tuple)
         return list(zip(eval_X, eval_y, strict=True)) if many else [(eval_X, eval_y)]
     return []
+
+
+def evaluation_arguments(
+    estimator: Any,
+    pairs: list[tuple[Any, Any]],
+    training: tuple[Any, Any] | None,
+    target: Target,
+    features: Any,
+    eval_init_score: Any,
+    start: float | Array | None,
+) -> dict[str, Any]:
+    """Arguments of LGBMClassifier.fit for the evaluation sets, labels as codes."""
+    tables, codes, trains = [], [], False
+    for table, labels in pairs:
+        if training and table is training[0] and labels is training[1]:
+            # LightGBM knows the training set by identity, and does not stop by it
+            tables.append(features)
+            codes.append(target.codes)
+            trains = True
+        else:
+            tables.append(check_features(estimator, table, reset=False))
+            codes.append(encode_labels(target.classes, labels, "eval_set"))
+    if not pairs:
+        return {}
+    if eval_init_score is None and start is not None:
+        eval_init_score = [repeat(start, len(k)) for k in codes]
+    if "eval_X" in signature(LGBMClassifier.fit).parameters and not trains:
+        sets: dict[str, Any] = {"eval_X": tuple(tables), "eval_y": tuple(codes)}
+    else:
+        sets = {"eval_set": list(zip(tables, codes, strict=True))}
+    return {**sets, "eval_init_score": eval_init_score}
+
+
+def weights_of_codes(weights: Any, target: Target) -> Any:
+    """Class weights of an evaluation set, labels as codes."""
+    if not isinstance(weights, Mapping):
+        return weights
+    labels = list(weights)
+    codes = encode_labels(target.classes, np.asarray(labels), "eval_class_weight")
+    return {int(k): weights[label] for k, label in zip(codes, labels, strict=True)}
 
 
 class _Metric:
@@ -218,4 +261,5 @@ def _train_constant(
 
 
 def repeat(start: float | Array, n_rows: int) -> Array:
+    """The start in every row, as ``init_score``."""
     return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))

@@ -8,8 +8,7 @@ Private parts of LightGBM's scikit-learn module in use: the attributes that its 
 learns (``_LEARNED``) and ``_process_params``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from inspect import signature
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,12 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import (
+    FOCAL_PARAMETERS,
     FocalClassifierMixin,
     FocalLoss,
     LearnedAttribute,
-    Target,
+    check_continued,
     check_features,
-    encode_labels,
     make_target,
     restored_on_failure,
     training_loss,
@@ -38,15 +37,15 @@ with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
 
     from skfocal._lightgbm_training import (
         check_parameters,
+        evaluation_arguments,
         evaluation_pairs,
         repeat,
         split_metrics,
         train,
+        weights_of_codes,
     )
 
 __all__ = ["FocalLGBMClassifier"]
-
-_FOCAL = ("focal_gamma", "focal_alpha", "probability", "hessian")
 
 # What LGBMClassifier.fit leaves on the estimator; read from the trainer, set on self.
 _LEARNED = (
@@ -211,7 +210,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
                 hessian=self.hessian,
                 class_weight=self.class_weight,
             )
-            _check_continued(init_model, loss)
+            check_continued(init_model, loss, "init_model")
             start = None
             averaged = self.get_params(deep=False).get("boost_from_average", True)
             if init_score is None and init_model is None and averaged:
@@ -223,12 +222,14 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
             training = (X, y) if eval_set is not None and target.kept is None else None
-            evaluation = self._evaluation(pairs, training, target, features, eval_init_score, start)
+            evaluation = evaluation_arguments(
+                self, pairs, training, target, features, eval_init_score, start
+            )
             if evaluation:
                 evaluation["eval_names"] = eval_names
                 evaluation["eval_sample_weight"] = eval_sample_weight
                 evaluation["eval_class_weight"] = [
-                    _weights_of_codes(weights, target) for weights in eval_class_weight or []
+                    weights_of_codes(weights, target) for weights in eval_class_weight or []
                 ] or None
             trainer = self._trainer(loss, eval_metric)
             train(
@@ -370,7 +371,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
     def _process_params(self, stage: str) -> dict[str, Any]:
         """LightGBM's parameters only: the focal ones are unknown to the library."""
         params = super()._process_params(stage)
-        return {name: value for name, value in params.items() if name not in _FOCAL}
+        return {name: value for name, value in params.items() if name not in FOCAL_PARAMETERS}
 
     def _check_parameters(self) -> None:
         self._check_probability()
@@ -378,7 +379,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     def _trainer(self, loss: FocalLoss, eval_metric: Any) -> LGBMClassifier:
         """A plain classifier on the focal objective, with metrics that see it rightly."""
-        params = {k: v for k, v in self.get_params(deep=False).items() if k not in _FOCAL}
+        params = {k: v for k, v in self.get_params(deep=False).items() if k not in FOCAL_PARAMETERS}
         given = [params.pop(k, None) for k in ("metric", "metrics", "metric_types")]
         names, callables = split_metrics([eval_metric, *given], loss)
         trainer = LGBMClassifier(**params)
@@ -390,56 +391,8 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         trainer._focal_metrics = callables
         return trainer
 
-    def _evaluation(
-        self,
-        pairs: list[tuple[Any, Any]],
-        training: tuple[Any, Any] | None,
-        target: Target,
-        features: Any,
-        eval_init_score: Any,
-        start: float | Array | None,
-    ) -> dict[str, Any]:
-        """Arguments of LGBMClassifier.fit for the evaluation sets, labels as codes."""
-        tables, codes, trains = [], [], False
-        for table, labels in pairs:
-            if training and table is training[0] and labels is training[1]:
-                # LightGBM knows the training set by identity, and does not stop by it
-                tables.append(features)
-                codes.append(target.codes)
-                trains = True
-            else:
-                tables.append(check_features(self, table, reset=False))
-                codes.append(encode_labels(target.classes, labels, "eval_set"))
-        if not pairs:
-            return {}
-        if eval_init_score is None and start is not None:
-            eval_init_score = [repeat(start, len(k)) for k in codes]
-        if "eval_X" in signature(LGBMClassifier.fit).parameters and not trains:
-            sets: dict[str, Any] = {"eval_X": tuple(tables), "eval_y": tuple(codes)}
-        else:
-            sets = {"eval_set": list(zip(tables, codes, strict=True))}
-        return {**sets, "eval_init_score": eval_init_score}
-
-
-def _weights_of_codes(weights: Any, target: Target) -> Any:
-    """Class weights of an evaluation set, labels as codes."""
-    if not isinstance(weights, Mapping):
-        return weights
-    labels = list(weights)
-    codes = encode_labels(target.classes, np.asarray(labels), "eval_class_weight")
-    return {int(k): weights[label] for k, label in zip(codes, labels, strict=True)}
-
 
 def _encoder(classes: npt.NDArray) -> Any:
     encoder = lightgbm.compat._LGBMLabelEncoder()
     encoder.classes_ = classes
     return encoder
-
-
-def _check_continued(init_model: Any, loss: FocalLoss) -> None:
-    before = getattr(init_model, "loss_", None)
-    if before is not None and before != loss:
-        raise ValueError(
-            f"init_model was trained on {before!r}, which is not the loss of this model, "
-            f"{loss!r}: a model cannot be continued with another gamma, alpha or link."
-        )

@@ -18,10 +18,12 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import (
+    FOCAL_PARAMETERS,
     FocalClassifierMixin,
     FocalLoss,
     LearnedAttribute,
     Target,
+    check_continued,
     check_features,
     encode_labels,
     make_target,
@@ -39,8 +41,6 @@ with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
     from skfocal._xgboost_training import MEASURES, Metrics, Trainer
 
 __all__ = ["FocalXGBClassifier"]
-
-_FOCAL = ("focal_gamma", "focal_alpha", "probability", "hessian")
 
 
 class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
@@ -174,13 +174,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             features = check_features(self, X, reset=True)
             target = make_target(self, features, y, sample_weight, np.float32)
             loss = training_loss(target, self.focal_gamma, self.focal_alpha, hessian=self.hessian)
-            before = getattr(xgb_model, "loss_", None)
-            if before is not None and before != loss:
-                raise ValueError(
-                    f"xgb_model was trained on {before!r}, which is not the loss of this "
-                    f"model, {loss!r}: a model cannot be continued with another gamma, alpha "
-                    "or link."
-                )
+            check_continued(xgb_model, loss, "xgb_model")
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
                 if base_margin is not None:
@@ -291,7 +285,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         The parent's ``set_params`` hands them to the booster. It reads the objective off
         ``self.objective``, which it changes in ``fit``; here that parameter stays as it is.
         """
-        params = {k: v for k, v in super().get_xgb_params().items() if k not in _FOCAL}
+        params = {k: v for k, v in super().get_xgb_params().items() if k not in FOCAL_PARAMETERS}
         if hasattr(self, "n_classes_"):
             binary = self.n_classes_ == 2
             params["objective"] = "binary:logistic" if binary else "multi:softprob"
@@ -341,7 +335,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     def _trainer(self, loss: FocalLoss) -> Trainer:
         """A plain classifier on the focal objective, with metrics that see it rightly."""
-        params = {k: v for k, v in self.get_params(deep=False).items() if k not in _FOCAL}
+        params = {k: v for k, v in self.get_params(deep=False).items() if k not in FOCAL_PARAMETERS}
         given = params.pop("eval_metric")
         given = [given] if isinstance(given, str) or callable(given) else given
         metrics, names = Metrics(loss), []

@@ -10,12 +10,12 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 def test_example_runs():
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len([line for line in code.splitlines() if line.strip()]) == 11
+    assert len([line for line in code.splitlines() if line.strip()]) == 12
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(code, {"__name__": "readme"})
     best, precision, loss = re.fullmatch(
-        r"(\{.*\}) ([\d.]+) ([\d.]+)\n", printed.getvalue()
+        r"(\{.*\})\n([\d.]+) ([\d.]+)\n", printed.getvalue()
     ).groups()
     assert "focal_gamma" in best
     assert 0.3 < float(precision) <= 1
