@@ -56,7 +56,7 @@ def one_model(library: str, gamma: float, alpha: object, stopped: bool, seed: in
             params["eval_metric"] = log_loss_name
             fit_params["verbose"] = False
         else:
-            fit_params["eval_metric"] = log_loss_name
+            params["metric"] = log_loss_name
     model = classifier(**params).fit(X_train, y_train, **fit_params)
     proba = model.predict_proba(X_test)[:, 1]
     return {

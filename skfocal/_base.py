@@ -15,6 +15,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skfocal._callbacks import CallbackSupportMixin
 from skfocal._kernels import Array
 from skfocal._loss import HESSIANS
 from skfocal._parameters import check_choice, check_gamma, class_totals, resolve_alpha
@@ -117,8 +118,14 @@ def make_target(
 
 def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Check number and names of columns; frames stay frames, all else becomes an array."""
+    if hasattr(X, "collect"):  # a lazy frame
+        X = X.collect()
     if hasattr(X, "columns") or hasattr(X, "column_names"):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        # only frames of pandas may have names of mixed types, which the boosters accept
+        # and scikit-learn does not: there only their number is checked
+        mixed = len({isinstance(name, str) for name in getattr(X, "columns", ())}) > 1
+        named = X.to_numpy() if mixed and hasattr(X, "iloc") else X
+        validate_data(estimator, named, reset=reset, skip_check_array=True)
         if X.shape[0] < 1 or X.shape[1] < 1:
             raise ValueError(f"X must have at least one row and one column; got {X.shape}.")
         return X
@@ -174,9 +181,8 @@ def training_loss(
     return make_loss(n_classes, gamma, weights, hessian)
 
 
-def check_continued(model: Any, loss: FocalLoss, name: str) -> None:
-    """Refuse to continue a focal classifier that was trained on another loss."""
-    before = getattr(model, "loss_", None)
+def check_continued(before: FocalLoss | None, loss: FocalLoss, name: str) -> None:
+    """Refuse to continue a model that is known to be of another loss."""
     if before is not None and before != loss:
         raise ValueError(
             f"{name} was trained on {before!r}, which is not the loss of this model, {loss!r}: "
@@ -184,7 +190,7 @@ def check_continued(model: Any, loss: FocalLoss, name: str) -> None:
         )
 
 
-class FocalClassifierMixin:
+class FocalClassifierMixin(CallbackSupportMixin):
     """Posterior, label and decision from the margins of a model trained on focal loss.
 
     Conventions

@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from skfocal._kernels import Array
+from skfocal._settings import NAME
 
 # Values of a tree that move with a shift of its output. Linear trees predict from
 # leaf_const; internal_value, written with six digits, is what plots and other tools show.
@@ -40,6 +41,40 @@ def standardised(text: str, n_classes: int, shift: float | Array | None) -> str:
             trees[k] = _shifted(trees[k], float(value))
     body = re.sub(r"\[objective: \w*\]", f"[objective: {name}]", "".join(trees))
     return head + body
+
+
+def with_settings(text: str, settings: str) -> str:
+    """The text with a line of settings behind the model, where LightGBM does not look.
+
+    It would print a warning of an unknown parameter within the model, each time it loads.
+    """
+    end = "end of parameters\n"
+    head, _, tail = text.partition(end)
+    return f"{head}{end}{NAME}:{settings}\n{tail}"
+
+
+def settings_of(text: str) -> str | None:
+    """The settings in a text, None if there are none."""
+    found = re.search(rf"(?m)^{NAME}:(.*)$", text)
+    return found[1] if found else None
+
+
+def with_float32_thresholds(text: str) -> str:
+    """The text with thresholds that part float32 numbers just as the given ones do.
+
+    Rounded to nearest, as converters do, a threshold may pass the number above it.
+    """
+
+    def lower(match: re.Match[str]) -> str:
+        exact = np.array(match[1].split(), dtype=np.float64)
+        with np.errstate(over="ignore"):
+            rounded = exact.astype(np.float32)
+        above = rounded > exact
+        rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
+        return "threshold=" + " ".join(repr(float(number)) for number in rounded)
+
+    text = re.sub(r"(?m)^tree_sizes=.*\n", "", text)
+    return re.sub(r"(?m)^threshold=(.+)$", lower, text)
 
 
 def _shifted(tree: str, value: float) -> str:

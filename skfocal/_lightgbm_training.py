@@ -3,26 +3,36 @@
 Parameters that it must not have, evaluation sets, metrics, and the booster it leaves.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightgbm import Booster, LGBMClassifier
+from lightgbm import Booster, LGBMClassifier, LGBMModel
 from lightgbm.basic import LightGBMError
+from lightgbm.callback import CallbackEnv, EarlyStopException
 
-from skfocal._base import FocalLoss, Target, check_features, encode_labels
-from skfocal._kernels import Array
-from skfocal._lightgbm_text import standardised
-from skfocal.objectives import (
-    FocalEvalMetric,
-    Measure,
-    average_precision,
-    decision_error,
-    mean_loss,
-    posterior_log_loss,
-    roc_auc,
+from skfocal._base import (
+    FOCAL_PARAMETERS,
+    FocalLoss,
+    Target,
+    check_continued,
+    check_features,
+    encode_labels,
 )
+from skfocal._callbacks import Rounds
+from skfocal._kernels import Array
+from skfocal._lightgbm_text import settings_of, standardised
+from skfocal._settings import settings_from_text
+from skfocal._training_metrics import (
+    LIGHTGBM,
+    ONLY_BINARY,
+    ONLY_MULTICLASS,
+    RANK_METRICS,
+    Measure,
+)
+from skfocal.objectives import FocalEvalMetric, FocalObjective
 
 # Parameters that LightGBM would ignore, or misread, beside a custom objective:
 # {aliases: (the value that changes nothing, what to do instead)}.
@@ -45,26 +55,16 @@ _REFUSED = {
     ),
 }
 
-# Metrics computed here, by all their names: (name without prefix, measure, greater is better).
-_MEASURES: dict[str, tuple[str, Measure, bool]] = {
-    "focal_loss": ("focal_loss", mean_loss, False),
-    **dict.fromkeys(
-        (
-            *("logloss", "binary_logloss", "binary", "cross_entropy", "xentropy"),
-            *("multi_logloss", "multiclass", "softmax"),
-            *("multiclassova", "multiclass_ova", "ova", "ovr"),
-        ),
-        ("logloss", posterior_log_loss, False),
-    ),
-    **dict.fromkeys(("error", "binary_error", "multi_error"), ("error", decision_error, False)),
-}
-# The same of rank metrics, which LightGBM itself computes rightly from margins, but after
-# which it would place all others: these keep the order that early stopping goes by.
-_RANKS: dict[str, tuple[str, Measure, bool]] = {
-    "auc": ("auc", roc_auc, True),
-    "average_precision": ("average_precision", average_precision, True),
-}
-_PASSED = ("auc", "average_precision", "auc_mu")
+METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
+N_ROUNDS_ALIASES = (
+    *("num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees", "num_round"),
+    *("num_rounds", "nrounds", "num_boost_round", "max_iter"),
+)
+# Types of columns that LightGBM reads from Arrow's memory, by polars' and Arrow's names.
+_COLUMN_TYPES = (
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float", "double", "float32", "float64", "bool", "boolean"),
+)
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 
 
@@ -83,6 +83,50 @@ def check_parameters(params: dict[str, Any]) -> None:
                 f"{name}={params[name]!r}: LightGBM's random forest takes no custom "
                 'objective. Use "gbdt", "dart" or data_sample_strategy="goss".'
             )
+
+
+def check_columns(X: Any) -> None:
+    """Refuse columns of polars and Arrow tables at which LightGBM 4.7 ends the process."""
+    schema = getattr(X, "schema", None)
+    if schema is None or hasattr(X, "collect"):
+        return
+    types = (
+        zip(schema.names, schema.types, strict=True) if hasattr(schema, "types") else schema.items()
+    )
+    wrong = {name: str(kind) for name, kind in types if str(kind).lower() not in _COLUMN_TYPES}
+    if wrong:
+        raise ValueError(
+            f"LightGBM takes numbers and booleans from polars and Arrow tables; other columns: "
+            f"{wrong}. Cast them, or give a pandas frame, whose categories it knows."
+        )
+
+
+def check_init_model(init_model: Any, loss: FocalLoss) -> Booster | None:
+    """The booster to go on from, if it can be: of as many classes and no other loss.
+
+    A focal classifier, and a file that one has saved, tell their loss. Of other models
+    nothing is known, and their margins are a start like any other.
+    """
+    if init_model is None:
+        return None
+    before = getattr(init_model, "loss_", None)
+    if isinstance(init_model, LGBMModel):
+        booster = init_model.booster_
+    elif isinstance(init_model, Booster):
+        booster = init_model
+    else:
+        text = Path(init_model).read_text(encoding="utf-8")
+        settings = settings_of(text)
+        before = settings_from_text(settings)[1] if settings else None
+        booster = Booster(model_str=text)
+    check_continued(before, loss, "init_model")
+    n_outputs = 1 if loss.n_classes == 2 else loss.n_classes
+    if booster.num_model_per_iteration() != n_outputs:
+        raise ValueError(
+            f"init_model has {booster.num_model_per_iteration()} trees in an iteration; for "
+            f"{loss.n_classes} classes it must have {n_outputs}."
+        )
+    return booster
 
 
 def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any, Any]]:
@@ -105,8 +149,8 @@ def evaluation_arguments(
     training: tuple[Any, Any] | None,
     target: Target,
     features: Any,
-    eval_init_score: Any,
     start: float | Array | None,
+    **given: Any,
 ) -> dict[str, Any]:
     """Arguments of LGBMClassifier.fit for the evaluation sets, labels as codes."""
     tables, codes, trains = [], [], False
@@ -117,17 +161,20 @@ def evaluation_arguments(
             codes.append(target.codes)
             trains = True
         else:
+            check_columns(table)
             tables.append(check_features(estimator, table, reset=False))
             codes.append(encode_labels(target.classes, labels, "eval_set"))
     if not pairs:
         return {}
-    if eval_init_score is None and start is not None:
-        eval_init_score = [repeat(start, len(k)) for k in codes]
+    if given["eval_init_score"] is None and start is not None:
+        given["eval_init_score"] = [repeat(start, len(k)) for k in codes]
+    class_weights = given["eval_class_weight"] or []
+    given["eval_class_weight"] = [weights_of_codes(w, target) for w in class_weights] or None
     if "eval_X" in signature(LGBMClassifier.fit).parameters and not trains:
         sets: dict[str, Any] = {"eval_X": tuple(tables), "eval_y": tuple(codes)}
     else:
         sets = {"eval_set": list(zip(tables, codes, strict=True))}
-    return {**sets, "eval_init_score": eval_init_score}
+    return {**sets, **given}
 
 
 def weights_of_codes(weights: Any, target: Target) -> Any:
@@ -179,38 +226,75 @@ class _AtConstant:
         return self.metric(y_true, repeat(self.constant, len(y_true)), weight)
 
 
-def split_metrics(given: Sequence[Any], loss: FocalLoss) -> tuple[list[str], list[Callable]]:
-    """Built-in metrics to pass through, and those computed here, each once and in order."""
-    flat: list[Any] = []
-    for item in given:
-        parts = [item] if isinstance(item, str) or callable(item) else item or []
-        for part in parts:
-            flat += part.split(",") if isinstance(part, str) else [part]
-    flat = flat or ["focal_loss"]
-    known = dict(_MEASURES)
-    if loss.n_classes == 2 and any(callable(m) or m in _MEASURES for m in flat):
-        known |= _RANKS
-    prefix = "binary_" if loss.n_classes == 2 else "multi_"
-    names: list[str] = []
-    callables: dict[Any, Callable] = {}
-    for metric in flat:
-        if isinstance(metric, FocalEvalMetric):
-            callables[id(metric)] = metric  # takes margins
-        elif callable(metric):
-            callables[id(metric)] = _OnPosterior(metric, loss)
-        elif metric in known:
-            short, measure, greater = known[metric]
-            name = prefix + short if short in ("logloss", "error") else short
-            callables[name] = _Metric(name, measure, greater, loss)
-        elif metric in _PASSED:
-            names += [] if metric in names else [metric]
-        elif metric not in _NO_METRIC:
-            raise ValueError(
-                f"Metric {metric!r} would be computed from margins. By name there are "
-                f"{sorted({*_MEASURES, *_PASSED})}; give any other as a function of "
-                "(y_true, probabilities)."
-            )
-    return names, list(callables.values())
+def split_metrics(
+    eval_metric: Any, params: dict[str, Any], loss: FocalLoss
+) -> tuple[list[str], list[Callable]]:
+    """Built-in metrics to leave to LightGBM, and those computed here; each name once.
+
+    The order is LightGBM's, by which early stopping goes: the names in ``eval_metric``,
+    then the ones among the parameters or the default, then the callables.
+    """
+    asked = _flat(eval_metric)
+    given = [m for k in METRIC_PARAMETERS for m in _flat(params.get(k))]
+    default = given or ["focal_loss"]
+    names = [m for m in asked if isinstance(m, str)]
+    functions = [m for m in asked if not isinstance(m, str)]
+    passed: list[str] = []
+    computed: dict[Any, Callable] = {}
+    for name in [*names, *default]:
+        if isinstance(name, str) and name in _NO_METRIC:
+            continue
+        metric = _named_metric(name, loss)
+        # LightGBM evaluates its own first: one that comes after ours has to be ours too
+        if metric.name in RANK_METRICS and loss.n_classes == 2 and not computed:
+            passed += [] if metric.name in passed else [metric.name]
+        elif metric.name not in passed:
+            computed[metric.name] = metric
+    for function in functions:
+        if isinstance(function, FocalEvalMetric):
+            computed[function.__name__] = function  # takes margins
+        else:
+            computed[id(function)] = _OnPosterior(function, loss)
+    return passed, list(computed.values())
+
+
+def _flat(given: Any) -> list[Any]:
+    """Metrics in a list, in text with commas, or one alone."""
+    given = [given] if isinstance(given, str) or callable(given) else given or []
+    return [part for m in given for part in (m.split(",") if isinstance(m, str) else [m])]
+
+
+def _named_metric(name: Any, loss: FocalLoss) -> _Metric:
+    binary = loss.n_classes == 2
+    for own, (aliases, measure, greater) in LIGHTGBM.items():
+        if name == own or name in aliases:
+            if own in (ONLY_MULTICLASS if binary else ONLY_BINARY):
+                number = "more than two" if binary else "two"
+                raise ValueError(
+                    f"Metric {name!r} is for {number} classes; y has {loss.n_classes}."
+                )
+            if own in ("logloss", "error"):
+                own = f"{'binary' if binary else 'multi'}_{own}"
+            return _Metric(own, measure, greater, loss)
+    known = sorted({*LIGHTGBM, *(alias for aliases, *_ in LIGHTGBM.values() for alias in aliases)})
+    raise ValueError(
+        f"Metric {name!r} would be computed from margins. By name there are {known}; give any "
+        "other as a function of (y_true, probabilities)."
+    )
+
+
+def make_trainer(params: dict[str, Any], loss: FocalLoss, eval_metric: Any) -> LGBMClassifier:
+    """A plain classifier on the focal objective, with metrics that see it rightly."""
+    names, callables = split_metrics(eval_metric, params, loss)
+    ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS)
+    trainer = LGBMClassifier(**{k: v for k, v in params.items() if k not in ours})
+    trainer.set_params(
+        objective=FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link),
+        class_weight=None,
+        metric=names or "None",
+    )
+    trainer._focal_metrics = callables
+    return trainer
 
 
 def train(
@@ -229,10 +313,32 @@ def train(
             raise
         shift = _train_constant(trainer, features, target, start, **arguments)
     booster = trainer.booster_
-    text = standardised(booster.model_to_string(num_iteration=-1), len(target.classes), shift)
-    patched = Booster(model_str=text)
+    patched = standard(booster, len(target.classes), shift)
     patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
     trainer._Booster = patched
+
+
+def standard(booster: Booster, n_classes: int, shift: float | Array | None) -> Booster:
+    """A standard model of all trees of a booster that was trained from ``shift``."""
+    text = booster.model_to_string(num_iteration=-1)
+    return Booster(model_str=standardised(text, n_classes, shift))
+
+
+def round_callbacks(rounds: Rounds, learned: Callable[[Booster], dict[str, Any]]) -> list[Callable]:
+    """scikit-learn's callbacks as two of LightGBM's, none where nobody listens."""
+    if not rounds:
+        return []
+
+    def before(env: CallbackEnv) -> None:
+        rounds.begin()
+
+    def after(env: CallbackEnv) -> None:
+        if rounds.end(lambda: learned(env.model)):
+            raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
+
+    before.before_iteration = True  # type: ignore[attr-defined]
+    before.order = after.order = 25  # type: ignore[attr-defined]  # record, ours, early stopping
+    return [before, after]
 
 
 def _train_constant(

@@ -1,7 +1,7 @@
 """Solvers of the linear model: damped Newton and L-BFGS (floor 4)."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,8 +170,21 @@ class Solution:
     """Why it is not the optimum, None if it is one to the tolerance."""
 
 
-def solve_lbfgs(problem: LinearProblem, theta: Array, tol: float, max_iter: int) -> Solution:
+Watch = Callable[[Array], bool]
+"""Sees theta after an iteration; whether to stop there."""
+
+
+def solve_lbfgs(
+    problem: LinearProblem, theta: Array, tol: float, max_iter: int, watch: Watch
+) -> Solution:
     """SciPy's L-BFGS-B, stopped where no component of the gradient exceeds ``tol``."""
+    stopped = False
+
+    def after_iteration(flat: Array) -> None:
+        nonlocal stopped
+        stopped = watch(flat.reshape(theta.shape))
+        if stopped:
+            raise StopIteration
 
     def function(flat: Array) -> tuple[float, Array]:
         value, gradient = problem.value_gradient(flat.reshape(theta.shape))
@@ -182,6 +195,7 @@ def solve_lbfgs(problem: LinearProblem, theta: Array, tol: float, max_iter: int)
         theta.ravel(),
         method="L-BFGS-B",
         jac=True,
+        callback=after_iteration,
         options={
             "maxiter": max_iter,
             "maxls": 50,
@@ -189,12 +203,12 @@ def solve_lbfgs(problem: LinearProblem, theta: Array, tol: float, max_iter: int)
             "ftol": 64 * np.finfo(np.float64).eps,
         },
     )
-    message = None if result.success else str(result.message)
+    message = None if result.success or stopped else str(result.message)
     return Solution(result.x.reshape(theta.shape), min(result.nit, max_iter), message)
 
 
 def solve_newton_cholesky(
-    problem: LinearProblem, theta: Array, tol: float, max_iter: int
+    problem: LinearProblem, theta: Array, tol: float, max_iter: int, watch: Watch
 ) -> Solution:
     """Damped Newton on the upper bound of the Hessian, with an Armijo line search.
 
@@ -216,6 +230,8 @@ def solve_newton_cholesky(
         if moved is None:
             return Solution(theta, n_iter, "the line search found no decrease")
         theta, value = moved
+        if watch(theta):
+            return Solution(theta, n_iter + 1, None)
     return Solution(theta, max_iter, f"it reached max_iter={max_iter}")
 
 

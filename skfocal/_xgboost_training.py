@@ -1,27 +1,37 @@
 """Training a plain `XGBClassifier` on the focal loss: metrics (floor 4)."""
 
+import json
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from xgboost import XGBClassifier
+import numpy.typing as npt
+from xgboost import Booster, XGBClassifier, XGBModel
+from xgboost.callback import EarlyStopping, TrainingCallback
 
-from skfocal._base import FocalLoss
-from skfocal._kernels import Array
-from skfocal.objectives import (
-    FocalEvalMetric,
-    Measure,
-    decision_error,
-    mean_loss,
-    posterior_log_loss,
+from skfocal._base import (
+    FOCAL_PARAMETERS,
+    FocalLoss,
+    Target,
+    check_continued,
+    check_features,
+    encode_labels,
 )
+from skfocal._callbacks import Rounds
+from skfocal._kernels import Array
+from skfocal._settings import NAME, settings_from_text, settings_text
+from skfocal._training_metrics import (
+    ONLY_BINARY,
+    RANK_METRICS,
+    XGBOOST,
+    Measure,
+    error_at,
+)
+from skfocal.objectives import FocalEvalMetric, FocalObjective, mean_loss
 
-MEASURES: dict[str, Measure] = {
-    "focal_loss": mean_loss,
-    "logloss": posterior_log_loss,
-    "mlogloss": posterior_log_loss,
-    "error": decision_error,
-    "merror": decision_error,
-}
+# Rank metrics of binary margins, besides RANK_METRICS; a suffix such as "@5-" may follow.
+_RANK_METRICS = ("ndcg", "map", "pre")
 
 
 class Metrics:
@@ -31,16 +41,43 @@ class Metrics:
         self.loss = loss
         self.measures: dict[str, Measure] = {}
 
-    def add(self, metric: str | Callable) -> str:
-        """Add a measure by name, or a user's function of (y_true, probabilities)."""
+    def add(self, metric: str | Callable) -> str | None:
+        """Add a measure by name, or a user's function of (y_true, probabilities).
+
+        Returns its name, or None for one that is XGBoost's to compute.
+        """
+        if isinstance(metric, str):
+            measure = self._named(metric)
+            if measure is not None:
+                self.measures[metric] = measure
+            return None if measure is None else metric
         if isinstance(metric, FocalEvalMetric):
             self.measures[metric.__name__] = _on_margins(metric)
             return metric.__name__
-        if isinstance(metric, str):
-            self.measures[metric] = MEASURES[metric]
-            return metric
         self.measures[metric.__name__] = _on_posterior(metric)
         return metric.__name__
+
+    def _named(self, name: str) -> Measure | None:
+        binary = self.loss.n_classes == 2
+        kind = "error@" if name.startswith("error@") else name
+        if not binary and kind in ONLY_BINARY:
+            raise ValueError(
+                f"Metric {name!r} is for two classes; y has {self.loss.n_classes}. Give a "
+                "function of (y_true, probabilities)."
+            )
+        if binary and (name in RANK_METRICS or name.partition("@")[0] in _RANK_METRICS):
+            return None
+        if name in XGBOOST:
+            return XGBOOST[name]
+        if kind == "error@":
+            return error_at(float(name.partition("@")[2]))
+        if self.loss.is_cross_entropy and len(set(self.loss.class_weight)) == 1:
+            return None  # here the sigmoid of the margin is the posterior
+        raise ValueError(
+            f"Metric {name!r} would be computed from the sigmoid or softmax of the margins. "
+            f"By name there are {sorted(XGBOOST)} and 'error@t'; give any other as a function "
+            "of (y_true, probabilities)."
+        )
 
     def __call__(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
         labels, weight = dataset.get_label(), dataset.get_weight()
@@ -79,3 +116,125 @@ class Trainer(XGBClassifier):
         model, _, params, feature_weights = super()._configure_fit(*args, **kwargs)
         metric = self._metrics if self._metrics.measures else None
         return model, metric, params, feature_weights
+
+
+class _RoundsCallback(TrainingCallback):
+    """scikit-learn's callbacks as one of XGBoost's."""
+
+    def __init__(self, rounds: Rounds, learned: Callable[[Booster], dict[str, Any]]) -> None:
+        self.rounds, self.learned = rounds, learned
+
+    def before_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
+        self.rounds.begin()
+        return False
+
+    def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
+        return self.rounds.end(lambda: self.learned(model.copy()))
+
+
+def make_trainer(
+    params: dict[str, Any],
+    loss: FocalLoss,
+    rounds: Rounds,
+    learned: Callable[[Booster], dict[str, Any]],
+) -> Trainer:
+    """A plain classifier on the focal objective, with metrics that see it rightly."""
+    params = {k: v for k, v in params.items() if k not in FOCAL_PARAMETERS}
+    given = params.pop("eval_metric")
+    given = [given] if isinstance(given, str) or callable(given) else given
+    metrics, names = Metrics(loss), []
+    for metric in given or ["focal_loss"]:
+        last = metrics.add(metric)
+        if last is None:
+            names.append(last := metric)
+    if params["early_stopping_rounds"] is not None and metrics.measures and names:
+        # XGBoost stops by the last metric, and evaluates ours after its own
+        stop = EarlyStopping(rounds=params["early_stopping_rounds"], metric_name=last)
+        params["callbacks"] = [*(params["callbacks"] or []), stop]
+        params["early_stopping_rounds"] = None
+    if not names:
+        params["disable_default_eval_metric"] = True
+    if rounds:
+        # the first, since XGBoost asks no other once one has said to stop
+        params["callbacks"] = [_RoundsCallback(rounds, learned), *(params["callbacks"] or [])]
+    trainer = Trainer(**params)
+    trainer.objective = FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link)
+    trainer.eval_metric = names or None
+    trainer._metrics = metrics
+    return trainer
+
+
+def check_parameters(params: dict[str, Any]) -> None:
+    """Refuse what has no meaning, or no effect, beside a custom objective."""
+    if params["objective"] not in (None, "binary:logistic", "multi:softprob"):
+        raise ValueError(
+            f"objective={params['objective']!r} has no meaning beside the focal loss; "
+            "focal_gamma=0 is XGBoost's own."
+        )
+    if params.get("num_class") is not None:
+        raise ValueError("num_class is the number of classes in y: leave it out.")
+    if params["scale_pos_weight"] not in (None, 1):
+        raise ValueError(
+            f"scale_pos_weight={params['scale_pos_weight']!r} has no effect beside a "
+            "custom objective: weigh classes by focal_alpha."
+        )
+    if params["gamma"]:
+        warnings.warn(
+            f"gamma={params['gamma']!r} is XGBoost's minimal loss reduction of a split; "
+            "the focusing parameter is focal_gamma. Write min_split_loss for the former "
+            "to be rid of this warning.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def n_classes_of(booster: Booster) -> int:
+    """Number of classes of a classification model."""
+    learner = json.loads(booster.save_config())["learner"]
+    if learner["objective"]["name"] not in ("binary:logistic", "multi:softprob"):
+        raise ValueError(
+            "The booster must be of binary:logistic or multi:softprob; its objective is "
+            f"{learner['objective']['name']}."
+        )
+    return max(2, int(learner["learner_model_param"]["num_class"]))
+
+
+def check_xgb_model(model: Any, loss: FocalLoss) -> Booster | None:
+    """The booster to go on from, if it can be: of as many classes and no other loss.
+
+    A booster of a focal classifier tells its loss. Of other models nothing is known, and
+    their margins are a start like any other.
+    """
+    if model is None:
+        return None
+    if isinstance(model, XGBModel):
+        booster = model.get_booster()
+    else:
+        booster = model if isinstance(model, Booster) else Booster(model_file=model)
+    if n_classes_of(booster) != loss.n_classes:
+        raise ValueError(f"xgb_model has {n_classes_of(booster)} classes; y has {loss.n_classes}.")
+    text = booster.attr(NAME)
+    check_continued(settings_from_text(text)[1] if text else None, loss, "xgb_model")
+    return booster
+
+
+def evaluation_sets(estimator: Any, eval_set: Any, target: Target) -> list[tuple[Any, Any]] | None:
+    """Evaluation sets with labels as codes."""
+    if not eval_set:
+        return None
+    return [
+        (check_features(estimator, X, reset=False), encode_labels(target.classes, y, "eval_set"))
+        for X, y in eval_set
+    ]
+
+
+def learned_attributes(booster: Booster, classes: npt.NDArray, loss: FocalLoss) -> dict[str, Any]:
+    """What fit learns; the booster is given labels and loss for `load_model`."""
+    with suppress(TypeError):  # labels that are no JSON: pickle keeps them
+        booster.set_attr(**{NAME: settings_text(classes, loss)})
+    return {
+        "_Booster": booster,
+        "n_classes_": loss.n_classes,
+        "classes_": classes,
+        "loss_": loss,
+    }

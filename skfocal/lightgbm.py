@@ -5,7 +5,7 @@ a standard binary or multiclass model and handed to the focal classifier, whose 
 methods work on it.
 
 Private parts of LightGBM's scikit-learn module in use: the attributes that its ``fit``
-learns (``_LEARNED``) and ``_process_params``.
+learns (see ``_lightgbm_files``) and ``_process_params``.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,48 +18,43 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
-    FocalClassifierMixin,
-    FocalLoss,
     LearnedAttribute,
-    check_continued,
     check_features,
     make_target,
     restored_on_failure,
     training_loss,
 )
+from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
-from skfocal.objectives import FocalObjective
 
 with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
     import lightgbm
     from lightgbm import LGBMClassifier
 
+    from skfocal._lightgbm_files import LightGBMFiles, learned_attributes
     from skfocal._lightgbm_training import (
+        METRIC_PARAMETERS,
+        N_ROUNDS_ALIASES,
+        check_columns,
+        check_init_model,
         check_parameters,
         evaluation_arguments,
         evaluation_pairs,
+        make_trainer,
         repeat,
-        split_metrics,
+        round_callbacks,
+        standard,
         train,
-        weights_of_codes,
     )
 
 __all__ = ["FocalLGBMClassifier"]
 
-# What LGBMClassifier.fit leaves on the estimator; read from the trainer, set on self.
-_LEARNED = (
-    "_Booster",
-    "_best_iteration",
-    "_best_score",
-    "_evals_result",
-    "_n_classes",
-    "_n_features",
-    "fitted_",
-)
+# What LGBMClassifier.fit leaves on the trainer besides the booster.
+_RESULTS = ("_best_iteration", "_best_score", "_evals_result")
 
 
-class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
+class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     """LightGBM classifier trained on the focal loss.
 
     A `lightgbm.LGBMClassifier` with the four parameters below; all others, and all
@@ -144,6 +139,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         self.probability = probability
         self.hessian = hessian
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -197,8 +193,12 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         TypeError, ValueError
             If an argument is not as described; the model is then left as it was.
         """
+        self._check_parameters()
+        params = self.get_params(deep=False)
+        unknown = any(params.get(name) is not None for name in N_ROUNDS_ALIASES)
+        rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
         with restored_on_failure(self):
-            self._check_parameters()
+            check_columns(X)
             features = check_features(self, X, reset=True)
             if features.shape[0] < 2:
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
@@ -210,28 +210,34 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
                 hessian=self.hessian,
                 class_weight=self.class_weight,
             )
-            check_continued(init_model, loss, "init_model")
+            init_model = check_init_model(init_model, loss)
             start = None
-            averaged = self.get_params(deep=False).get("boost_from_average", True)
-            if init_score is None and init_model is None and averaged:
+            if init_score is None and init_model is None and params.get("boost_from_average", True):
                 start = loss.intercept(target.codes, target.sample_weight)
                 init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
                 init_score = _safe_indexing(init_score, target.kept)
-            pairs = evaluation_pairs(eval_set, eval_X, eval_y)
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
             training = (X, y) if eval_set is not None and target.kept is None else None
             evaluation = evaluation_arguments(
-                self, pairs, training, target, features, eval_init_score, start
+                self,
+                evaluation_pairs(eval_set, eval_X, eval_y),
+                training,
+                target,
+                features,
+                start,
+                eval_names=eval_names,
+                eval_sample_weight=eval_sample_weight,
+                eval_class_weight=eval_class_weight,
+                eval_init_score=eval_init_score,
             )
-            if evaluation:
-                evaluation["eval_names"] = eval_names
-                evaluation["eval_sample_weight"] = eval_sample_weight
-                evaluation["eval_class_weight"] = [
-                    weights_of_codes(weights, target) for weights in eval_class_weight or []
-                ] or None
-            trainer = self._trainer(loss, eval_metric)
+
+            def learned(booster: lightgbm.Booster) -> dict[str, Any]:
+                booster = standard(booster, loss.n_classes, start)
+                return learned_attributes(booster, target.classes, loss)
+
+            trainer = make_trainer(params, loss, eval_metric)
             train(
                 trainer,
                 features,
@@ -241,17 +247,15 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
                 eval_metric=trainer._focal_metrics,
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
-                callbacks=callbacks,
+                callbacks=[*(callbacks or []), *round_callbacks(rounds, learned)],
                 init_model=init_model,
                 **evaluation,
             )
-            for name in _LEARNED:
-                setattr(self, name, getattr(trainer, name))
-            self._classes = target.classes
-            self._le = _encoder(target.classes)
-            self._class_map = {label: k for k, label in enumerate(target.classes)}
-            self._objective = "binary" if loss.n_classes == 2 else "multiclass"
-            self.loss_ = loss
+            results = {name: getattr(trainer, name) for name in _RESULTS}
+            model = {**learned_attributes(trainer.booster_, target.classes, loss), **results}
+            for name, value in model.items():
+                setattr(self, name, value)
+            rounds.close(model)
         return self
 
     def predict(
@@ -357,6 +361,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
     ) -> tuple[Any, bool]:
         """The parent's prediction, margins unless asked for something else."""
         check_is_fitted(self)
+        check_columns(X)
         X = check_features(self, X, reset=False)
         asked = raw_score or pred_leaf or pred_contrib
         result = super().predict_proba(
@@ -369,30 +374,11 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         return result, not asked
 
     def _process_params(self, stage: str) -> dict[str, Any]:
-        """LightGBM's parameters only: the focal ones are unknown to the library."""
+        """LightGBM's parameters only: the focal ones, and names of metrics, are not."""
         params = super()._process_params(stage)
-        return {name: value for name, value in params.items() if name not in FOCAL_PARAMETERS}
+        ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS)
+        return {name: value for name, value in params.items() if name not in ours}
 
     def _check_parameters(self) -> None:
         self._check_probability()
         check_parameters(self.get_params(deep=False))
-
-    def _trainer(self, loss: FocalLoss, eval_metric: Any) -> LGBMClassifier:
-        """A plain classifier on the focal objective, with metrics that see it rightly."""
-        params = {k: v for k, v in self.get_params(deep=False).items() if k not in FOCAL_PARAMETERS}
-        given = [params.pop(k, None) for k in ("metric", "metrics", "metric_types")]
-        names, callables = split_metrics([eval_metric, *given], loss)
-        trainer = LGBMClassifier(**params)
-        trainer.set_params(
-            objective=FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link),
-            class_weight=None,
-            metric=names or "None",
-        )
-        trainer._focal_metrics = callables
-        return trainer
-
-
-def _encoder(classes: npt.NDArray) -> Any:
-    encoder = lightgbm.compat._LGBMLabelEncoder()
-    encoder.classes_ = classes
-    return encoder

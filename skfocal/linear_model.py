@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skfocal._base import FocalClassifierMixin, make_target, restored_on_failure, training_loss
+from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._parameters import check_choice
 from skfocal._solvers import SOLVERS, LinearProblem, choose_solver, margins, warn_if_stopped
@@ -125,6 +126,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         self.max_iter = max_iter
         self.warm_start = warm_start
 
+    @with_callbacks
     def fit(
         self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> "FocalLogisticRegression":
@@ -149,8 +151,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             If a parameter, X, y or sample_weight is not as described; the model is then
             left as it was.
         """
+        self._check_parameters()
+        rounds = Rounds(self, self.max_iter, X, y, sample_weight)
         with restored_on_failure(self):
-            self._check_parameters()
             X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
             target = make_target(self, X, y, sample_weight)
             X = X if target.kept is None else X[target.kept]
@@ -168,12 +171,20 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             )
             solver = choose_solver(problem) if self.solver == "auto" else self.solver
             start = self._start(problem, target.classes)
-            solution = SOLVERS[solver](problem, start, self.tol, self.max_iter)
+
+            def learned(theta: Array) -> dict[str, Any]:
+                return {**_coefficients(problem, theta), "loss_": loss, "classes_": target.classes}
+
+            def watch(theta: Array) -> bool:
+                rounds.begin()
+                return rounds.end(lambda: learned(theta))
+
+            solution = SOLVERS[solver](problem, start, self.tol, self.max_iter, watch)
             warn_if_stopped(solver, solution)
-            self._store(problem, solution.theta)
+            for name, value in learned(solution.theta).items():
+                setattr(self, name, value)
             self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
-            self.loss_ = loss
-            self.classes_ = target.classes
+            rounds.close({})
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -253,21 +264,24 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             theta[-1] = problem.loss.intercept(problem.codes, problem.sample_weight)
         return theta
 
-    def _store(self, problem: LinearProblem, theta: Array) -> None:
-        dtype = problem.X.dtype
-        intercept = np.zeros(problem.n_outputs)
-        if problem.fit_intercept:
-            theta, intercept = theta[:-1], theta[-1]
-            if problem.n_outputs > 1:
-                # the softmax does not see a common shift: report the one of sum 0
-                intercept = intercept - intercept.mean()
-        self.coef_ = np.ascontiguousarray(theta.T, dtype=dtype)
-        self.intercept_ = intercept.astype(dtype)
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _coefficients(problem: LinearProblem, theta: Array) -> dict[str, Array]:
+    dtype = problem.X.dtype
+    intercept = np.zeros(problem.n_outputs)
+    if problem.fit_intercept:
+        theta, intercept = theta[:-1], theta[-1]
+        if problem.n_outputs > 1:
+            # the softmax does not see a common shift: report the one of sum 0
+            intercept = intercept - intercept.mean()
+    return {
+        "coef_": np.ascontiguousarray(theta.T, dtype=dtype),
+        "intercept_": intercept.astype(dtype),
+    }
 
 
 def _is_number(value: Any, kind: type) -> bool:

@@ -6,13 +6,12 @@ Objects here take either. LightGBM hands float64 margins, XGBoost float32: that 
 libraries apart where only arrays come.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skfocal._kernels import Array
 from skfocal._loss import check_codes
@@ -310,39 +309,3 @@ def mean_loss(
     rows = loss.loss(y_true, raw, sample_weight)
     total = len(rows) if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
     return float(np.sum(rows, dtype=np.float64) / total)
-
-
-def posterior_log_loss(
-    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
-) -> float:
-    """Log loss of the posterior, clipped as in `sklearn.metrics.log_loss`."""
-    proba = loss.posterior(raw)
-    own = proba[np.arange(len(raw)), np.asarray(y_true, dtype=np.intp)]
-    eps = np.finfo(proba.dtype).eps
-    return float(np.average(-np.log(np.clip(own, eps, 1 - eps)), weights=sample_weight))
-
-
-def decision_error(
-    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
-) -> float:
-    """Share of rows whose class is not the one with the largest weight x posterior."""
-    decision = loss.decision(raw)
-    label = decision > 0 if decision.ndim == 1 else decision.argmax(axis=1)
-    return float(np.average(label != np.asarray(y_true), weights=sample_weight))
-
-
-def roc_auc(
-    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
-) -> float:
-    """Area under the ROC curve of binary margins, whose order is the posterior's."""
-    return float(roc_auc_score(y_true, raw, sample_weight=sample_weight))
-
-
-def average_precision(
-    loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
-) -> float:
-    """Average precision of binary margins, whose order is the posterior's."""
-    return float(average_precision_score(y_true, raw, sample_weight=sample_weight))
-
-
-Measure = Callable[[FocalLoss, Array, Array, Array | None], float]

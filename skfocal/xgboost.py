@@ -8,7 +8,6 @@ Private parts of XGBoost's scikit-learn module in use: ``_configure_fit``, to gi
 than one metric; ``_Booster``; ``n_classes_``.
 """
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,23 +21,29 @@ from skfocal._base import (
     FocalClassifierMixin,
     FocalLoss,
     LearnedAttribute,
-    Target,
-    check_continued,
     check_features,
-    encode_labels,
     make_target,
     restored_on_failure,
     training_loss,
 )
+from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
-from skfocal.objectives import FocalObjective, base_score
+from skfocal._settings import NAME as SETTINGS
+from skfocal._settings import given_settings, settings_from_text
+from skfocal.objectives import base_score
 
 with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
-    from xgboost import XGBClassifier
-    from xgboost.callback import EarlyStopping
+    from xgboost import Booster, XGBClassifier
 
-    from skfocal._xgboost_training import MEASURES, Metrics, Trainer
+    from skfocal._xgboost_training import (
+        check_parameters,
+        check_xgb_model,
+        evaluation_sets,
+        learned_attributes,
+        make_trainer,
+        n_classes_of,
+    )
 
 __all__ = ["FocalXGBClassifier"]
 
@@ -129,6 +134,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         self.probability = probability
         self.hessian = hessian
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -169,17 +175,24 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         TypeError, ValueError
             If an argument is not as described; the model is then left as it was.
         """
+        self._check_probability()
+        params = self.get_params(deep=False)
+        check_parameters(params)
+        rounds = Rounds(self, self.get_num_boosting_rounds(), X, y, sample_weight)
         with restored_on_failure(self):
-            self._check_parameters()
             features = check_features(self, X, reset=True)
             target = make_target(self, features, y, sample_weight, np.float32)
             loss = training_loss(target, self.focal_gamma, self.focal_alpha, hessian=self.hessian)
-            check_continued(xgb_model, loss, "xgb_model")
+            xgb_model = check_xgb_model(xgb_model, loss)
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
                 if base_margin is not None:
                     base_margin = _safe_indexing(base_margin, target.kept)
-            trainer = self._trainer(loss)
+
+            def learned(booster: Booster) -> dict[str, Any]:
+                return learned_attributes(booster, target.classes, loss)
+
+            trainer = make_trainer(params, loss, rounds, learned)
             if self.base_score is None and xgb_model is None:
                 start = loss.intercept(target.codes, target.sample_weight)
                 trainer.base_score = base_score(start)
@@ -188,7 +201,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 target.codes,
                 sample_weight=target.sample_weight,
                 base_margin=base_margin,
-                eval_set=self._evaluation(eval_set, target),
+                eval_set=evaluation_sets(self, eval_set, target),
                 verbose=verbose,
                 xgb_model=xgb_model,
                 sample_weight_eval_set=sample_weight_eval_set,
@@ -198,10 +211,10 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             if hasattr(self, "evals_result_"):  # of an earlier fit
                 del self.evals_result_
             self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
-            self._Booster = trainer.get_booster()
-            self.n_classes_ = loss.n_classes
-            self.classes_ = target.classes
-            self.loss_ = loss
+            model = learned(trainer.get_booster())
+            for name, value in model.items():
+                setattr(self, name, value)
+            rounds.close(model)
         return self
 
     def predict(
@@ -266,18 +279,79 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         return self.loss_.decision(raw)
 
     def load_model(self, fname: Any) -> None:
-        """Refuse: a model file holds neither the labels nor the loss.
+        """Become the classifier whose booster was saved, labels and loss included.
+
+        They are in the model's attributes. ``focal_gamma`` and ``focal_alpha`` are set to
+        the loss's numbers, ``base_score`` stays, as otherwise a later fit would start at
+        the loaded one; all else is as in `xgboost.XGBClassifier.load_model`.
+
+        Parameters
+        ----------
+        fname : str, Path or bytearray
+            A model of this class, written by its or its booster's ``save_model``.
 
         Raises
         ------
-        TypeError
-            Always. ``save_model`` is for programs without skfocal, which load the file as an
-            ``xgboost.Booster``; pickle or joblib keep the classifier.
+        ValueError
+            If the model has no labels and loss; `from_booster` takes them as arguments.
         """
-        raise TypeError(
-            "A model file holds neither the labels nor the loss of a FocalXGBClassifier: save "
-            "and load the classifier by pickle or joblib, or the file as an xgboost.Booster."
-        )
+        with restored_on_failure(self):
+            self._Booster = Booster({"n_jobs": self.n_jobs})
+            base = self.base_score
+            super().load_model(fname)
+            self.base_score = base
+            text = self.get_booster().attr(SETTINGS)
+            if text is None:
+                raise ValueError(
+                    "The model holds a booster without labels and loss: use "
+                    "FocalXGBClassifier.from_booster, which takes them as arguments."
+                )
+            self._become(self.get_booster(), *settings_from_text(text))
+
+    @classmethod
+    def from_booster(
+        cls,
+        booster: Booster,
+        *,
+        focal_gamma: float | Sequence[float],
+        focal_alpha: Any = None,
+        classes: npt.ArrayLike | None = None,
+    ) -> "FocalXGBClassifier":
+        """A fitted classifier of a booster whose margins are those of a focal model.
+
+        Parameters
+        ----------
+        booster : xgboost.Booster
+            Of ``binary:logistic`` or ``multi:softprob``. It is copied.
+        focal_gamma : float or sequence of floats
+            The focusing parameter that it was trained with.
+        focal_alpha : float, sequence of floats, dict or None, default=None
+            The class weights that it was trained with, as numbers.
+        classes : array-like of shape (n_classes,), default=None
+            Labels in the order of the columns; 0, 1, ... if None.
+
+        Returns
+        -------
+        FocalXGBClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit the booster.
+        """
+        labels, loss = given_settings(n_classes_of(booster), classes, focal_gamma, focal_alpha)
+        return cls()._become(booster.copy(), labels, loss)
+
+    def _become(
+        self, booster: Booster, classes: npt.NDArray, loss: FocalLoss
+    ) -> "FocalXGBClassifier":
+        self.set_params(focal_gamma=loss.gamma, focal_alpha=loss.alpha, hessian=loss.hessian)
+        for name, value in learned_attributes(booster, classes, loss).items():
+            setattr(self, name, value)
+        self.n_features_in_ = booster.num_features()
+        if booster.feature_names is not None:
+            self.feature_names_in_ = np.array(booster.feature_names, dtype=object)
+        return self
 
     def get_xgb_params(self) -> dict[str, Any]:
         """XGBoost's parameters only, as the fitted booster has to know them.
@@ -308,64 +382,6 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             base_margin=base_margin,
             iteration_range=iteration_range,
         )
-
-    def _check_parameters(self) -> None:
-        self._check_probability()
-        params = self.get_params(deep=False)
-        if params["objective"] not in (None, "binary:logistic", "multi:softprob"):
-            raise ValueError(
-                f"objective={params['objective']!r} has no meaning beside the focal loss; "
-                "focal_gamma=0 is XGBoost's own."
-            )
-        if params.get("num_class") is not None:
-            raise ValueError("num_class is the number of classes in y: leave it out.")
-        if params["scale_pos_weight"] not in (None, 1):
-            raise ValueError(
-                f"scale_pos_weight={params['scale_pos_weight']!r} has no effect beside a "
-                "custom objective: weigh classes by focal_alpha."
-            )
-        if params["gamma"]:
-            warnings.warn(
-                f"gamma={params['gamma']!r} is XGBoost's minimal loss reduction of a split; "
-                "the focusing parameter is focal_gamma. Write min_split_loss for the former "
-                "to be rid of this warning.",
-                UserWarning,
-                stacklevel=3,
-            )
-
-    def _trainer(self, loss: FocalLoss) -> Trainer:
-        """A plain classifier on the focal objective, with metrics that see it rightly."""
-        params = {k: v for k, v in self.get_params(deep=False).items() if k not in FOCAL_PARAMETERS}
-        given = params.pop("eval_metric")
-        given = [given] if isinstance(given, str) or callable(given) else given
-        metrics, names = Metrics(loss), []
-        for metric in given or ["focal_loss"]:
-            if callable(metric) or metric in MEASURES:
-                last = metrics.add(metric)
-            else:
-                names.append(metric)
-                last = metric
-        if params["early_stopping_rounds"] is not None and metrics.measures and names:
-            # XGBoost stops by the last metric, and evaluates ours after its own
-            stop = EarlyStopping(rounds=params["early_stopping_rounds"], metric_name=last)
-            params["callbacks"] = [*(params["callbacks"] or []), stop]
-            params["early_stopping_rounds"] = None
-        if not names:
-            params["disable_default_eval_metric"] = True
-        trainer = Trainer(**params)
-        trainer.objective = FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link)
-        trainer.eval_metric = names or None
-        trainer._metrics = metrics
-        return trainer
-
-    def _evaluation(self, eval_set: Any, target: Target) -> list[tuple[Any, Any]] | None:
-        """Evaluation sets with labels as codes."""
-        if not eval_set:
-            return None
-        return [
-            (check_features(self, X, reset=False), encode_labels(target.classes, y, "eval_set"))
-            for X, y in eval_set
-        ]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss
 
 from skfocal import FocalLGBMClassifier
+from skfocal._lightgbm_files import learned_attributes
 from skfocal._lightgbm_text import standardised
-from skfocal.lightgbm import _LEARNED
 
 QUIET = {"verbose": -1, "n_jobs": 1}
 VARIANTS = [
@@ -189,7 +189,7 @@ def test_order_of_metrics_is_kept_for_early_stopping(names):
     both, alone = models
     assert both.best_iteration_ == alone.best_iteration_ < 200
     (both,), (alone,) = both.evals_result_.values(), alone.evals_result_.values()
-    assert list(both) == names
+    assert list(both) == [*names, "focal_loss"]
     assert_allclose(both[names[0]], alone[names[0]], rtol=1e-9)
 
 
@@ -198,15 +198,16 @@ def test_every_name_of_log_loss_is_that_of_the_posterior(any_table, name):
     X, y, _ = any_table
     model = FocalLGBMClassifier(n_estimators=5, **QUIET)
     model.fit(X, y, eval_X=X, eval_y=y, eval_metric=name)
-    ((values,),) = [list(one.values()) for one in model.evals_result_.values()]
-    value = values[-1]
+    (shown,) = model.evals_result_.values()
+    assert list(shown)[1:] == ["focal_loss"]  # LightGBM adds to its default, too
+    value = next(iter(shown.values()))[-1]
     assert value == pytest.approx(log_loss(y, model.predict_proba(X)), rel=1e-6)
 
 
 def test_metric_of_margins_is_refused_by_name():
     X, y, _ = table(n_rows=200)
-    with pytest.raises(ValueError, match="Metric 'l2' would be computed from margins"):
-        FocalLGBMClassifier(**QUIET).fit(X, y, eval_X=X, eval_y=y, eval_metric="l2")
+    with pytest.raises(ValueError, match="Metric 'mape' would be computed from margins"):
+        FocalLGBMClassifier(**QUIET).fit(X, y, eval_X=X, eval_y=y, eval_metric="mape")
 
 
 def test_metrics_of_two_to_four_arguments():
@@ -261,8 +262,9 @@ def test_private_parts_of_lightgbm_in_use_exist():
     """If this fails, LightGBM has changed what skfocal.lightgbm hands over."""
     X, y, _ = table(n_rows=200)
     fitted = lgb.LGBMClassifier(n_estimators=2, **QUIET).fit(X, y)
-    assert set(_LEARNED) <= vars(fitted).keys()
-    assert {"_classes", "_le", "_class_map", "_objective"} <= vars(fitted).keys()
+    ours = FocalLGBMClassifier(n_estimators=2, **QUIET).fit(X, y)
+    learned = learned_attributes(ours.booster_, ours.classes_, ours.loss_)
+    assert learned.keys() - {"loss_"} <= vars(fitted).keys()
     assert "focal_gamma" not in FocalLGBMClassifier()._process_params("predict")
     assert lgb.compat._LGBMLabelEncoder.__name__ == "LabelEncoder"
 

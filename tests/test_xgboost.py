@@ -10,7 +10,7 @@ from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal import FocalXGBClassifier
-from skfocal._xgboost_training import MEASURES, Trainer
+from skfocal._xgboost_training import Trainer
 
 # XGBoost's float32 gradient p - y of a sure row has few digits left, ours has all: at
 # learning rate .3 and 100 rounds the margins differ by up to 1.3e-5.
@@ -142,11 +142,13 @@ def test_objective_that_names_the_other_kind_of_model_does_no_harm():
     assert_array_equal(model.set_params(n_jobs=1).predict_proba(X), before)
 
 
-def test_load_model_says_what_to_do(tmp_path):
+def test_loading_a_plain_model_says_what_to_do(tmp_path):
     X, y, _ = table(n_rows=200)
-    FocalXGBClassifier(n_estimators=2).fit(X, y).save_model(tmp_path / "model.json")
-    with pytest.raises(TypeError, match="by pickle or joblib"):
-        FocalXGBClassifier().load_model(tmp_path / "model.json")
+    xgb.XGBClassifier(n_estimators=2).fit(X, y).save_model(tmp_path / "model.json")
+    model = FocalXGBClassifier()
+    with pytest.raises(ValueError, match=r"use FocalXGBClassifier\.from_booster"):
+        model.load_model(tmp_path / "model.json")
+    assert not hasattr(model, "_Booster")
 
 
 def test_private_parts_of_xgboost_in_use_exist():
@@ -157,4 +159,3 @@ def test_private_parts_of_xgboost_in_use_exist():
     trainer = Trainer(n_estimators=2)
     model, metric, params, _ = xgb.XGBClassifier._configure_fit(trainer, None, {}, None)
     assert (model, metric, params) == (None, None, {})
-    assert set(MEASURES) >= {"logloss", "mlogloss", "error", "merror", "focal_loss"}

@@ -1,0 +1,67 @@
+"""scikit-learn's callbacks, of version 1.9 and newer, around the rounds of a fit (floor 4)."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+__all__ = ["CallbackSupportMixin", "Rounds", "with_callbacks"]
+
+if find_spec("sklearn.callback"):
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+else:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: this scikit-learn has no callbacks."""
+
+    def with_callbacks(method: Callable) -> Callable:
+        """The method itself."""
+        return method
+
+
+class Rounds:
+    """Tells the callbacks of an estimator of its fit and of each round in it.
+
+    To be made first of all in a ``fit`` that is decorated `with_callbacks`. Where there are
+    no callbacks nothing happens.
+    """
+
+    def __init__(
+        self, estimator: Any, n_rounds: int | None, X: Any, y: Any, sample_weight: Any
+    ) -> None:
+        self._fit = self._round = None
+        self._told = {
+            "estimator": estimator,
+            "X": X,
+            "y": y,
+            "metadata": None if sample_weight is None else {"sample_weight": sample_weight},
+        }
+        if hasattr(estimator, "_init_callback_context"):
+            context = estimator._init_callback_context(max_subtasks=n_rounds)
+            if getattr(estimator, "_skl_callbacks", None):
+                self._fit = context.call_on_fit_task_begin(**self._told)
+
+    def __bool__(self) -> bool:
+        """Whether anyone listens."""
+        return self._fit is not None
+
+    def begin(self) -> None:
+        """A round begins."""
+        if self._fit is not None:
+            self._round = self._fit.subcontext(task_name="iteration")
+            self._round.call_on_fit_task_begin(**self._told)
+
+    def end(self, learned: Callable[[], dict[str, Any]]) -> bool:
+        """A round ends; whether training should stop.
+
+        ``learned`` gives the attributes of a model that is fitted so far. It is called
+        only for callbacks that ask for the model.
+        """
+        if self._round is None:
+            return False
+        ended, self._round = self._round, None
+        return ended.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)
+
+    def close(self, learned: dict[str, Any]) -> None:
+        """The fit ends."""
+        if self._fit is not None:
+            self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)

@@ -1,0 +1,137 @@
+"""`FocalLGBMClassifier` to and from files and boosters (floor 4)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from lightgbm import Booster
+from lightgbm.compat import _LGBMLabelEncoder
+from sklearn.utils.validation import check_is_fitted
+
+from skfocal._base import FocalClassifierMixin, FocalLoss
+from skfocal._lightgbm_text import settings_of, with_settings
+from skfocal._settings import given_settings, settings_from_text, settings_text
+
+
+class LightGBMFiles(FocalClassifierMixin):
+    """Saving, loading, and the way back from a plain booster."""
+
+    booster_: Booster
+
+    def save_model(self, filename: str | Path) -> None:
+        """Write the booster, up to its best iteration, with labels and loss beside it.
+
+        LightGBM loads the file as an ordinary model, `load_model` as this classifier.
+        ``booster_.save_model`` writes the booster alone.
+
+        Parameters
+        ----------
+        filename : str or Path
+            A text file, in LightGBM's format.
+
+        Raises
+        ------
+        TypeError
+            If the labels are of a kind that JSON does not have.
+        """
+        check_is_fitted(self)
+        text = self.booster_.model_to_string()
+        settings = settings_text(self.classes_, self.loss_)
+        Path(filename).write_text(with_settings(text, settings), encoding="utf-8")
+
+    def load_model(self, filename: str | Path) -> Self:
+        """Become the classifier that `save_model` has written.
+
+        ``focal_gamma`` and ``focal_alpha`` are set to its numbers; other parameters stay.
+
+        Parameters
+        ----------
+        filename : str or Path
+            Written by `save_model`.
+
+        Returns
+        -------
+        self : FocalLGBMClassifier
+
+        Raises
+        ------
+        ValueError
+            If the file holds only a booster, which `from_booster` can use.
+        """
+        text = Path(filename).read_text(encoding="utf-8")
+        settings = settings_of(text)
+        if settings is None:
+            raise ValueError(
+                f"{str(filename)!r} holds a booster without labels and loss: use "
+                "FocalLGBMClassifier.from_booster, which takes them as arguments."
+            )
+        return self._become(Booster(model_str=text), *settings_from_text(settings))
+
+    @classmethod
+    def from_booster(
+        cls,
+        booster: Booster,
+        *,
+        focal_gamma: float | Sequence[float],
+        focal_alpha: Any = None,
+        classes: npt.ArrayLike | None = None,
+    ) -> Self:
+        """A fitted classifier of a booster whose margins are those of a focal model.
+
+        Parameters
+        ----------
+        booster : lightgbm.Booster
+            Of the binary or multiclass objective, as ``booster_`` of a fitted classifier.
+        focal_gamma : float or sequence of floats
+            The focusing parameter that it was trained with.
+        focal_alpha : float, sequence of floats, dict or None, default=None
+            The class weights that it was trained with, as numbers.
+        classes : array-like of shape (n_classes,), default=None
+            Labels in the order of the columns; 0, 1, ... if None.
+
+        Returns
+        -------
+        FocalLGBMClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit the booster.
+        """
+        n_classes = max(2, booster.num_model_per_iteration())
+        labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha)
+        return cls()._become(booster, labels, loss)
+
+    def _become(self, booster: Booster, classes: npt.NDArray, loss: FocalLoss) -> Self:
+        self.set_params(  # type: ignore[attr-defined]
+            focal_gamma=loss.gamma, focal_alpha=loss.alpha, hessian=loss.hessian
+        )
+        for name, value in learned_attributes(booster, classes, loss).items():
+            setattr(self, name, value)
+        self.n_features_in_ = booster.num_feature()
+        names = booster.feature_name()
+        if names != [f"Column_{i}" for i in range(len(names))]:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        return self
+
+
+def learned_attributes(booster: Booster, classes: npt.NDArray, loss: FocalLoss) -> dict[str, Any]:
+    """What fit learns, under the names of LGBMClassifier's attributes."""
+    encoder = _LGBMLabelEncoder()
+    encoder.classes_ = classes
+    return {
+        "_Booster": booster,
+        "_best_iteration": booster.best_iteration,
+        "_best_score": booster.best_score,
+        "_evals_result": {},
+        "_n_classes": loss.n_classes,
+        "_n_features": booster.num_feature(),
+        "_classes": classes,
+        "_le": encoder,
+        "_class_map": {label: k for k, label in enumerate(classes)},
+        "_objective": "binary" if loss.n_classes == 2 else "multiclass",
+        "fitted_": True,
+        "loss_": loss,
+    }

@@ -1,0 +1,72 @@
+"""What a model file does not hold of a focal classifier: labels and loss, as text (floor 4)."""
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
+
+FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
+
+NAME = "skfocal"
+"""Name of the attribute, or line, of a model file that holds the text."""
+
+
+def settings_text(classes: npt.NDArray, loss: FocalLoss) -> str:
+    """Labels and loss as JSON on one line.
+
+    Raises
+    ------
+    TypeError
+        If the labels are of a kind that JSON does not have, such as dates.
+    """
+    return json.dumps(
+        {
+            "classes": classes.tolist(),
+            "dtype": classes.dtype.str if classes.dtype != object else "object",
+            "gamma": loss.gamma,
+            "alpha": loss.alpha,
+            "hessian": loss.hessian,
+            "link": loss.link,
+        }
+    )
+
+
+def settings_from_text(text: str) -> tuple[npt.NDArray, FocalLoss]:
+    """Labels and loss of `settings_text`."""
+    given = json.loads(text)
+    classes = np.array(given["classes"], dtype=given["dtype"])
+    per_class = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    loss = make_loss(
+        len(classes),
+        per_class["gamma"],
+        per_class["alpha"],
+        per_class["hessian"],
+        per_class["link"],
+    )
+    return classes, loss
+
+
+def given_settings(
+    n_classes: int, classes: Any, gamma: Any, alpha: Any
+) -> tuple[npt.NDArray, FocalLoss]:
+    """Labels and loss of a model file without settings, as the caller tells them."""
+    labels = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if labels.shape != (n_classes,) or len(np.unique(labels)) != n_classes:
+        raise ValueError(
+            f"classes must be the {n_classes} labels of the model, in the order of its columns; "
+            f"got {classes!r}."
+        )
+    if isinstance(alpha, dict):
+        missing = set(labels.tolist()) ^ set(alpha)
+        if missing:
+            raise ValueError(f"focal_alpha and classes differ in the labels {missing}.")
+        alpha = [alpha[label] for label in labels.tolist()]
+    if isinstance(alpha, str):
+        raise ValueError(
+            f"focal_alpha={alpha!r} needs the training labels: give the weights as numbers, as "
+            "in loss_.class_weight of the fitted classifier."
+        )
+    return labels, make_loss(n_classes, gamma, alpha)

@@ -1,0 +1,318 @@
+"""ONNX graphs of the classifiers, with the posterior in the graph (floor 5).
+
+Trees are converted by onnxmltools, pipelines by skl2onnx, which learns the three
+classifiers when this module is imported. Behind the trees, or the linear margin, come the
+map to the posterior and the label of `predict`, in double precision.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from skfocal._optional import optional_dependency
+
+with optional_dependency("skl2onnx", needed_by="to_onnx"):
+    import skl2onnx
+    from onnx import ModelProto, TensorProto
+    from skl2onnx.common.data_types import (
+        FloatTensorType,
+        Int64TensorType,
+        StringTensorType,
+    )
+    from skl2onnx.proto import get_latest_tested_opset_version
+
+__all__ = ["to_onnx"]
+
+_FLOAT, _DOUBLE, _INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
+
+
+def to_onnx(model: Any, X: Any, *, target_opset: int | dict | None = None) -> "ModelProto":
+    """An ONNX graph whose labels and probabilities are those of `predict_proba`, `predict`.
+
+    Parameters
+    ----------
+    model : FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier or Pipeline
+        Fitted; a pipeline's last step is one of the classifiers.
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+        Some rows, for the number and type of the inputs. A graph of trees takes float32.
+    target_opset : int or dict, default=None
+        As in `skl2onnx.to_onnx`; None for the newest that it knows.
+
+    Returns
+    -------
+    onnx.ModelProto
+        With the outputs ``label`` (n_samples,) and ``probabilities`` (n_samples, n_classes),
+        float32.
+
+    Raises
+    ------
+    TypeError
+        If the last step is none of the classifiers.
+    NotImplementedError
+        Of linear trees, DART on XGBoost, vector leaves, and random forests of several
+        classes, which onnxmltools would convert wrongly.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal import FocalLogisticRegression
+    >>> from skfocal.onnx import to_onnx
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
+    >>> graph = to_onnx(FocalLogisticRegression().fit(X, y), X)
+    >>> [output.name for output in graph.graph.output]
+    ['label', 'probabilities']
+    """
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    _register(type(last))
+    sample = X[:1]
+    if isinstance(sample, np.ndarray):
+        sample = sample.astype(np.float32)
+    if target_opset is None or isinstance(target_opset, int):
+        target_opset = {"": target_opset or get_latest_tested_opset_version()}
+    # skl2onnx knows the trees of version 3, and would else take the newest that onnx has
+    target_opset = {"ai.onnx.ml": 3, **target_opset}
+    return skl2onnx.to_onnx(
+        model, sample, options={id(last): {"zipmap": False}}, target_opset=target_opset
+    )
+
+
+def _register(kind: type) -> None:
+    """Make skl2onnx know a classifier."""
+    for base in kind.__mro__:
+        if base.__module__.partition(".")[0] == "skfocal" and base.__name__ in _MARGINS:
+            name = f"Skfocal{base.__name__}"
+            skl2onnx.update_registered_converter(
+                kind,
+                name,
+                _shapes,
+                _converter(_MARGINS[base.__name__]),
+                options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
+            )
+            return
+    raise TypeError(
+        f"to_onnx takes {sorted(_MARGINS)}, or a Pipeline that ends in one; got {kind.__name__}."
+    )
+
+
+def _shapes(operator: Any) -> None:
+    """Types of label and probabilities, for skl2onnx."""
+    model = operator.raw_operator
+    kind = Int64TensorType if _integers(model.classes_) else StringTensorType
+    operator.outputs[0].type = kind([None])
+    operator.outputs[1].type = FloatTensorType([None, len(model.classes_)])
+
+
+def _integers(classes: Any) -> bool:
+    """Whether the labels are numbers, which ONNX has as integers; else they are strings."""
+    if classes.dtype.kind in "biu" or (
+        classes.dtype.kind == "f" and np.array_equal(classes, np.rint(classes))
+    ):
+        return True
+    if all(isinstance(label, str) for label in classes.tolist()):
+        return False
+    raise TypeError(f"ONNX has integers and strings as labels; the model has {classes!r}.")
+
+
+class _Graph:
+    """A few nodes behind each other; tensors are named by the scope."""
+
+    def __init__(self, scope: Any, container: Any) -> None:
+        self.scope, self.container = scope, container
+
+    def node(self, kind: str, *inputs: Any, domain: str = "", **attributes: Any) -> str:
+        """Add a node, numbers among its inputs as doubles; the name of its output."""
+        names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
+        out = self.scope.get_unique_variable_name(kind.lower())
+        name = self.scope.get_unique_operator_name(kind)
+        self.container.add_node(kind, names, [out], op_domain=domain, name=name, **attributes)
+        return out
+
+    def constant(self, value: Any, kind: int = _DOUBLE) -> str:
+        """Add a constant; its name."""
+        name = self.scope.get_unique_variable_name("constant")
+        array = np.asarray(value)
+        self.container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
+        return name
+
+    def log_sum_exp(self, x: str) -> str:
+        """Over the columns of each row, (n, 1)."""
+        if self.container.target_opset < 18:
+            return self.node("ReduceLogSumExp", x, axes=[1], keepdims=1)
+        return self.node("ReduceLogSumExp", x, self.constant([1], _INT64), keepdims=1)
+
+    def softplus(self, x: str) -> str:
+        """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|))."""
+        tail = self.node("Log", self.node("Add", 1.0, self.exp_minus_abs(x)))
+        return self.node("Add", self.node("Max", x, 0.0), tail)
+
+    def exp_minus_abs(self, x: str) -> str:
+        """exp(-|x|)."""
+        return self.node("Exp", self.node("Neg", self.node("Abs", x)))
+
+    def copy_to(self, source: str, target: str) -> None:
+        """Name a tensor as the operator wants its output."""
+        name = self.scope.get_unique_operator_name("Identity")
+        self.container.add_node("Identity", [source], [target], name=name)
+
+
+def _converter(margins: Callable[[_Graph, Any], str]) -> Callable:
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        graph, model = _Graph(scope, container), operator.raw_operator
+        margin = margins(graph, operator)
+        binary = model.loss_.n_classes == 2
+        scores = (_binary_log_odds if binary else _multiclass_scores)(graph, margin, model.loss_)
+        decided = margin if len(set(model.loss_.class_gamma)) == 1 else scores
+        if model.probability == "raw":
+            proba = margin
+        else:
+            proba = graph.node("Sub", scores, _log_weights(model.loss_))
+        if binary:
+            proba = graph.node("Concat", graph.node("Neg", proba), proba, axis=1)
+            proba = graph.node("Sigmoid", proba)
+            code = graph.node("Cast", graph.node("Greater", decided, 0.0), to=_INT64)
+            code = graph.node("Reshape", code, graph.constant([-1], _INT64))
+        else:
+            proba = graph.node("Softmax", proba, axis=1)
+            code = graph.node("ArgMax", decided, axis=1, keepdims=0)
+        if _integers(model.classes_):
+            labels = graph.constant(model.classes_.astype(np.int64), _INT64)
+        else:
+            encoded = [label.encode() for label in model.classes_.tolist()]
+            labels = graph.constant(encoded, TensorProto.STRING)
+        graph.copy_to(graph.node("Gather", labels, code), operator.outputs[0].full_name)
+        graph.copy_to(graph.node("Cast", proba, to=_FLOAT), operator.outputs[1].full_name)
+
+    return convert
+
+
+def _log_weights(loss: Any) -> Any:
+    weights = np.log(loss.class_weight)
+    return weights[1] - weights[0] if loss.n_classes == 2 else weights[np.newaxis]
+
+
+def _binary_log_odds(graph: _Graph, margin: str, loss: Any) -> str:
+    """Log-odds of the weighted posterior, (n, 1), by `skfocal._math.log_odds`."""
+    sides = []
+    for sign, gamma in zip((-1.0, 1.0), loss.class_gamma, strict=True):
+        own = graph.node("Mul", margin, sign)
+        sides.append(_log_h(graph, graph.softplus(graph.node("Neg", own)), own, gamma))
+    return graph.node("Sub", sides[1], sides[0])
+
+
+def _multiclass_scores(graph: _Graph, margin: str, loss: Any) -> str:
+    """Logarithm of weight x posterior up to a constant of the row, (n, K)."""
+    log_p = graph.node("Sub", margin, graph.log_sum_exp(margin))
+    # 1 - p of a class is the sum of the others, which a near 1 p would lose
+    others = []
+    for k in range(loss.n_classes):
+        rest = [j for j in range(loss.n_classes) if j != k]
+        picked = graph.node("Gather", log_p, graph.constant(rest, _INT64), axis=1)
+        others.append(graph.log_sum_exp(picked))
+    log_q = graph.node("Concat", *others, axis=1)
+    return _log_h(
+        graph, graph.node("Neg", log_p), graph.node("Sub", log_p, log_q), [loss.class_gamma]
+    )
+
+
+def _linear_margin(graph: _Graph, operator: Any) -> str:
+    model = operator.raw_operator
+    X = graph.node("Cast", operator.inputs[0].full_name, to=_DOUBLE)
+    product = graph.node("MatMul", X, model.coef_.T.astype(np.float64))
+    return graph.node("Add", product, model.intercept_[np.newaxis].astype(np.float64))
+
+
+def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
+    from lightgbm import Booster
+    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+
+    from skfocal._lightgbm_text import with_float32_thresholds
+
+    model = operator.raw_operator
+    text = model.booster_.model_to_string()  # up to the best iteration
+    if "\nis_linear=1\n" in text:
+        raise NotImplementedError("ONNX has no trees with linear leaves (linear_tree).")
+    if model.booster_.pandas_categorical:
+        raise NotImplementedError(
+            "ONNX graphs take no categories of pandas: encode them as integers, and name their "
+            "columns by categorical_feature."
+        )
+    plain = SimpleNamespace(
+        booster_=Booster(model_str=with_float32_thresholds(text)),
+        classes_=np.arange(model.loss_.n_classes),
+        boosting_type="gbdt",
+    )
+    return _tree_margin(graph, operator, plain, convert_lightgbm)
+
+
+def _xgboost_margin(graph: _Graph, operator: Any) -> str:
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from xgboost import XGBClassifier
+
+    model = operator.raw_operator
+    booster, n_classes = model.get_booster(), model.loss_.n_classes
+    for found, what in (
+        (model.booster not in (None, "gbtree"), f"booster={model.booster!r}"),
+        (model.multi_strategy == "multi_output_tree", "multi_strategy='multi_output_tree'"),
+        ("c" in (booster.feature_types or ()), "categorical splits"),
+        (not np.isnan(model.missing), f"missing={model.missing!r}"),
+        (n_classes > 2 and (model.num_parallel_tree or 1) > 1, "num_parallel_tree > 1"),
+    ):
+        if found:
+            raise NotImplementedError(f"onnxmltools does not convert {what} of XGBoost.")
+    best = booster.attr("best_iteration")
+    booster = booster if best is None else booster[: int(best) + 1]
+    n_rounds = booster.num_boosted_rounds() * (model.num_parallel_tree or 1)
+    plain = XGBClassifier(n_estimators=n_rounds)
+    plain._Booster, plain.n_classes_ = booster, n_classes
+    booster.feature_names = None  # onnxmltools knows only the columns' numbers
+    return _tree_margin(graph, operator, plain, convert_xgboost)
+
+
+def _tree_margin(graph: _Graph, operator: Any, plain: Any, convert: Callable) -> str:
+    """Margins from the probabilities of a standard model that onnxmltools converts.
+
+    Both columns of two are computed from the margin, so that neither loses it to rounding.
+    """
+    label, proba = (graph.scope.get_unique_variable_name(n) for n in ("label", "proba"))
+    convert(
+        graph.scope,
+        SimpleNamespace(
+            raw_operator=plain,
+            full_name=graph.scope.get_unique_operator_name("Trees"),
+            inputs=operator.inputs,
+            input_full_names=operator.input_full_names,
+            outputs=[SimpleNamespace(full_name=label), SimpleNamespace(full_name=proba)],
+            output_full_names=[label, proba],
+        ),
+        graph.container,
+    )
+    smallest = float(np.finfo(np.float32).tiny)
+    log_p = graph.node("Log", graph.node("Max", graph.node("Cast", proba, to=_DOUBLE), smallest))
+    if len(plain.classes_) > 2:
+        return log_p
+    column = [graph.node("Gather", log_p, graph.constant([k], _INT64), axis=1) for k in (0, 1)]
+    return graph.node("Sub", column[1], column[0])
+
+
+_MARGINS: dict[str, Callable[[_Graph, Any], str]] = {
+    "FocalLogisticRegression": _linear_margin,
+    "FocalLGBMClassifier": _lightgbm_margin,
+    "FocalXGBClassifier": _xgboost_margin,
+}
+
+
+def _log_h(graph: _Graph, surprise: str, own: str, gamma: Any) -> str:
+    """Log h of a margin ``own`` with -log p = ``surprise``; MATH in `skfocal._math`.
+
+    gamma softplus(m) - softplus(-m) - log(1 + gamma exp(m) softplus(-m)), where the product
+    is 1 for large m.
+    """
+    bounded = graph.node("Min", own, 25.0)
+    k = graph.node("Mul", graph.node("Exp", bounded), graph.softplus(graph.node("Neg", bounded)))
+    last = graph.node("Log", graph.node("Add", 1.0, graph.node("Mul", gamma, k)))
+    first = graph.node("Mul", gamma, graph.softplus(own))
+    return graph.node("Sub", graph.node("Sub", first, surprise), last)
