@@ -28,7 +28,8 @@ class Rounds:
     def __init__(
         self, estimator: Any, n_rounds: int | None, X: Any, y: Any, sample_weight: Any
     ) -> None:
-        self._fit = self._round = None
+        self._fit: Any = None
+        self._round: Any = None
         self._told = {
             "estimator": estimator,
             "X": X,

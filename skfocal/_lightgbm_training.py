@@ -119,13 +119,13 @@ def check_init_model(init_model: Any, loss: FocalLoss) -> Booster | None:
         settings = settings_of(text)
         before = settings_from_text(settings)[1] if settings else None
         booster = Booster(model_str=text)
-    check_continued(before, loss, "init_model")
     n_outputs = 1 if loss.n_classes == 2 else loss.n_classes
     if booster.num_model_per_iteration() != n_outputs:
         raise ValueError(
             f"init_model has {booster.num_model_per_iteration()} trees in an iteration; for "
             f"{loss.n_classes} classes it must have {n_outputs}."
         )
+    check_continued(before, loss, "init_model")
     return booster
 
 

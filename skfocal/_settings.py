@@ -38,15 +38,10 @@ def settings_from_text(text: str) -> tuple[npt.NDArray, FocalLoss]:
     """Labels and loss of `settings_text`."""
     given = json.loads(text)
     classes = np.array(given["classes"], dtype=given["dtype"])
-    per_class = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    loss = make_loss(
-        len(classes),
-        per_class["gamma"],
-        per_class["alpha"],
-        per_class["hessian"],
-        per_class["link"],
+    gamma, alpha = (
+        tuple(given[k]) if isinstance(given[k], list) else given[k] for k in ("gamma", "alpha")
     )
-    return classes, loss
+    return classes, make_loss(len(classes), gamma, alpha, given["hessian"], given["link"])
 
 
 def given_settings(

@@ -297,7 +297,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         """
         with restored_on_failure(self):
             self._Booster = Booster({"n_jobs": self.n_jobs})
-            base = self.base_score
+            base = self.get_params(deep=False)["base_score"]
             super().load_model(fname)
             self.base_score = base
             text = self.get_booster().attr(SETTINGS)

@@ -48,7 +48,9 @@ def test_gamma_zero_is_lightgbm(any_table, variant, weighted):
     assert_allclose(*values, atol=2e-5)
 
 
-@pytest.mark.parametrize("variant", [{}, {"boosting_type": "dart"}, *VARIANTS[1:]], ids=str)
+@pytest.mark.parametrize(
+    "variant", [{}, {"boosting_type": "dart"}, {"colsample_bytree": 0.5}, *VARIANTS[1:]], ids=str
+)
 def test_standard_model_is_start_plus_trees(any_table, variant):
     """The raw score against a plain custom-objective run of the same parameters."""
     from skfocal import FocalObjective

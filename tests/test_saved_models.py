@@ -1,0 +1,271 @@
+"""Saved boosters are ordinary models: their margins where skfocal cannot be imported.
+
+The witness are the margins that the training loop itself ended with, as a metric on margins
+has seen them: the start and the trees, before the booster is rewritten.
+"""
+
+import json
+import subprocess
+import sys
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost as xgb
+from conftest import table
+from numpy.testing import assert_allclose, assert_array_equal
+from test_features import categories, coarse
+
+from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier
+
+LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
+LIGHTGBM_ROWS = {
+    "gbdt": {},
+    "GOSS": {"data_sample_strategy": "goss", "learning_rate": 0.3},
+    "DART": {"boosting_type": "dart", "drop_rate": 0.5},
+    "bagging": {"subsample": 0.5, "subsample_freq": 1},
+    "extra trees": {"extra_trees": True},
+    "linear trees": {"linear_tree": True},
+    "quantised": {"use_quantized_grad": True},
+    "quantised, leaves renewed": {"use_quantized_grad": True, "quant_train_renew_leaf": True},
+    "categorical": {},
+    "pandas categories": {},
+    "constant first tree": {},
+    "no splits at all": {"min_split_gain": 1e9},
+    "early stopped": {"learning_rate": 0.5, "n_estimators": 200, "early_stopping_rounds": 3},
+    "weighted": {"focal_alpha": "balanced", "class_weight": {"low": 2.0}},
+    "continued": {},
+    "continued from a plain model": {},
+}
+XGBOOST_ROWS = {
+    "gbtree": {},
+    "DART": {"booster": "dart", "rate_drop": 0.5},
+    "bagging": {"subsample": 0.5},
+    "forest": {"num_parallel_tree": 2, "subsample": 0.5},
+    "exact": {"tree_method": "exact"},
+    "lossguide": {"grow_policy": "lossguide", "max_leaves": 7},
+    "pandas categories": {"enable_categorical": True},
+    "no splits at all": {"min_split_loss": 1e9},
+    "early stopped": {"learning_rate": 0.5, "n_estimators": 200, "early_stopping_rounds": 3},
+    "vector leaves": {"multi_strategy": "multi_output_tree"},
+    "weighted": {"focal_alpha": "balanced"},
+    "continued": {},
+    "continued from a plain model": {},
+}
+ROWS = [(LGBM, name, k) for name in LIGHTGBM_ROWS for k in (2, 3)]
+ROWS += [(XGB, name, k) for name in XGBOOST_ROWS for k in (2, 3)]
+LOAD = """
+import sys, json, pickle
+sys.modules["skfocal"] = None
+import numpy as np, pandas as pd, lightgbm, xgboost
+folder, out = sys.argv[1], {}
+for name, path in json.load(open(f"{folder}/rows.json")).items():
+    X = pickle.load(open(f"{path}.X", "rb"))
+    if path.endswith("lgb"):
+        booster = lightgbm.Booster(model_file=path)
+        raw, proba = booster.predict(X, raw_score=True), booster.predict(X)
+    else:
+        booster = xgboost.Booster(model_file=f"{path}.json")
+        best = booster.attr("best_iteration")
+        part = (0, 0 if best is None else int(best) + 1)
+        M = xgboost.DMatrix(X, enable_categorical=True)
+        raw = booster.predict(M, output_margin=True, iteration_range=part)
+        proba = booster.predict(M, iteration_range=part)
+    np.save(f"{path}.raw.npy", raw)
+    np.save(f"{path}.proba.npy", proba)
+"""
+
+
+class Margins(FocalEvalMetric):
+    """Keeps the margins that it is shown."""
+
+    def __init__(self):
+        super().__init__(2.0)
+        self.seen = []
+
+    def __deepcopy__(self, memo):
+        return self  # LightGBM copies what it is given
+
+    def _loss(self, raw):
+        self.seen.append(np.array(raw))
+        return super()._loss(raw)
+
+
+def trained(kind, row, n_classes):
+    """A fitted model, its table, and the margins with which the loop ended."""
+    X, codes, _ = table(n_classes, n_rows=600)
+    y = np.array(["low", "mid", "top"])[codes]
+    X = X.astype(np.float32).astype(np.float64)  # linear trees are fitted on float32
+    X = {"categorical": coarse, "pandas categories": categories}.get(row, lambda a: a)(X)
+    params = dict((LIGHTGBM_ROWS if kind is LGBM else XGBOOST_ROWS)[row])
+    watch = Margins()
+    fit = {"eval_set": [(X.copy(), y)]}
+    if kind is LGBM:
+        params = {"verbose": -1, "metric": "None", **params}
+        fit["eval_metric"] = watch
+        fit |= {"categorical_feature": [0]} if row == "categorical" else {}
+        if row == "constant first tree":
+            gains = [1e9, *[0.0] * 9]
+            fit["callbacks"] = [lgb.reset_parameter(min_gain_to_split=gains)]
+    else:
+        params["eval_metric"] = watch
+        fit["verbose"] = False
+    params = {"n_estimators": 10, "n_jobs": 1, **params}
+    if "early_stopping_rounds" in params:
+        fit["eval_set"] = [(X[::2].copy(), y[::2])]
+        X, y = X[1::2], y[1::2]
+    if row.startswith("continued"):
+        name = "init_model" if kind is LGBM else "xgb_model"
+        if row == "continued":
+            fit[name] = make_first(kind(n_estimators=5, n_jobs=1, **quiet(kind)), X, y)
+        else:
+            plain = lgb.LGBMClassifier if kind is LGBM else xgb.XGBClassifier
+            fit[name] = plain(n_estimators=5, n_jobs=1, **quiet(kind)).fit(X, codes)
+    model = kind(**params).fit(X, y, **fit)
+    best = -1
+    if "early_stopping_rounds" in params:
+        best = model.best_iteration_ - 1 if kind is LGBM else model.best_iteration
+        assert best < len(watch.seen) - 1
+    return model, fit["eval_set"][0][0], watch.seen[best]
+
+
+def quiet(kind):
+    return {"verbose": -1} if kind is LGBM else {}
+
+
+def make_first(model, X, y):
+    return model.fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """All models of the table, saved, and predicted by one process without skfocal."""
+    folder = tmp_path_factory.mktemp("models")
+    models, paths = {}, {}
+    for i, (kind, row, k) in enumerate(ROWS):
+        path = str(folder / f"{i}.{'lgb' if kind is LGBM else 'xgb'}")
+        model, X, margins = trained(kind, row, k)
+        pd.to_pickle(X, f"{path}.X")
+        if kind is LGBM:
+            model.booster_.save_model(path)
+        else:
+            model.get_booster().save_model(f"{path}.json")
+        models[kind, row, k] = model, X, margins, path
+        paths[f"{kind.__name__} {row} {k}"] = path
+    (folder / "rows.json").write_text(json.dumps(paths))
+    subprocess.run([sys.executable, "-c", LOAD, str(folder)], check=True, timeout=300)
+    return models
+
+
+@pytest.mark.parametrize(
+    "kind, row, n_classes", ROWS, ids=[f"{k.__name__}-{r}-{n}" for k, r, n in ROWS]
+)
+@pytest.mark.filterwarnings("ignore:.*booster=.dart.*deprecated")
+def test_margins_of_the_training_loop_come_back_without_skfocal(saved, kind, row, n_classes):
+    model, X, margins, path = saved[kind, row, n_classes]
+    raw, proba = np.load(f"{path}.raw.npy"), np.load(f"{path}.proba.npy")
+    if row == "no splits at all":
+        assert np.ptp(raw, axis=0).max() == 0
+    else:
+        assert np.ptp(raw, axis=0).max() > 0.1
+    # XGBoost's margins are float32: 1e-6 of their size
+    atol = 1e-12 if kind is LGBM else 1e-6 * max(1, np.abs(margins).max())
+    assert_allclose(raw, margins, rtol=0, atol=atol)
+    assert_allclose(raw, model.decision_function(X), rtol=0, atol=atol)
+    own = model.set_params(probability="raw").predict_proba(X)
+    assert_allclose(proba, own[:, 1] if n_classes == 2 else own, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["a", "b", "c"], [False, True], [-1.0, 2.0]])
+def test_save_and_load_give_the_classifier_back(kind, labels, tmp_path):
+    X, y, _ = table(len(labels))
+    frame = pd.DataFrame(X, columns=list("abcdefghij"))
+    params = {"n_estimators": 5, "focal_alpha": "balanced", **quiet(kind)}
+    model = kind(focal_gamma=1.5, **params).fit(frame, np.array(labels)[y])
+    model.save_model(tmp_path / "model.json")
+    twin = kind()
+    twin.load_model(tmp_path / "model.json")
+    assert_array_equal(twin.predict_proba(frame), model.predict_proba(frame))
+    assert_array_equal(twin.predict(frame), model.predict(frame))
+    assert twin.loss_ == model.loss_
+    assert (twin.focal_gamma, twin.focal_alpha) == (1.5, model.loss_.alpha)
+    assert twin.classes_.dtype == model.classes_.dtype
+    assert list(twin.feature_names_in_) == list("abcdefghij")
+    assert twin.n_features_in_ == 10
+    twin.set_params(**params)
+    assert_array_equal(
+        twin.fit(frame, np.array(labels)[y]).predict_proba(frame), model.predict_proba(frame)
+    )
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_from_booster(kind, n_classes):
+    X, y, _ = table(n_classes)
+    names = np.array(["a", "b", "c"])[y]
+    alpha = {"a": 1.0, "b": 3.0, "c": 2.0} if n_classes == 3 else 0.75
+    model = kind(n_estimators=5, focal_alpha=alpha, **quiet(kind)).fit(X, names)
+    booster = model.booster_ if kind is LGBM else model.get_booster()
+    twin = kind.from_booster(
+        booster, focal_gamma=2.0, focal_alpha=alpha, classes=["a", "b", "c"][:n_classes]
+    )
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    assert_array_equal(twin.predict(X), model.predict(X))
+    plain = kind.from_booster(booster, focal_gamma=0.0)
+    assert plain.classes_.tolist() == list(range(n_classes))
+    own = model.set_params(probability="raw").predict_proba(X)
+    assert_allclose(plain.predict_proba(X), own, atol=1e-6)
+    with pytest.raises(ValueError, match="classes must be the"):
+        kind.from_booster(booster, focal_gamma=1.0, classes=["a"] * n_classes)
+    with pytest.raises(ValueError, match="needs the training labels"):
+        kind.from_booster(booster, focal_gamma=1.0, focal_alpha="balanced")
+    with pytest.raises(ValueError, match="differ in the labels"):
+        kind.from_booster(booster, focal_gamma=1.0, focal_alpha={7: 1.0})
+
+
+def test_lightgbm_loads_a_saved_classifier_without_a_word(tmp_path, capfd):
+    X, y, _ = table()
+    model = LGBM(n_estimators=5).fit(X, y)
+    model.save_model(tmp_path / "model.txt")
+    capfd.readouterr()
+    booster = lgb.Booster(model_file=tmp_path / "model.txt")
+    assert "".join(capfd.readouterr()) == ""
+    assert_array_equal(booster.predict(X, raw_score=True), model.decision_function(X))
+    booster.save_model(tmp_path / "plain.txt")
+    with pytest.raises(ValueError, match=r"use FocalLGBMClassifier\.from_booster"):
+        LGBM().load_model(tmp_path / "plain.txt")
+
+
+def test_labels_that_json_does_not_have():
+    X, y, _ = table(n_rows=200)
+    days = np.array(["2020-01-01", "2021-01-01"], dtype="datetime64[D]")[y]
+    model = XGB(n_estimators=2).fit(X, days)  # no attribute, but a model
+    assert model.get_booster().attr("skfocal") is None
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        LGBM(n_estimators=2, verbose=-1).fit(X, days).save_model("never written")
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+@pytest.mark.parametrize("form", ["classifier", "file", "booster"])
+def test_a_model_of_another_loss_is_not_continued(kind, form, tmp_path):
+    X, y, _ = table()
+    first = kind(n_estimators=2, focal_gamma=1.0, **quiet(kind)).fit(X, y)
+    first.save_model(tmp_path / "model.json")
+    name = "init_model" if kind is LGBM else "xgb_model"
+    model = {
+        "classifier": first,
+        "file": str(tmp_path / "model.json"),
+        "booster": first.booster_ if kind is LGBM else first.get_booster(),
+    }[form]
+    if kind is LGBM and form == "booster":
+        # of a LightGBM booster nothing is known: its margins are a start like any other
+        assert kind(n_estimators=2, verbose=-1).fit(X, y, init_model=model).fitted_
+    else:
+        with pytest.raises(ValueError, match="cannot be continued with another gamma"):
+            kind(n_estimators=2, **quiet(kind)).fit(X, y, **{name: model})
+    same = kind(n_estimators=2, focal_gamma=1.0, **quiet(kind)).fit(X, y, **{name: model})
+    assert np.abs(same.decision_function(X) - first.decision_function(X)).max() > 0.01
+    with pytest.raises(ValueError, match=r"3 classes|y has 3"):
+        kind(n_estimators=2, **quiet(kind)).fit(X, np.arange(len(y)) % 3, **{name: model})
