@@ -106,7 +106,8 @@ def auc_mu(loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | No
         for j in range(i):
             rows = (codes == i) | (codes == j)
             weight = None if sample_weight is None else sample_weight[rows]
-            odds = scores[rows, i] - scores[rows, j]
+            # rows of equal odds and unequal third probabilities differ by rounding alone
+            odds = np.round(scores[rows, i] - scores[rows, j], 9)
             areas.append(roc_auc_score(codes[rows] == i, odds, sample_weight=weight))
     return float(np.mean(areas))
 

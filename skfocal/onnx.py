@@ -54,6 +54,12 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict | None = None) -> "M
         Of linear trees, DART on XGBoost, vector leaves, and random forests of several
         classes, which onnxmltools would convert wrongly.
 
+    Notes
+    -----
+    The margin of trees is float32, what follows double. A step before the trees that
+    computes, such as a scaler, may round its last bit otherwise in ONNX than in
+    scikit-learn; a number that a tree splits at may then fall to the other side.
+
     Examples
     --------
     >>> import numpy as np

@@ -1,0 +1,64 @@
+"""Run a test file of LightGBM or XGBoost with the focal classifier in the parent's place.
+
+    python tests/run_parent_tests.py path/to/test_sklearn.py [pytest arguments]
+
+The file comes from the library's own repository and is not part of this one. It runs twice:
+as it is, and with ``lightgbm.LGBMClassifier`` and ``xgboost.XGBClassifier`` replaced by the
+focal classifiers at ``focal_gamma=0``. A test counts as lost if it passes only as it is.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+PLUGIN = """
+import lightgbm, xgboost
+from skfocal import FocalLGBMClassifier, FocalXGBClassifier
+
+for kind in (FocalLGBMClassifier, FocalXGBClassifier):
+    kind.__init__.__kwdefaults__["focal_gamma"] = 0.0
+lightgbm.LGBMClassifier = FocalLGBMClassifier
+xgboost.XGBClassifier = FocalXGBClassifier
+"""
+
+
+def outcomes(path: Path, arguments: list[str], substituted: bool) -> dict[str, str]:
+    """Outcome of each test: passed, skipped, or the first line of its failure."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        (Path(folder) / "focal_substitution.py").write_text(PLUGIN)
+        command = [sys.executable, "-m", "pytest", path.name, f"--junitxml={report}", "-q"]
+        command += ["-p", "no:cacheprovider", "--rootdir", str(path.parent), *arguments]
+        if substituted:
+            command += ["-p", "focal_substitution"]
+        environment = {**os.environ, "PYTHONPATH": folder}
+        subprocess.run(
+            command, cwd=path.parent, env=environment, stdout=subprocess.DEVNULL, check=False
+        )
+        found = {}
+        for case in ElementTree.parse(report).iter("testcase"):
+            bad = case.find("failure") if case.find("failure") is not None else case.find("error")
+            outcome = "skipped" if case.find("skipped") is not None else "passed"
+            if bad is not None:
+                outcome = bad.get("message", "").splitlines()[0] or "failed"
+            found[case.get("name", "")] = outcome
+        return found
+
+
+def main() -> None:
+    """Compare the two runs and print what is lost."""
+    path, *arguments = sys.argv[1:]
+    own = outcomes(Path(path).resolve(), arguments, substituted=False)
+    focal = outcomes(Path(path).resolve(), arguments, substituted=True)
+    passing = [name for name, outcome in own.items() if outcome == "passed"]
+    lost = [name for name in passing if focal.get(name) != "passed"]
+    print(f"{len(passing)} of {len(own)} pass as they are; of these {len(lost)} are lost:")
+    for name in lost:
+        print(f"  {name}: {focal.get(name, 'not run')[:150]}")
+
+
+if __name__ == "__main__":
+    main()
