@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "SKOPS_TYPES",
     "BinaryFocalLoss",
     "FocalEvalMetric",
     "FocalLGBMClassifier",
@@ -23,6 +24,18 @@ __all__ = [
     "MulticlassFocalLoss",
     "show_versions",
 ]
+
+SKOPS_TYPES = (
+    "skfocal.linear_model.FocalLogisticRegression",
+    "skfocal.lightgbm.FocalLGBMClassifier",
+    "skfocal.xgboost.FocalXGBClassifier",
+    "skfocal.losses.BinaryFocalLoss",
+    "skfocal.losses.MulticlassFocalLoss",
+    "lightgbm.basic.Booster",
+    "xgboost.core.Booster",
+    "collections.OrderedDict",
+)
+"""What ``skops.io.load(file, trusted=SKOPS_TYPES)`` has to trust to load a classifier."""
 
 _MODULES = {
     "BinaryFocalLoss": "losses",

@@ -1,0 +1,291 @@
+"""The tools around LightGBM, XGBoost and scikit-learn, on the focal classifiers."""
+
+import copy
+import pickle
+import warnings
+
+import graphviz
+import joblib
+import lightgbm as lgb
+import matplotlib as mpl
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import sklearn
+import skops.io
+import xgboost as xgb
+from conftest import table
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import log_loss
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    StratifiedKFold,
+    TunedThresholdClassifierCV,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import skfocal
+from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+from skfocal.losses import raw_proba
+
+mpl.use("agg")
+LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier
+# warnings of the tools about their own dependencies
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
+)
+boosters = pytest.mark.parametrize("kind", [LGBM, XGB])
+each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB])
+classes = pytest.mark.parametrize("k", [2, 3])
+
+
+def make(kind, **params):
+    if kind is LOGISTIC:
+        return kind(**params)
+    extra = {"verbose": -1} if kind is LGBM else {}
+    return kind(**{"n_estimators": 12, "n_jobs": 1, "max_depth": 4, **extra, **params})
+
+
+def fitted(kind, k=2, **params):
+    X, y, _ = table(k, n_rows=500)
+    X = X.astype(np.float32).astype(np.float64)
+    return make(kind, focal_alpha="balanced", **params).fit(X, y), X, y
+
+
+def margins(model, X):
+    return model.predict(X, **{"raw_score" if isinstance(model, LGBM) else "output_margin": True})
+
+
+@boosters
+@classes
+def test_shap_of_the_margin(kind, k):
+    import shap
+
+    model, X, y = fitted(kind, k)
+    raw = margins(model, X)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="LightGBM binary classifier")
+        explainer = shap.TreeExplainer(model)
+        values = np.asarray(explainer.shap_values(X))
+    total = values.sum(axis=1) + np.asarray(explainer.expected_value)
+    assert np.abs(total - raw).max() <= (1e-6 if kind is LGBM else 5e-6)
+    # the base value is the mean margin over the rows of the training set, start included
+    base = np.average(raw, axis=0)
+    assert_allclose(explainer.expected_value, base, atol=0.3 * np.ptp(raw))
+    intercept = model.loss_.intercept(y)
+    shift = np.asarray(explainer.expected_value) - intercept
+    assert np.abs(shift - np.mean(shift)).max() < np.abs(intercept).max()
+
+
+@boosters
+@classes
+def test_contributions_add_up_and_contain_the_start(kind, k):
+    model, X, y = fitted(kind, k)
+    raw = margins(model, X)
+    if kind is LGBM:
+        parts = model.predict(X, pred_contrib=True).reshape(len(X), -1, 11).squeeze()
+    else:
+        parts = model.get_booster().predict(xgb.DMatrix(X), pred_contribs=True)
+    assert np.abs(parts.sum(axis=-1) - raw).max() <= (1e-9 if kind is LGBM else 5e-6)
+    none = make(kind, focal_alpha="balanced", learning_rate=1e-12).fit(X, y)
+    if kind is LGBM:
+        base = none.predict(X[:1], pred_contrib=True).reshape(-1, 11)[:, -1]
+    else:
+        M = xgb.DMatrix(X[:1])
+        base = none.get_booster().predict(M, pred_contribs=True).reshape(-1, 11)[:, -1]
+    start = np.atleast_1d(none.loss_.intercept(y))
+    shift = base - start
+    assert_allclose(shift, shift.mean(), atol=1e-5)
+    if k == 2:
+        assert_allclose(shift, 0, atol=1e-5)
+
+
+@boosters
+def test_shap_of_the_models_own_probability(kind):
+    import shap
+
+    model, X, _ = fitted(kind)
+    own = model.booster_ if kind is LGBM else model.get_booster()
+    explainer = shap.TreeExplainer(own, data=X[:50], model_output="probability")
+    values = np.asarray(explainer.shap_values(X[50:80], check_additivity=False))
+    total = values.sum(axis=1) + np.asarray(explainer.expected_value)
+    raw = raw_proba(margins(model, X[50:80]))[:, 1]
+    assert np.abs(total - raw).max() <= 1e-5
+
+
+@boosters
+@classes
+def test_treelite(kind, k, tmp_path):
+    import treelite
+
+    model, X, _ = fitted(kind, k)
+    if kind is LGBM:
+        model.booster_.save_model(tmp_path / "m.txt")
+        loaded = treelite.frontend.load_lightgbm_model(tmp_path / "m.txt")
+    else:
+        model.get_booster().save_model(tmp_path / "m.json")
+        loaded = treelite.frontend.load_xgboost_model(tmp_path / "m.json")
+    data = X if kind is LGBM else X.astype(np.float32)
+    proba = treelite.gtil.predict(loaded, data).reshape(len(X), -1)
+    own = raw_proba(margins(model, X))
+    assert_allclose(proba, own[:, 1:] if k == 2 else own, atol=1e-6)
+
+
+@boosters
+def test_plots_and_importances(kind):
+    model, _, _ = fitted(kind)
+    assert model.feature_importances_.shape == (10,)
+    assert model.feature_importances_.any()
+    if kind is LGBM:
+        bars = lgb.plot_importance(model).patches
+        graph = lgb.create_tree_digraph(model)
+        assert "leaf 0" in graph.source
+    else:
+        bars = xgb.plot_importance(model).patches
+        graph = xgb.to_graphviz(model)
+        assert "leaf=" in graph.source
+    assert len(bars) == np.count_nonzero(model.feature_importances_)
+    assert isinstance(graph, graphviz.Source | graphviz.Digraph)
+
+
+@each
+@classes
+def test_copies(kind, k, tmp_path):
+    model, X, _ = fitted(kind, k)
+    joblib.dump(model, tmp_path / "model")
+    for twin in (
+        joblib.load(tmp_path / "model"),
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model),
+        copy.copy(model),
+    ):
+        assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+        assert_array_equal(twin.predict(X), model.predict(X))
+        assert str(twin.get_params()) == str(model.get_params())  # nan is not nan
+
+
+@each
+@classes
+def test_skops_with_the_published_types(kind, k):
+    model, X, _ = fitted(kind, k)
+    data = skops.io.dumps(model)
+    unknown = skops.io.get_untrusted_types(data=data)
+    assert set(unknown) <= set(skfocal.SKOPS_TYPES)
+    twin = skops.io.loads(data, trusted=skfocal.SKOPS_TYPES)
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore")  # mlflow's own, of many kinds
+@pytest.mark.parametrize("flavour", ["sklearn", "own"])
+@boosters
+def test_mlflow(kind, flavour, tmp_path):
+    import mlflow.lightgbm
+    import mlflow.sklearn
+    import mlflow.xgboost
+
+    model, X, _ = fitted(kind)
+    module = {LGBM: mlflow.lightgbm, XGB: mlflow.xgboost}[kind]
+    module = mlflow.sklearn if flavour == "sklearn" else module
+    path = str(tmp_path / "model")
+    given = {"pip_requirements": ["skfocal"]}
+    if module is not mlflow.xgboost:  # which keeps XGBoost's own file
+        given["skops_trusted_types"] = list(skfocal.SKOPS_TYPES)
+    module.save_model(model, path, **given)
+    twin = module.load_model(path)
+    assert type(twin) is kind
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+@each
+def test_optuna(kind):
+    X, y, _ = table(n_rows=400)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def objective(trial):
+        gamma = trial.suggest_float("focal_gamma", 0.0, 5.0)
+        alpha = trial.suggest_categorical("focal_alpha", [None, "balanced"])
+        model = make(kind, focal_gamma=gamma, focal_alpha=alpha)
+        return cross_val_score(model, X, y, scoring="average_precision", cv=2).mean()
+
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(0))
+    study.optimize(objective, n_trials=4)
+    values = [trial.value for trial in study.trials]
+    assert len(set(values)) > 1
+    assert study.best_value > y.mean()
+
+
+@each
+def test_calibration_keeps_probabilities_and_loses_costs(kind):
+    """The calibrated classifier predicts the likelier class, whatever the weights are."""
+    X, y, _ = table(n_rows=3000)
+    alpha = {0: 1.0, 1: 4.0}
+    model = make(kind, focal_alpha=alpha).fit(X[:1500], y[:1500])
+    calibrated = CalibratedClassifierCV(FrozenEstimator(model)).fit(X[1500:], y[1500:])
+    P = calibrated.predict_proba(X)[:, 1]
+    assert_array_equal(calibrated.predict(X), (P > 0.5).astype(int))
+    assert P[1500:].mean() == pytest.approx(y[1500:].mean(), rel=0.02)
+    assert model.predict(X).mean() > 1.2 * calibrated.predict(X).mean()
+    costs = FixedThresholdClassifier(FrozenEstimator(calibrated), threshold=1 / (1 + 4)).fit(X, y)
+    assert_array_equal(costs.predict(X), (P >= 0.2).astype(int))
+    agreement = (costs.predict(X) == model.predict(X)).mean()
+    assert agreement > (calibrated.predict(X) == model.predict(X)).mean()
+
+
+@each
+def test_tuned_threshold(kind):
+    X, y, _ = table(n_rows=1500)
+    tuned = TunedThresholdClassifierCV(make(kind), scoring="f1", cv=3).fit(X, y)
+    P = tuned.predict_proba(X)[:, 1]
+    assert 0.05 < tuned.best_threshold_ < 0.95
+    assert_array_equal(tuned.predict(X), (tuned.best_threshold_ <= P).astype(int))
+
+
+@each
+def test_permutation_importance(kind):
+    model, X, y = fitted(kind)
+    found = permutation_importance(model, X, y, scoring="neg_log_loss", n_repeats=2, random_state=0)
+    assert found.importances_mean.max() > 0.01
+
+
+@each
+def test_pipeline_of_mixed_columns(kind):
+    X, y, _ = table()
+    frame = pd.DataFrame(X[:, :3], columns=list("abc"))
+    frame["d"] = np.where(X[:, 3] > 0, "x", "y")
+    columns = ColumnTransformer(
+        [("numbers", StandardScaler(), list("abc")), ("text", OneHotEncoder(), ["d"])]
+    )
+    model = make_pipeline(columns, make(kind)).fit(frame, y)
+    assert log_loss(y, model.predict_proba(frame)[:, 1]) < log_loss(y, np.full(len(y), y.mean()))
+
+
+@boosters
+def test_routed_weights_and_evaluation_sets(kind):
+    """Each fold trains as if it were fitted by hand, in a pipeline too."""
+    X, y, weight = table()
+    evaluation = [(X[:100] + 0, y[:100])]
+    names = ["sample_weight", "eval_set"]
+    more = {} if kind is LGBM else {"verbose": False}
+    with sklearn.config_context(enable_metadata_routing=True):
+        request = dict.fromkeys([*names, *more], True)
+        model = make(kind, early_stopping_rounds=3).set_fit_request(**request)
+        model.set_score_request(sample_weight=True)
+        params = {"sample_weight": weight, "eval_set": evaluation, **more}
+        for whole in (model, make_pipeline("passthrough", model)):
+            result = cross_validate(
+                whole, X, y, params=params, cv=StratifiedKFold(2), return_estimator=True
+            )
+            half, _ = next(StratifiedKFold(2).split(X, y))
+            own = clone(model).fit(
+                X[half], y[half], sample_weight=weight[half], eval_set=evaluation, **more
+            )
+            assert_array_equal(result["estimator"][0].predict_proba(X), own.predict_proba(X))
