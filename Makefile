@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test test-oldest lint bench docs clean
 
 # One stamp per dependency group; pip installs a group on top of what is there.
 $(VENV)/.pip:
@@ -14,8 +14,8 @@ $(VENV)/.pip:
 	$(PIP) install --upgrade "pip>=25.1"
 	@touch $@
 
-$(VENV)/.group-%: $(VENV)/.pip pyproject.toml
-	$(PIP) install --editable . --group $*
+$(VENV)/.group-%: $(VENV)/.pip pyproject.toml $(CONSTRAINT)
+	$(PIP) install --editable . --group $* $(addprefix --constraint ,$(CONSTRAINT))
 	@touch $@
 
 demo: $(VENV)/.group-bench
@@ -28,6 +28,10 @@ test: $(VENV)/.group-test
 	  tests/test_kernels.py tests/test_losses.py tests/test_metrics.py
 	$(BIN)/coverage run --append -m pytest
 	$(BIN)/coverage report
+
+# The oldest supported versions, in an environment of their own.
+test-oldest:
+	$(MAKE) test VENV=.venv-oldest CONSTRAINT=tests/oldest.txt
 
 lint: $(VENV)/.group-test $(VENV)/.group-lint
 	$(BIN)/ruff check .

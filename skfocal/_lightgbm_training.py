@@ -35,26 +35,26 @@ from skfocal._training_metrics import (
 from skfocal.objectives import FocalEvalMetric, FocalObjective
 
 # Parameters that LightGBM would ignore, or misread, beside a custom objective:
-# {aliases: (the value that changes nothing, what to do instead)}.
+# {aliases: (the values that change nothing, what to do instead)}.
 _REFUSED = {
     ("objective", "objective_type", "app", "application", "loss"): (
-        None,
+        ("binary", "multiclass", "softmax"),  # which the model has anyway
         "the objective is the focal loss; focal_gamma=0 is LightGBM's own",
     ),
-    ("num_class", "num_classes"): (None, "the number of classes is that of y"),
-    ("scale_pos_weight",): (1.0, "weigh classes by focal_alpha"),
-    ("is_unbalance", "unbalance", "unbalanced_sets"): (False, 'use focal_alpha="balanced"'),
-    ("sigmoid",): (1.0, "the margin is the paper's z, without a factor"),
+    ("scale_pos_weight",): ((1.0,), "weigh classes by focal_alpha"),
+    ("is_unbalance", "unbalance", "unbalanced_sets"): ((False,), 'use focal_alpha="balanced"'),
+    ("sigmoid",): ((1.0,), "the margin is the paper's z, without a factor"),
     ("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"): (
-        1.0,
+        (1.0,),
         "weigh classes by focal_alpha, or sample rows by subsample",
     ),
     ("neg_bagging_fraction", "neg_sub_row", "neg_subsample", "neg_bagging"): (
-        1.0,
+        (1.0,),
         "weigh classes by focal_alpha, or sample rows by subsample",
     ),
 }
 
+N_CLASSES_ALIASES = ("num_class", "num_classes")
 METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
 N_ROUNDS_ALIASES = (
     *("num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees", "num_round"),
@@ -65,6 +65,7 @@ _COLUMN_TYPES = (
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float", "double", "float32", "float64", "bool", "boolean"),
 )
+DEFAULT_METRIC = "focal_loss"
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
 
 
@@ -73,7 +74,7 @@ def check_parameters(params: dict[str, Any]) -> None:
     for aliases, (neutral, instead) in _REFUSED.items():
         for name in aliases:
             value = params.get(name)
-            if value is not None and value != neutral:
+            if value is not None and value not in neutral:
                 raise ValueError(
                     f"{name}={value!r} has no meaning beside the focal loss: {instead}."
                 )
@@ -236,7 +237,7 @@ def split_metrics(
     """
     asked = _flat(eval_metric)
     given = [m for k in METRIC_PARAMETERS for m in _flat(params.get(k))]
-    default = given or ["focal_loss"]
+    default = given or [DEFAULT_METRIC]
     names = [m for m in asked if isinstance(m, str)]
     functions = [m for m in asked if not isinstance(m, str)]
     passed: list[str] = []
@@ -285,8 +286,13 @@ def _named_metric(name: Any, loss: FocalLoss) -> _Metric:
 
 def make_trainer(params: dict[str, Any], loss: FocalLoss, eval_metric: Any) -> LGBMClassifier:
     """A plain classifier on the focal objective, with metrics that see it rightly."""
+    for name in N_CLASSES_ALIASES:
+        if params.get(name) not in (None, loss.n_classes):
+            raise ValueError(
+                f"{name}={params[name]!r}, but y has {loss.n_classes} classes: leave it out."
+            )
     names, callables = split_metrics(eval_metric, params, loss)
-    ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS)
+    ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES)
     trainer = LGBMClassifier(**{k: v for k, v in params.items() if k not in ours})
     trainer.set_params(
         objective=FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link),
@@ -314,6 +320,8 @@ def train(
         shift = _train_constant(trainer, features, target, start, **arguments)
     booster = trainer.booster_
     patched = standard(booster, len(target.classes), shift)
+    # as the user gave them, not as the text has them; tools read the objective there
+    patched.params = {**booster.params, "objective": patched.params["objective"]}
     patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
     trainer._Booster = patched
 

@@ -166,7 +166,7 @@ def make_trainer(
 
 def check_parameters(params: dict[str, Any]) -> None:
     """Refuse what has no meaning, or no effect, beside a custom objective."""
-    if params["objective"] not in (None, "binary:logistic", "multi:softprob"):
+    if params["objective"] not in (None, "binary:logistic", "multi:softprob", "multi:softmax"):
         raise ValueError(
             f"objective={params['objective']!r} has no meaning beside the focal loss; "
             "focal_gamma=0 is XGBoost's own."

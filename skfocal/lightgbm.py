@@ -35,6 +35,7 @@ with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
     from skfocal._lightgbm_files import LightGBMFiles, learned_attributes
     from skfocal._lightgbm_training import (
         METRIC_PARAMETERS,
+        N_CLASSES_ALIASES,
         N_ROUNDS_ALIASES,
         check_columns,
         check_init_model,
@@ -83,7 +84,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         floored at 1e-16, is what other packages use.
     **kwargs
         Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
-        ``focal_alpha``. Refused: ``objective``, ``num_class``, ``scale_pos_weight``,
+        ``focal_alpha``. Refused: another ``objective``, ``scale_pos_weight``,
         ``is_unbalance``, ``sigmoid``, ``pos_bagging_fraction``, ``neg_bagging_fraction``
         and ``boosting_type="rf"``, which LightGBM does not support, or ignores, beside a
         custom objective.
@@ -106,9 +107,18 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     Notes
     -----
     See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. The default evaluation metric is ``"focal_loss"``; log-loss and error metrics
-    given by name, and callables, see the posterior (the error: the class of `predict`).
-    Rank metrics are those of the margins; other names are refused.
+    mean. ``booster_.predict`` is the sigmoid or softmax of the margin, not the posterior.
+    `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
+    costs: its ``predict`` takes the likelier class.
+
+    The default evaluation metric is ``"focal_loss"``. As in LightGBM, ``eval_metric`` adds
+    to it and ``metric`` replaces it. Losses and errors given by name, and callables, see
+    the posterior (``error``: the class of `predict`), and so do rank metrics of more than
+    two classes; other names are refused.
+
+    DART starts at the same constant, which LightGBM's own objective would count to the
+    first tree and drop with it; ``feature_fraction`` draws other columns than its own
+    objective with the same seed.
 
     Examples
     --------
@@ -176,10 +186,11 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
             Evaluated each round, with labels as in y; LightGBM >= 4.7 prefers
             ``eval_X``, ``eval_y``.
         eval_metric : str, callable or list of them, default=None
-            ``"focal_loss"`` if None and ``metric`` is not set.
+            Added to ``metric``, or to ``"focal_loss"`` where that is not set.
         init_model : str, Path, Booster or LGBMModel, default=None
-            Training goes on from it. A focal classifier must have been trained on the same
-            loss; of a file or a booster that is for you to know.
+            Training goes on from it. A focal classifier, or a file that one has saved, must
+            be of the same loss. Of other files and boosters nothing is known: their margins
+            are a start like any other.
         eval_names, eval_sample_weight, eval_class_weight, eval_init_score, feature_name,
         categorical_feature, callbacks, eval_X, eval_y
             See `lightgbm.LGBMClassifier.fit`.
@@ -377,6 +388,8 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         """LightGBM's parameters only: the focal ones, and names of metrics, are not."""
         params = super()._process_params(stage)
         ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS)
+        if self._n_classes == 2:  # with more, the parent has put its own
+            ours += N_CLASSES_ALIASES
         return {name: value for name, value in params.items() if name not in ours}
 
     def _check_parameters(self) -> None:

@@ -81,8 +81,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     Notes
     -----
     See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. The loss is not convex for gamma > 0; both solvers start at the constant with
-    the smallest loss.
+    mean. `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses
+    the costs: its ``predict`` takes the likelier class. The loss is not convex for gamma >
+    0; both solvers start at the constant with the smallest loss.
 
     References
     ----------

@@ -99,9 +99,15 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     Notes
     -----
     See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
-    ``"error"``, ``"merror"`` and callables see the posterior (the errors: the class of
-    `predict`). XGBoost computes all others, from the sigmoid or softmax of the margin.
+    mean. ``get_booster().predict`` is the sigmoid or softmax of the margin, not the
+    posterior. `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and
+    loses the costs: its ``predict`` takes the likelier class.
+
+    The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
+    ``"error"``, ``"error@t"``, ``"merror"``, ``"rmse"``, ``"mae"`` and callables see the
+    posterior (the errors: the class of `predict`), and so do ``"auc"`` and ``"aucpr"`` of
+    more than two classes, as weighted means of one class against the rest. XGBoost computes
+    binary rank metrics. Other names are refused unless the loss is plain log loss.
 
     Examples
     --------
@@ -163,7 +169,10 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y.
-        verbose, xgb_model, sample_weight_eval_set, base_margin_eval_set, feature_weights
+        xgb_model : str, Path, Booster or XGBModel, default=None
+            Training goes on from it. A focal model must be of the same loss. Of others
+            nothing is known: their margins are a start like any other.
+        verbose, sample_weight_eval_set, base_margin_eval_set, feature_weights
             See `xgboost.XGBClassifier.fit`.
 
         Returns

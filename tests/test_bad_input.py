@@ -149,7 +149,7 @@ def test_linear_model_parameters(parameters, message):
         ({"unbalance": True}, "unbalance=True"),
         ({"boosting_type": "rf"}, "boosting_type='rf'.*gbdt"),
         ({"boosting": "rf"}, "boosting='rf'"),
-        ({"objective": "binary"}, "objective='binary'"),
+        ({"objective": "cross_entropy"}, "objective='cross_entropy'"),
         ({"num_class": 3}, "num_class=3"),
         ({"sigmoid": 2.0}, "sigmoid"),
         ({"pos_bagging_fraction": 0.5}, "pos_bagging_fraction"),
