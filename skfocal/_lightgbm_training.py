@@ -321,7 +321,8 @@ def train(
     booster = trainer.booster_
     patched = standard(booster, len(target.classes), shift)
     # as the user gave them, not as the text has them; tools read the objective there
-    patched.params = {**booster.params, "objective": patched.params["objective"]}
+    objective = "binary" if len(target.classes) == 2 else "multiclass"
+    patched.params = {**booster.params, "objective": objective}
     patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
     trainer._Booster = patched
 

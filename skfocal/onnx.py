@@ -74,6 +74,7 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict | None = None) -> "M
     """
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     _register(type(last))
+    _refuse_what_is_lost(last)
     sample = X[:1]
     if isinstance(sample, np.ndarray):
         sample = sample.astype(np.float32)
@@ -168,6 +169,7 @@ class _Graph:
 def _converter(margins: Callable[[_Graph, Any], str]) -> Callable:
     def convert(scope: Any, operator: Any, container: Any) -> None:
         graph, model = _Graph(scope, container), operator.raw_operator
+        _refuse_what_is_lost(model)
         margin = margins(graph, operator)
         binary = model.loss_.n_classes == 2
         scores = (_binary_log_odds if binary else _multiclass_scores)(graph, margin, model.loss_)
@@ -231,6 +233,29 @@ def _linear_margin(graph: _Graph, operator: Any) -> str:
     return graph.node("Add", product, model.intercept_[np.newaxis].astype(np.float64))
 
 
+def _refuse_what_is_lost(model: Any) -> None:
+    """Refuse models of which the converters would leave out a part without a word."""
+    if hasattr(model, "booster_"):
+        what = {
+            "trees with linear leaves": "\nis_linear=1\n" in model.booster_.model_to_string(),
+            "categories of pandas, to be encoded as integers": model.booster_.pandas_categorical,
+        }
+    elif hasattr(model, "get_booster"):
+        forest = (model.num_parallel_tree or 1) > 1
+        what = {
+            f"booster={model.booster!r}": model.booster not in (None, "gbtree"),
+            "multi_output_tree": model.multi_strategy == "multi_output_tree",
+            "categorical splits": "c" in (model.get_booster().feature_types or ()),
+            f"missing={model.missing!r}": not np.isnan(model.missing),
+            "num_parallel_tree > 1": forest and model.loss_.n_classes > 2,
+        }
+    else:
+        return
+    lost = [part for part, found in what.items() if found]
+    if lost:
+        raise NotImplementedError(f"onnxmltools does not convert {', '.join(lost)}.")
+
+
 def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
     from lightgbm import Booster
     from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
@@ -239,13 +264,6 @@ def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
 
     model = operator.raw_operator
     text = model.booster_.model_to_string()  # up to the best iteration
-    if "\nis_linear=1\n" in text:
-        raise NotImplementedError("ONNX has no trees with linear leaves (linear_tree).")
-    if model.booster_.pandas_categorical:
-        raise NotImplementedError(
-            "ONNX graphs take no categories of pandas: encode them as integers, and name their "
-            "columns by categorical_feature."
-        )
     plain = SimpleNamespace(
         booster_=Booster(model_str=with_float32_thresholds(text)),
         classes_=np.arange(model.loss_.n_classes),
@@ -260,15 +278,6 @@ def _xgboost_margin(graph: _Graph, operator: Any) -> str:
 
     model = operator.raw_operator
     booster, n_classes = model.get_booster(), model.loss_.n_classes
-    for found, what in (
-        (model.booster not in (None, "gbtree"), f"booster={model.booster!r}"),
-        (model.multi_strategy == "multi_output_tree", "multi_strategy='multi_output_tree'"),
-        ("c" in (booster.feature_types or ()), "categorical splits"),
-        (not np.isnan(model.missing), f"missing={model.missing!r}"),
-        (n_classes > 2 and (model.num_parallel_tree or 1) > 1, "num_parallel_tree > 1"),
-    ):
-        if found:
-            raise NotImplementedError(f"onnxmltools does not convert {what} of XGBoost.")
     best = booster.attr("best_iteration")
     booster = booster if best is None else booster[: int(best) + 1]
     n_rounds = booster.num_boosted_rounds() * (model.num_parallel_tree or 1)

@@ -291,6 +291,8 @@ def start_of(data, feature):
 @pytest.mark.filterwarnings("ignore:.*booster=.dart.*deprecated", "ignore:.*Early stopping.*dart")
 @pytest.mark.parametrize("feature, kind, n_classes", CELLS)
 def test_feature_as_the_parent_has_it(feature, kind, n_classes):
+    if feature.name == "arrow table" and kind is LGBM and lgb.__version__ < "4.7":
+        pytest.skip("LightGBM 4.6's scikit-learn classes do not take Arrow tables")
     data = table(n_classes, n_rows=600, seed=2)
     parent = PARENT[kind]
     theirs = {}

@@ -31,7 +31,7 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import skfocal
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
@@ -280,7 +280,7 @@ def test_routed_weights_and_evaluation_sets(kind):
         model = make(kind, early_stopping_rounds=3).set_fit_request(**request)
         model.set_score_request(sample_weight=True)
         params = {"sample_weight": weight, "eval_set": evaluation, **more}
-        for whole in (model, make_pipeline("passthrough", model)):
+        for whole in (model, make_pipeline(FunctionTransformer(), model)):
             result = cross_validate(
                 whole, X, y, params=params, cv=StratifiedKFold(2), return_estimator=True
             )
