@@ -288,7 +288,7 @@ def start_of(data, feature):
     return (log_share - log_share.mean()).tolist()
 
 
-@pytest.mark.filterwarnings("ignore:.*booster=.dart.*deprecated", "ignore:.*Early stopping.*dart")
+@pytest.mark.filterwarnings("ignore:.*booster=dart", "ignore:.*Early stopping.*dart")
 @pytest.mark.parametrize("feature, kind, n_classes", CELLS)
 def test_feature_as_the_parent_has_it(feature, kind, n_classes):
     if feature.name == "arrow table" and kind is LGBM and lgb.__version__ < "4.7":

@@ -139,7 +139,7 @@ def test_thresholds_between_neighbouring_float32_numbers():
         (make(XGB, enable_categorical=True, feature_types=["c"] + ["q"] * 9), "categorical"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*booster=.dart.*deprecated")
+@pytest.mark.filterwarnings("ignore:.*booster=dart")
 def test_what_would_be_converted_wrongly_is_refused(model, message):
     X, y, _ = table(3)
     X[:, 0] = np.digitize(X[:, 0], [-1, 0, 1])

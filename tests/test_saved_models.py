@@ -161,7 +161,7 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize(
     "kind, row, n_classes", ROWS, ids=[f"{k.__name__}-{r}-{n}" for k, r, n in ROWS]
 )
-@pytest.mark.filterwarnings("ignore:.*booster=.dart.*deprecated")
+@pytest.mark.filterwarnings("ignore:.*booster=dart")
 def test_margins_of_the_training_loop_come_back_without_skfocal(saved, kind, row, n_classes):
     model, X, margins, path = saved[kind, row, n_classes]
     raw, proba = np.load(f"{path}.raw.npy"), np.load(f"{path}.proba.npy")
