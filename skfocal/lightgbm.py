@@ -387,9 +387,9 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     def _process_params(self, stage: str) -> dict[str, Any]:
         """LightGBM's parameters only: the focal ones, and names of metrics, are not."""
         params = super()._process_params(stage)
-        ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS)
-        if self._n_classes == 2:  # with more, the parent has put its own
-            ours += N_CLASSES_ALIASES
+        # with more than two classes their number is the parent's own
+        n_classes = N_CLASSES_ALIASES if self._n_classes == 2 else ()
+        ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *n_classes)
         return {name: value for name, value in params.items() if name not in ours}
 
     def _check_parameters(self) -> None:
