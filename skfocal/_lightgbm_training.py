@@ -86,11 +86,11 @@ def check_parameters(params: dict[str, Any]) -> None:
             )
 
 
-def check_columns(X: Any) -> None:
-    """Refuse columns of polars and Arrow tables at which LightGBM 4.7 ends the process."""
+def check_columns(X: Any) -> Any:
+    """X, unless it is a polars or Arrow table at which LightGBM 4.7 ends the process."""
     schema = getattr(X, "schema", None)
-    if schema is None or hasattr(X, "collect"):
-        return
+    if schema is None:
+        return X
     types = (
         zip(schema.names, schema.types, strict=True) if hasattr(schema, "types") else schema.items()
     )
@@ -100,6 +100,7 @@ def check_columns(X: Any) -> None:
             f"LightGBM takes numbers and booleans from polars and Arrow tables; other columns: "
             f"{wrong}. Cast them, or give a pandas frame, whose categories it knows."
         )
+    return X
 
 
 def check_init_model(init_model: Any, loss: FocalLoss) -> Booster | None:
@@ -162,8 +163,7 @@ def evaluation_arguments(
             codes.append(target.codes)
             trains = True
         else:
-            check_columns(table)
-            tables.append(check_features(estimator, table, reset=False))
+            tables.append(check_columns(check_features(estimator, table, reset=False)))
             codes.append(encode_labels(target.classes, labels, "eval_set"))
     if not pairs:
         return {}

@@ -209,8 +209,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         unknown = any(params.get(name) is not None for name in N_ROUNDS_ALIASES)
         rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
         with restored_on_failure(self):
-            check_columns(X)
-            features = check_features(self, X, reset=True)
+            features = check_columns(check_features(self, X, reset=True))
             if features.shape[0] < 2:
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
@@ -372,8 +371,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     ) -> tuple[Any, bool]:
         """The parent's prediction, margins unless asked for something else."""
         check_is_fitted(self)
-        check_columns(X)
-        X = check_features(self, X, reset=False)
+        X = check_columns(check_features(self, X, reset=False))
         asked = raw_score or pred_leaf or pred_contrib
         result = super().predict_proba(
             X,

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from conftest import table
 from sklearn.exceptions import NotFittedError
@@ -242,3 +244,41 @@ def test_continued_training_needs_the_same_loss(kind):
 @each
 def test_empty_frame(kind):
     refused(make(kind), "0 sample|at least one row|minimum of 1", pd.DataFrame({"a": []}), [])
+
+
+def table_with(library, kind):
+    """A table of two columns, of which LightGBM 4.7 cannot read the second."""
+    words = ["x", "y"] * (len(Y) // 2)
+    days = np.arange(len(Y)).astype("datetime64[D]")
+    if library == "polars":
+        types = {"category": pl.Categorical, "enum": pl.Enum(["x", "y"]), "text": pl.String}
+        column = pl.Series(days if kind == "date" else words)
+        column = column if kind == "date" else column.cast(types[kind])
+        return pl.DataFrame({"a": X[:, 0], "b": column})
+    column = pa.array(days if kind == "date" else words)
+    column = column.dictionary_encode() if kind in ("category", "enum") else column
+    return pa.table({"a": X[:, 0], "b": column})
+
+
+@pytest.mark.parametrize("library", ["polars", "arrow"])
+@pytest.mark.parametrize("kind", ["category", "enum", "text", "date"])
+def test_columns_at_which_lightgbm_ends_the_process(library, kind):
+    """Refused before LightGBM sees them, in fit, in evaluation sets and in predict."""
+    bad = table_with(library, kind)
+    message = "numbers and booleans from polars and Arrow tables; other columns: {'b'"
+    refused(make(FocalLGBMClassifier), message, bad, Y)
+    if library == "polars":
+        refused(make(FocalLGBMClassifier), message, bad.lazy(), Y)
+    good = pl.DataFrame({"a": X[:, 0], "b": X[:, 1] > 0})
+    model = make(FocalLGBMClassifier)
+    with pytest.raises(ValueError, match=message):
+        model.fit(good, Y, eval_set=[(bad, Y)])
+    with pytest.raises(ValueError, match=message):
+        model.fit(good, Y).predict(bad)
+
+
+def test_number_of_classes_that_y_has_not():
+    refused(make(FocalLGBMClassifier, num_class=3), "num_class=3, but y has 2 classes", X, Y)
+    assert make(FocalLGBMClassifier, num_class=2).fit(X, Y).predict_proba(X).shape == (len(Y), 2)
+    with_objective = make(FocalLGBMClassifier, objective="binary").fit(X, Y)
+    assert with_objective.loss_.n_classes == 2

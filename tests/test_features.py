@@ -105,6 +105,9 @@ FEATURES = [
     Feature("nullable dtypes", form=nullable),
     Feature("polars", form=lambda X: pl.DataFrame(X, schema=COLUMNS), changes=False),
     Feature("arrow table", form=lambda X: pa.table(frame(X)), changes=False),
+    Feature(
+        "lazy polars", (XGB,), form=lambda X: pl.DataFrame(X, schema=COLUMNS).lazy(), changes=False
+    ),
     Feature("missing values", form=with_missing),
     Feature("pandas categories", (LGBM,), form=categories),
     Feature("pandas categories", (XGB,), params={"enable_categorical": True}, form=categories),
@@ -288,7 +291,9 @@ def start_of(data, feature):
     return (log_share - log_share.mean()).tolist()
 
 
-@pytest.mark.filterwarnings("ignore:.*booster=dart", "ignore:.*Early stopping.*dart")
+@pytest.mark.filterwarnings(
+    "ignore:.*booster=dart", "ignore:Using the default parameters for the polars `LazyFrame"
+)
 @pytest.mark.parametrize("feature, kind, n_classes", CELLS)
 def test_feature_as_the_parent_has_it(feature, kind, n_classes):
     if feature.name == "arrow table" and kind is LGBM and lgb.__version__ < "4.7":
