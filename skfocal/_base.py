@@ -211,8 +211,26 @@ class FocalClassifierMixin(CallbackSupportMixin):
     focal_gamma: float | Sequence[float]
     focal_alpha: Any
     probability: str
+    hessian: str
     loss_: FocalLoss
+    n_features_in_: int
+    feature_names_in_: Any
     classes_: npt.NDArray
+
+    def _become(self, learned: dict[str, Any], n_features: int, names: Any) -> None:
+        """Take a model from elsewhere; nothing of an earlier fit stays.
+
+        Parameters are set past ``set_params``, which hands them to a fitted booster.
+        """
+        for stale in ("feature_names_in_", "evals_result_"):
+            self.__dict__.pop(stale, None)
+        for name, value in learned.items():
+            setattr(self, name, value)
+        self.focal_gamma, self.focal_alpha = self.loss_.gamma, self.loss_.alpha
+        self.hessian = self.loss_.hessian
+        self.n_features_in_ = n_features
+        if names is not None:
+            self.feature_names_in_ = names
 
     def _check_probability(self) -> None:
         check_choice(self.probability, ("posterior", "raw"), "probability")

@@ -46,8 +46,8 @@ class Rounds:
         return self._fit is not None
 
     def begin(self) -> None:
-        """A round begins."""
-        if self._fit is not None:
+        """A round begins, unless one is open that failed to begin training."""
+        if self._fit is not None and self._round is None:
             self._round = self._fit.subcontext(task_name="iteration")
             self._round.call_on_fit_task_begin(**self._told)
 
@@ -63,6 +63,7 @@ class Rounds:
         return ended.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)
 
     def close(self, learned: dict[str, Any]) -> None:
-        """The fit ends."""
+        """The fit ends, and a round that is still open."""
+        self.end(lambda: learned)
         if self._fit is not None:
             self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)

@@ -38,7 +38,8 @@ class LightGBMFiles(FocalClassifierMixin):
         """
         check_is_fitted(self)
         text = self.booster_.model_to_string()
-        settings = settings_text(self.classes_, self.loss_)
+        names = getattr(self, "feature_names_in_", None)
+        settings = settings_text(self.classes_, self.loss_, names)
         Path(filename).write_text(with_settings(text, settings), encoding="utf-8")
 
     def load_model(self, filename: str | Path) -> Self:
@@ -67,7 +68,11 @@ class LightGBMFiles(FocalClassifierMixin):
                 f"{str(filename)!r} holds a booster without labels and loss: use "
                 "FocalLGBMClassifier.from_booster, which takes them as arguments."
             )
-        return self._become(Booster(model_str=text), *settings_from_text(settings))
+        booster = Booster(model_str=text)
+        classes, loss, names = settings_from_text(settings)
+        learned = learned_attributes(booster, classes, loss)
+        self._become(learned, booster.num_feature(), names)
+        return self
 
     @classmethod
     def from_booster(
@@ -100,21 +105,23 @@ class LightGBMFiles(FocalClassifierMixin):
         TypeError, ValueError
             If an argument does not fit the booster.
         """
+        booster = Booster(model_str=booster.model_to_string())
+        if booster.params.get("objective") not in ("binary", "multiclass"):
+            raise ValueError(
+                "The booster must be of the binary or multiclass objective; its parameters are "
+                f"{booster.params}."
+            )
         n_classes = max(2, booster.num_model_per_iteration())
         labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha)
-        return cls()._become(booster, labels, loss)
-
-    def _become(self, booster: Booster, classes: npt.NDArray, loss: FocalLoss) -> Self:
-        self.set_params(  # type: ignore[attr-defined]
-            focal_gamma=loss.gamma, focal_alpha=loss.alpha, hessian=loss.hessian
-        )
-        for name, value in learned_attributes(booster, classes, loss).items():
-            setattr(self, name, value)
-        self.n_features_in_ = booster.num_feature()
         names = booster.feature_name()
-        if names != [f"Column_{i}" for i in range(len(names))]:
-            self.feature_names_in_ = np.array(names, dtype=object)
-        return self
+        named = names != [f"Column_{i}" for i in range(len(names))]
+        model = cls()
+        model._become(
+            learned_attributes(booster, labels, loss),
+            booster.num_feature(),
+            np.array(names, dtype=object) if named else None,
+        )
+        return model
 
 
 def learned_attributes(booster: Booster, classes: npt.NDArray, loss: FocalLoss) -> dict[str, Any]:

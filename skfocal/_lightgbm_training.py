@@ -308,15 +308,18 @@ def train(
     features: Any,
     target: Target,
     start: float | Array | None,
+    rounds: list[Callable],
     **arguments: Any,
 ) -> None:
     """Fit the trainer and make its booster a standard model that contains the start."""
     try:
-        trainer.fit(features, target.codes, target.sample_weight, **arguments)
+        whole = {**arguments, "callbacks": [*arguments["callbacks"], *rounds]}
+        trainer.fit(features, target.codes, target.sample_weight, **whole)
         shift = start
     except LightGBMError as error:
         if "num_features" not in str(error):
             raise
+        # a constant has no rounds to tell of
         shift = _train_constant(trainer, features, target, start, **arguments)
     booster = trainer.booster_
     patched = standard(booster, len(target.classes), shift)

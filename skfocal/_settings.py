@@ -14,8 +14,8 @@ NAME = "skfocal"
 """Name of the attribute, or line, of a model file that holds the text."""
 
 
-def settings_text(classes: npt.NDArray, loss: FocalLoss) -> str:
-    """Labels and loss as JSON on one line.
+def settings_text(classes: npt.NDArray, loss: FocalLoss, names: npt.NDArray | None) -> str:
+    """Labels, loss and names of columns (None for none) as JSON on one line.
 
     Raises
     ------
@@ -30,18 +30,21 @@ def settings_text(classes: npt.NDArray, loss: FocalLoss) -> str:
             "alpha": loss.alpha,
             "hessian": loss.hessian,
             "link": loss.link,
+            "names": None if names is None else list(names),
         }
     )
 
 
-def settings_from_text(text: str) -> tuple[npt.NDArray, FocalLoss]:
-    """Labels and loss of `settings_text`."""
+def settings_from_text(text: str) -> tuple[npt.NDArray, FocalLoss, npt.NDArray | None]:
+    """Labels, loss and names of columns of `settings_text`."""
     given = json.loads(text)
     classes = np.array(given["classes"], dtype=given["dtype"])
     gamma, alpha = (
         tuple(given[k]) if isinstance(given[k], list) else given[k] for k in ("gamma", "alpha")
     )
-    return classes, make_loss(len(classes), gamma, alpha, given["hessian"], given["link"])
+    loss = make_loss(len(classes), gamma, alpha, given["hessian"], given["link"])
+    names = given["names"]
+    return classes, loss, None if names is None else np.array(names, dtype=object)
 
 
 def given_settings(

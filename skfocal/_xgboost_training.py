@@ -228,10 +228,13 @@ def evaluation_sets(estimator: Any, eval_set: Any, target: Target) -> list[tuple
     ]
 
 
-def learned_attributes(booster: Booster, classes: npt.NDArray, loss: FocalLoss) -> dict[str, Any]:
-    """What fit learns; the booster is given labels and loss for `load_model`."""
+def learned_attributes(
+    booster: Booster, classes: npt.NDArray, loss: FocalLoss, names: npt.NDArray | None
+) -> dict[str, Any]:
+    """What fit learns; the booster is given labels, loss and names for `load_model`."""
+    booster.set_attr(**{NAME: None})  # of the model that was continued
     with suppress(TypeError):  # labels that are no JSON: pickle keeps them
-        booster.set_attr(**{NAME: settings_text(classes, loss)})
+        booster.set_attr(**{NAME: settings_text(classes, loss, names)})
     return {
         "_Booster": booster,
         "n_classes_": loss.n_classes,

@@ -253,11 +253,12 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
                 features,
                 target,
                 start,
+                round_callbacks(rounds, learned),
                 init_score=init_score,
                 eval_metric=trainer._focal_metrics,
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
-                callbacks=[*(callbacks or []), *round_callbacks(rounds, learned)],
+                callbacks=callbacks or [],
                 init_model=init_model,
                 **evaluation,
             )

@@ -5,6 +5,7 @@ classifiers when this module is imported. Behind the trees, or the linear margin
 map to the posterior and the label of `predict`, in double precision.
 """
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -76,8 +77,8 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict | None = None) -> "M
     _register(type(last))
     _refuse_what_is_lost(last)
     sample = X[:1]
-    if isinstance(sample, np.ndarray):
-        sample = sample.astype(np.float32)
+    if model is last or isinstance(sample, np.ndarray):
+        sample = np.asarray(sample, dtype=np.float32)
     if target_opset is None or isinstance(target_opset, int):
         target_opset = {"": target_opset or get_latest_tested_opset_version()}
     # skl2onnx knows the trees of version 3, and would else take the newest that onnx has
@@ -241,13 +242,13 @@ def _refuse_what_is_lost(model: Any) -> None:
             "categories of pandas, to be encoded as integers": model.booster_.pandas_categorical,
         }
     elif hasattr(model, "get_booster"):
-        forest = (model.num_parallel_tree or 1) > 1
+        name, n_parallel, strategy = _kind_of_trees(model.get_booster())
         what = {
-            f"booster={model.booster!r}": model.booster not in (None, "gbtree"),
-            "multi_output_tree": model.multi_strategy == "multi_output_tree",
+            f"booster={name!r}": name != "gbtree",
+            "multi_output_tree": strategy == "multi_output_tree",
             "categorical splits": "c" in (model.get_booster().feature_types or ()),
             f"missing={model.missing!r}": not np.isnan(model.missing),
-            "num_parallel_tree > 1": forest and model.loss_.n_classes > 2,
+            "num_parallel_tree > 1": n_parallel > 1 and model.loss_.n_classes > 2,
         }
     else:
         return
@@ -277,22 +278,34 @@ def _xgboost_margin(graph: _Graph, operator: Any) -> str:
     from xgboost import XGBClassifier
 
     model = operator.raw_operator
-    booster, n_classes = model.get_booster(), model.loss_.n_classes
+    booster = model.get_booster()
     best = booster.attr("best_iteration")
-    booster = booster if best is None else booster[: int(best) + 1]
-    n_rounds = booster.num_boosted_rounds() * (model.num_parallel_tree or 1)
-    plain = XGBClassifier(n_estimators=n_rounds)
-    plain._Booster, plain.n_classes_ = booster, n_classes
+    booster = booster.copy() if best is None else booster[: int(best) + 1]
     booster.feature_names = None  # onnxmltools knows only the columns' numbers
+    plain = XGBClassifier(n_estimators=booster.num_boosted_rounds() * _kind_of_trees(booster)[1])
+    plain._Booster, plain.n_classes_ = booster, model.loss_.n_classes
     return _tree_margin(graph, operator, plain, convert_xgboost)
 
 
-def _tree_margin(graph: _Graph, operator: Any, plain: Any, convert: Callable) -> str:
-    """Margins from the probabilities of a standard model that onnxmltools converts.
+def _kind_of_trees(booster: Any) -> tuple[str, int, str]:
+    """XGBoost's booster, trees in a round and class, and strategy for several classes."""
+    learner = json.loads(booster.save_config())["learner"]
+    gradient_booster = learner["gradient_booster"]
+    trees = gradient_booster.get("gbtree_model_param", {})
+    return (
+        gradient_booster["name"],
+        int(trees.get("num_parallel_tree", 1)),
+        learner["learner_train_param"].get("multi_strategy", ""),
+    )
 
-    Both columns of two are computed from the margin, so that neither loses it to rounding.
+
+def _tree_margin(graph: _Graph, operator: Any, plain: Any, convert: Callable) -> str:
+    """Margins of a standard model that onnxmltools converts.
+
+    Its node would turn them into probabilities, whose tails are lost to rounding.
     """
-    label, proba = (graph.scope.get_unique_variable_name(n) for n in ("label", "proba"))
+    label, scores = (graph.scope.get_unique_variable_name(n) for n in ("label", "scores"))
+    n_before = len(graph.container.nodes)
     convert(
         graph.scope,
         SimpleNamespace(
@@ -300,17 +313,21 @@ def _tree_margin(graph: _Graph, operator: Any, plain: Any, convert: Callable) ->
             full_name=graph.scope.get_unique_operator_name("Trees"),
             inputs=operator.inputs,
             input_full_names=operator.input_full_names,
-            outputs=[SimpleNamespace(full_name=label), SimpleNamespace(full_name=proba)],
-            output_full_names=[label, proba],
+            outputs=[SimpleNamespace(full_name=label), SimpleNamespace(full_name=scores)],
+            output_full_names=[label, scores],
         ),
         graph.container,
     )
-    smallest = float(np.finfo(np.float32).tiny)
-    log_p = graph.node("Log", graph.node("Max", graph.node("Cast", proba, to=_DOUBLE), smallest))
+    for node in graph.container.nodes[n_before:]:
+        if node.op_type == "TreeEnsembleClassifier":
+            for attribute in node.attribute:
+                if attribute.name == "post_transform":
+                    attribute.s = b"NONE"
+    margin = graph.node("Cast", scores, to=_DOUBLE)
     if len(plain.classes_) > 2:
-        return log_p
-    column = [graph.node("Gather", log_p, graph.constant([k], _INT64), axis=1) for k in (0, 1)]
-    return graph.node("Sub", column[1], column[0])
+        return margin
+    # of two classes, the second column is the margin
+    return graph.node("Gather", margin, graph.constant([1], _INT64), axis=1)
 
 
 _MARGINS: dict[str, Callable[[_Graph, Any], str]] = {

@@ -19,7 +19,6 @@ from sklearn.utils.validation import check_is_fitted
 from skfocal._base import (
     FOCAL_PARAMETERS,
     FocalClassifierMixin,
-    FocalLoss,
     LearnedAttribute,
     check_features,
     make_target,
@@ -198,8 +197,10 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 if base_margin is not None:
                     base_margin = _safe_indexing(base_margin, target.kept)
 
+            names = getattr(self, "feature_names_in_", None)
+
             def learned(booster: Booster) -> dict[str, Any]:
-                return learned_attributes(booster, target.classes, loss)
+                return learned_attributes(booster, target.classes, loss, names)
 
             trainer = make_trainer(params, loss, rounds, learned)
             if self.base_score is None and xgb_model is None:
@@ -308,14 +309,17 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             self._Booster = Booster({"n_jobs": self.n_jobs})
             base = self.get_params(deep=False)["base_score"]
             super().load_model(fname)
-            self.base_score = base
             text = self.get_booster().attr(SETTINGS)
             if text is None:
                 raise ValueError(
                     "The model holds a booster without labels and loss: use "
                     "FocalXGBClassifier.from_booster, which takes them as arguments."
                 )
-            self._become(self.get_booster(), *settings_from_text(text))
+            classes, loss, names = settings_from_text(text)
+            booster = self.get_booster()
+            learned = learned_attributes(booster, classes, loss, names)
+            self._become(learned, booster.num_features(), names)
+            self.base_score = base
 
     @classmethod
     def from_booster(
@@ -349,18 +353,12 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             If an argument does not fit the booster.
         """
         labels, loss = given_settings(n_classes_of(booster), classes, focal_gamma, focal_alpha)
-        return cls()._become(booster.copy(), labels, loss)
-
-    def _become(
-        self, booster: Booster, classes: npt.NDArray, loss: FocalLoss
-    ) -> "FocalXGBClassifier":
-        self.set_params(focal_gamma=loss.gamma, focal_alpha=loss.alpha, hessian=loss.hessian)
-        for name, value in learned_attributes(booster, classes, loss).items():
-            setattr(self, name, value)
-        self.n_features_in_ = booster.num_features()
-        if booster.feature_names is not None:
-            self.feature_names_in_ = np.array(booster.feature_names, dtype=object)
-        return self
+        booster, names = booster.copy(), booster.feature_names
+        names = None if names is None else np.array(names, dtype=object)
+        model = cls()
+        learned = learned_attributes(booster, labels, loss, names)
+        model._become(learned, booster.num_features(), names)
+        return model
 
     def get_xgb_params(self) -> dict[str, Any]:
         """XGBoost's parameters only, as the fitted booster has to know them.
