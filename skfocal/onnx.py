@@ -180,8 +180,9 @@ def _converter(margins: Callable[[_Graph, Any], str]) -> Callable:
         else:
             proba = graph.node("Sub", scores, _log_weights(model.loss_))
         if binary:
-            proba = graph.node("Concat", graph.node("Neg", proba), proba, axis=1)
-            proba = graph.node("Sigmoid", proba)
+            # as exp(-softplus): onnxruntime's Sigmoid is 0 from -37 on
+            both = graph.node("Concat", proba, graph.node("Neg", proba), axis=1)
+            proba = graph.node("Exp", graph.node("Neg", graph.softplus(both)))
             code = graph.node("Cast", graph.node("Greater", decided, 0.0), to=_INT64)
             code = graph.node("Reshape", code, graph.constant([-1], _INT64))
         else:

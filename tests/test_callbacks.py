@@ -105,12 +105,25 @@ def test_a_callback_stops_training(kind, solver):
 def test_beside_early_stopping_of_the_library(kind):
     X, y, _ = table()
     recorder = Recorder()
-    model = make(kind, 200, early_stopping_rounds=3, learning_rate=0.5).set_callbacks(recorder)
+    params = {"eval_metric": ["auc", "focal_loss"]} if kind is FocalXGBClassifier else {}
+    model = make(kind, 200, early_stopping_rounds=3, learning_rate=0.5, **params)
+    model.set_callbacks(recorder)
     fit = {} if kind is FocalLGBMClassifier else {"verbose": False}
     model.fit(X[::2], y[::2], eval_set=[(X[1::2], y[1::2])], **fit)
     rounds = len(next(iter(model.evals_result_.values()))["focal_loss"])
     assert len(recorder.models) == rounds < 200
     assert recorder.events[-1] == "teardown"
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_where_nothing_can_be_split(kind):
+    _, y, _ = table(n_rows=200)
+    recorder = Recorder()
+    X = np.ones((len(y), 2))
+    model = make(kind, 5).set_callbacks(recorder).fit(X, y)
+    assert 1 <= len(recorder.models) <= 5
+    assert recorder.events[-1] == "teardown"
+    assert_allclose(recorder.models[-1].predict_proba(X), model.predict_proba(X), rtol=1e-6)
 
 
 @each

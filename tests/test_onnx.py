@@ -103,10 +103,49 @@ def test_early_stopped_missing_and_weighted(kind):
     X, y, w = table(3)
     X = X.astype(np.float32)
     X[::5, 2] = np.nan
-    model = make(kind, n_estimators=300, learning_rate=0.5, early_stopping_rounds=3)
+    model = make(kind, n_estimators=300, learning_rate=1.0, early_stopping_rounds=15)
     fit = {"verbose": False} if kind is XGB else {}
     model.fit(X[::2], y[::2], sample_weight=w[::2], eval_set=[(X[1::2], y[1::2])], **fit)
     check(model, to_onnx(model, X), X)
+
+
+@each
+def test_a_frame_of_numbers_is_one_input(kind):
+    X, y, _ = table()
+    frame = pd.DataFrame(X.astype(np.float32), columns=[f"my column {i}" for i in range(10)])
+    model = make(kind).fit(frame, y)
+    check(model, to_onnx(model, frame), frame, {"X": frame.to_numpy()})
+    if kind is XGB:  # untouched
+        assert model.get_booster().feature_names == list(frame.columns)
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+def test_tails_are_not_lost(kind):
+    """Margins of 15 and more, of which a float32 probability keeps nothing."""
+    X, y, _ = table()
+    X = X.astype(np.float32)
+    model = make(kind, focal_gamma=0.5, focal_alpha={0: 1.0, 1: 1e9}, reg_lambda=0.0)
+    model.fit(X, y)
+    assert np.abs(model.decision_function(X)).max() > 15
+    _, proba = run(to_onnx(model, X), X)
+    P = model.predict_proba(X)
+    assert np.abs(proba - P).max() <= 1e-5
+    seen = P > 1e-30  # below, the graph's float32 ends
+    assert np.abs(np.log(proba[seen]) - np.log(P[seen])).max() < 1e-3
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_loaded_forest_is_known_as_one(k, tmp_path):
+    X, y, _ = table(k)
+    X = X.astype(np.float32)
+    make(XGB, num_parallel_tree=3, subsample=0.5).fit(X, y).save_model(tmp_path / "m.json")
+    model = XGB()
+    model.load_model(tmp_path / "m.json")
+    if k == 2:
+        check(model, to_onnx(model, X), X)
+    else:
+        with pytest.raises(NotImplementedError, match="num_parallel_tree"):
+            to_onnx(model, X)
 
 
 def test_integer_categories_of_lightgbm():

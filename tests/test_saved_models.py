@@ -194,6 +194,8 @@ def test_save_and_load_give_the_classifier_back(kind, labels, tmp_path):
     assert twin.classes_.dtype == model.classes_.dtype
     assert list(twin.feature_names_in_) == list("abcdefghij")
     assert twin.n_features_in_ == 10
+    if kind is XGB:
+        assert twin.base_score is None
     twin.set_params(**params)
     assert_array_equal(
         twin.fit(frame, np.array(labels)[y]).predict_proba(frame), model.predict_proba(frame)
@@ -238,11 +240,53 @@ def test_lightgbm_loads_a_saved_classifier_without_a_word(tmp_path, capfd):
         LGBM().load_model(tmp_path / "plain.txt")
 
 
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+def test_loading_leaves_nothing_of_an_earlier_fit(kind, tmp_path):
+    X, y, _ = table()
+    frame = pd.DataFrame(X, columns=["my column", *"bcdefghij"])
+    named = kind(n_estimators=3, **quiet(kind)).fit(frame, y)
+    unnamed = kind(n_estimators=3, **quiet(kind)).fit(X[:, :4], y)
+    named.save_model(tmp_path / "named.json")
+    unnamed.save_model(tmp_path / "unnamed.json")
+    expected = named.predict_proba(frame), unnamed.predict_proba(X[:, :4])
+    named.fit(frame, y, eval_set=[(frame, y)], **({} if kind is LGBM else {"verbose": False}))
+    named.load_model(tmp_path / "unnamed.json")
+    assert_array_equal(named.predict_proba(X[:, :4]), expected[1])
+    assert not hasattr(named, "feature_names_in_")
+    assert not getattr(named, "evals_result_", {})
+    unnamed.load_model(tmp_path / "named.json")
+    assert_array_equal(unnamed.predict_proba(frame), expected[0])
+    assert list(unnamed.feature_names_in_) == list(frame.columns)
+
+
+def test_parameters_do_not_reach_a_loaded_model(tmp_path):
+    X, y, _ = table()
+    model = XGB(n_estimators=3).fit(X, y)
+    model.save_model(tmp_path / "model.json")
+    twin = XGB(base_score=0.05)
+    twin.load_model(tmp_path / "model.json")
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    assert twin.base_score == 0.05
+
+
+def test_boosters_of_other_objectives_are_refused():
+    X, y, _ = table(n_rows=200)
+    regression = lgb.LGBMRegressor(n_estimators=2, verbose=-1).fit(X, y).booster_
+    with pytest.raises(ValueError, match="binary or multiclass"):
+        LGBM.from_booster(regression, focal_gamma=1.0)
+    regression = xgb.XGBRegressor(n_estimators=2).fit(X, y).get_booster()
+    with pytest.raises(ValueError, match="reg:squarederror"):
+        XGB.from_booster(regression, focal_gamma=1.0)
+
+
 def test_labels_that_json_does_not_have():
     X, y, _ = table(n_rows=200)
     days = np.array(["2020-01-01", "2021-01-01"], dtype="datetime64[D]")[y]
     model = XGB(n_estimators=2).fit(X, days)  # no attribute, but a model
     assert model.get_booster().attr("skfocal") is None
+    first = XGB(n_estimators=2).fit(X, y)
+    assert XGB(n_estimators=2).fit(X, days, xgb_model=first).get_booster().attr("skfocal") is None
+    assert first.get_booster().attr("skfocal") is not None
     with pytest.raises(TypeError, match="not JSON serializable"):
         LGBM(n_estimators=2, verbose=-1).fit(X, days).save_model("never written")
 
