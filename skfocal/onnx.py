@@ -14,7 +14,7 @@ import numpy as np
 
 from skfocal._optional import optional_dependency
 
-with optional_dependency("skl2onnx", needed_by="to_onnx"):
+with optional_dependency("skl2onnx", needed_by="to_onnx", extra="onnx"):
     import skl2onnx
     from onnx import ModelProto, TensorProto
     from skl2onnx.common.data_types import (
@@ -260,7 +260,9 @@ def _refuse_what_is_lost(model: Any) -> None:
 
 def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
     from lightgbm import Booster
-    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+
+    with optional_dependency("onnxmltools", needed_by="to_onnx", extra="onnx"):
+        from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
 
     from skfocal._lightgbm_text import with_float32_thresholds
 
@@ -275,8 +277,10 @@ def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
 
 
 def _xgboost_margin(graph: _Graph, operator: Any) -> str:
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
     from xgboost import XGBClassifier
+
+    with optional_dependency("onnxmltools", needed_by="to_onnx", extra="onnx"):
+        from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 
     model = operator.raw_operator
     booster = model.get_booster()

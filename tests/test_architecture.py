@@ -102,6 +102,20 @@ def test_missing_extra_names_the_command(name, module, command):
     assert done.stdout.strip() == f"{name} needs {module}, which is not installed: {command}"
 
 
+def test_missing_converters_name_the_command():
+    code = (
+        "import sys\n"
+        "sys.modules['skl2onnx'] = None\n"
+        "try:\n"
+        "    import skfocal.onnx\n"
+        "except ImportError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = 'pip install "skfocal[onnx]"'
+    assert done.stdout.strip() == f"to_onnx needs skl2onnx, which is not installed: {command}"
+
+
 def test_another_missing_module_is_not_mistaken_for_the_extra():
     from skfocal._optional import optional_dependency
 
