@@ -11,7 +11,7 @@ from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import FocalClassifierMixin, FocalLoss
-from skfocal._lightgbm_text import settings_of, with_settings
+from skfocal._lightgbm_text import objective_of, settings_of, with_settings
 from skfocal._settings import given_settings, settings_from_text, settings_text
 
 
@@ -105,11 +105,11 @@ class LightGBMFiles(FocalClassifierMixin):
         TypeError, ValueError
             If an argument does not fit the booster.
         """
-        booster = Booster(model_str=booster.model_to_string())
-        if booster.params.get("objective") not in ("binary", "multiclass"):
+        text = booster.model_to_string()
+        booster, objective = Booster(model_str=text), objective_of(text)
+        if objective not in ("binary", "multiclass"):
             raise ValueError(
-                "The booster must be of the binary or multiclass objective; its parameters are "
-                f"{booster.params}."
+                f"The booster must be of the binary or multiclass objective; it is of {objective}."
             )
         n_classes = max(2, booster.num_model_per_iteration())
         labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha)

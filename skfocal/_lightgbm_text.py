@@ -59,6 +59,12 @@ def settings_of(text: str) -> str | None:
     return found[1] if found else None
 
 
+def objective_of(text: str) -> str | None:
+    """Name of the objective, None for a custom one."""
+    found = re.search(r"(?m)^objective=(\w+)", text)
+    return found[1] if found else None
+
+
 def with_float32_thresholds(text: str) -> str:
     """The text with thresholds that part float32 numbers just as the given ones do.
 

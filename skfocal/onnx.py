@@ -297,8 +297,11 @@ def _kind_of_trees(booster: Any) -> tuple[str, int, str]:
     learner = json.loads(booster.save_config())["learner"]
     gradient_booster = learner["gradient_booster"]
     trees = gradient_booster.get("gbtree_model_param", {})
+    # XGBoost 3.4 calls DART a gbtree, whose trees have weights
+    saved = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
+    weighted = any(weight != 1 for weight in saved.get("model", {}).get("weight_drop", ()))
     return (
-        gradient_booster["name"],
+        "dart" if weighted else gradient_booster["name"],
         int(trees.get("num_parallel_tree", 1)),
         learner["learner_train_param"].get("multi_strategy", ""),
     )

@@ -171,7 +171,7 @@ def test_thresholds_between_neighbouring_float32_numbers():
     "model, message",
     [
         (make(LGBM, linear_tree=True), "linear leaves"),
-        (make(XGB, booster="dart"), "booster='dart'"),
+        (make(XGB, booster="dart", rate_drop=0.5), "booster='dart'"),
         (make(XGB, multi_strategy="multi_output_tree"), "multi_output_tree"),
         (make(XGB, num_parallel_tree=2), "num_parallel_tree"),
         (make(XGB, missing=-1.0), "missing=-1.0"),
