@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from conftest import table
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 
@@ -155,6 +156,7 @@ def test_linear_model_parameters(parameters, message):
         ({"objective": "cross_entropy"}, "objective='cross_entropy'"),
         ({"num_class": 3}, "num_class=3"),
         ({"sigmoid": 2.0}, "sigmoid"),
+        ({"auc_mu_weights": [0, 1, 1, 0]}, "auc_mu_weights.*as a function"),
         ({"pos_bagging_fraction": 0.5}, "pos_bagging_fraction"),
         ({"class_weight": "balanced", "focal_alpha": "balanced"}, "balance twice"),
         ({"class_weight": {5: 1.0}}, r"unknown \[5\]"),
@@ -272,7 +274,7 @@ def test_columns_at_which_lightgbm_ends_the_process(library, kind):
         refused(make(FocalLGBMClassifier), message, bad.lazy(), Y)
     good = {"a": X[:, 0], "b": X[:, 1] > 0}
     good = pl.DataFrame(good) if library == "polars" else pa.table(good)
-    if library == "arrow" and lgb.__version__ < "4.7":
+    if library == "arrow" and parse_version(lgb.__version__) < parse_version("4.7"):
         return  # its scikit-learn classes do not take Arrow tables at all
     model = make(FocalLGBMClassifier)
     with pytest.raises(ValueError, match=message):

@@ -18,6 +18,7 @@ import xgboost as xgb
 from conftest import table
 from numpy.testing import assert_allclose
 from scipy import sparse
+from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
 
@@ -296,7 +297,11 @@ def start_of(data, feature):
 )
 @pytest.mark.parametrize("feature, kind, n_classes", CELLS)
 def test_feature_as_the_parent_has_it(feature, kind, n_classes):
-    if feature.name == "arrow table" and kind is LGBM and lgb.__version__ < "4.7":
+    if (
+        feature.name == "arrow table"
+        and kind is LGBM
+        and parse_version(lgb.__version__) < parse_version("4.7")
+    ):
         pytest.skip("LightGBM 4.6's scikit-learn classes do not take Arrow tables")
     data = table(n_classes, n_rows=600, seed=2)
     parent = PARENT[kind]
@@ -306,7 +311,7 @@ def test_feature_as_the_parent_has_it(feature, kind, n_classes):
         theirs = {"base_score": start_of(data, feature)}
     _, margins = model_of(kind, data, feature, focal_gamma=0.0)
     _, expected = model_of(parent, data, feature, **theirs)
-    assert_allclose(margins, expected, atol=2e-5)
+    assert_allclose(margins, expected, atol=1e-6 if kind is LGBM else 1e-5)
     _, with_feature = model_of(kind, data, feature, focal_gamma=2.0)
     assert np.isfinite(with_feature).all()
     if resolved(feature.changes, n_classes):
