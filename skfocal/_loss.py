@@ -1,6 +1,7 @@
 """What the two losses share: checks, weights, loops over rows (floor 2)."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,8 @@ class FocalLossBase(ABC):
         y_true: npt.ArrayLike,
         raw_prediction: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
     ) -> Array:
         """Loss of each row, w (1 - p_t)**gamma (-log p_t).
 
@@ -74,6 +77,8 @@ class FocalLossBase(ABC):
             Margins.
         sample_weight : array-like of shape (n,), default=None
             Multiplied in; None for none.
+        n_threads : int, default=1
+            Threads to use at most; few rows are done by one.
 
         Returns
         -------
@@ -84,13 +89,18 @@ class FocalLossBase(ABC):
         ValueError
             If shapes do not fit or a code is none of 0..K-1.
         """
-        return _kernels.loss(*self._rows(y_true, raw_prediction, sample_weight), *self._classes)
+        rows = self._rows(y_true, raw_prediction, sample_weight)
+        loss = np.empty(len(rows[1]), rows[1].dtype)
+        self._evaluate(*rows, loss=loss, n_threads=n_threads)
+        return loss
 
     def gradient(
         self,
         y_true: npt.ArrayLike,
         raw_prediction: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
     ) -> Array:
         """Gradient of each row's loss in its margins; parameters as in `loss`.
 
@@ -99,7 +109,9 @@ class FocalLossBase(ABC):
         ndarray of the shape of ``raw_prediction``
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
-        return _kernels.gradient(*rows, *self._classes)
+        gradient = _kernels.like(rows[1])
+        self._evaluate(*rows, gradient=gradient, n_threads=n_threads)
+        return gradient
 
     def gradient_hessian(
         self,
@@ -112,6 +124,8 @@ class FocalLossBase(ABC):
         hessian_scale: float = 1.0,
         bits: int = 53,
         dtype: npt.DTypeLike | None = None,
+        out: tuple[Array, Array] | None = None,
+        n_threads: int = 1,
     ) -> tuple[Array, Array]:
         """Gradient and Hessian (multiclass: its diagonal) of each row.
 
@@ -136,30 +150,30 @@ class FocalLossBase(ABC):
             unweighted ones, as if rows were repeated.
         dtype : {float32, float64}, default=None
             Precision of the result, that of ``raw_prediction`` if None.
+        out : pair of ndarray, default=None
+            Arrays of this precision and the shape of ``raw_prediction`` to fill.
+        n_threads : int, default=1
+            As in `loss`.
 
         Returns
         -------
         gradient, hessian : ndarray of the shape of ``raw_prediction``
             In Fortran order where ``raw_prediction`` is.
         """
-        y_true, raw, sample_weight = self._rows(y_true, raw_prediction, sample_weight)
-        fortran = raw.flags.f_contiguous
-        gradient = np.empty(raw.shape, np.dtype(dtype or raw.dtype), "F" if fortran else "C")
-        hessian = np.empty_like(gradient)
-        _kernels.gradient_hessian(
-            y_true,
-            raw,
-            sample_weight,
-            *self._classes,
-            policy=self.hessian,
+        rows = self._rows(y_true, raw_prediction, sample_weight)
+        if out is None:
+            out = _kernels.like(rows[1], dtype), _kernels.like(rows[1], dtype)
+        self._evaluate(
+            *rows,
+            gradient=out[0],
+            hessian=out[1],
             ratio=1.0 / max_step,
             floor=min_hessian,
             bits=bits,
             scale=hessian_scale,
-            gradient_out=gradient,
-            hessian_out=hessian,
+            n_threads=n_threads,
         )
-        return gradient, hessian
+        return out
 
     @abstractmethod
     def intercept(
@@ -203,7 +217,7 @@ class FocalLossBase(ABC):
         sample_weight: npt.ArrayLike | None,
     ) -> tuple[Array, Array, Array | None]:
         raw = self._check_raw(raw_prediction)
-        codes = check_codes(y_true, self.n_classes)
+        codes = np.asarray(y_true, dtype=np.float32)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         for name, array in (("y_true", codes), ("sample_weight", weight)):
             if array is not None and array.shape != raw.shape[:1]:
@@ -212,6 +226,12 @@ class FocalLossBase(ABC):
                     f"raw_prediction; got {array.shape}."
                 )
         return codes, raw, weight
+
+    def _evaluate(self, codes: Array, raw: Array, weight: Array | None, **options: Any) -> None:
+        if not _kernels.evaluate(
+            codes, raw, weight, *self._classes, policy=self.hessian, **options
+        ):
+            check_codes(codes, self.n_classes)
 
 
 def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32]:

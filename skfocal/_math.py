@@ -1,8 +1,9 @@
 """The formulas of the focal loss, one margin at a time (floor 0).
 
 Plain Python on floats; the kernels compile these very functions. Only ``math`` is
-imported, and ``exp`` and ``log1p`` are looked up as globals, so that a kernel can bind
-other implementations of the two.
+imported, and what the functions call is looked up as globals, so that a kernel can bind
+other implementations of ``exp`` (here for arguments <= 0), ``log1p``, ``log1p_unit`` and
+``power``.
 
 Notation, for a row whose true class has margin ``m`` (binary: ``m = z`` for a positive
 row and ``-z`` for a negative one; softmax: the true class's margin less the logsumexp of
@@ -23,52 +24,53 @@ CVPR 2021, arXiv:2011.09172.
 
 from math import exp, expm1, inf, log, log1p
 
+log1p_unit = log1p  # for arguments in [0, 1], where a cheaper one may be bound
+
 
 def sigmoids(m):
-    """p, q, s and t of the margin m, each to a few units in the last place."""
+    """p, q, s and c = log1p(exp(-|m|)) of the margin m, each to a few last places."""
     e = exp(-abs(m))
-    c = log1p(e)
+    c = log1p_unit(e)
     r = 1.0 / (1.0 + e)
-    if m >= 0.0:
-        return r, e * r, c, c + m
-    return e * r, r, c - m, c
+    positive = m >= 0.0
+    p = r if positive else e * r
+    q = e * r if positive else r
+    return p, q, c + max(-m, 0.0), c
 
 
-def loss(m, gamma):
-    """Focal loss l(m) = q**gamma * s (Lin et al. 2017, eq. 4)."""
-    _, _, s, t = sigmoids(m)
-    return exp(-gamma * t) * s
+def power(m, c, gamma):
+    """q**gamma, with c as from `sigmoids`: -log q = max(m, 0) + c."""
+    return exp(-gamma * (max(m, 0.0) + c))
 
 
-def gradient(m, gamma):
-    """l'(m) = -q**gamma (q + gamma p s), always negative."""
-    p, q, s, t = sigmoids(m)
-    return -exp(-gamma * t) * (q + gamma * p * s)
+def loss_gradient_hessian(m, gamma, exact):
+    """Focal loss l, l' and l'' of the margin m; l'' bounded above unless ``exact``.
 
+        l(m) = q**gamma s                                       (Lin et al. 2017, eq. 4)
+        l'(m) = -q**gamma (q + gamma p s), always negative
+        l''(m) = p q**gamma [(1 + 2 gamma) q + gamma (gamma p - q) s]
 
-def gradient_hessian(m, gamma, exact):
-    """l'(m) with l''(m) if ``exact``, else with its positive upper bound.
-
-    l''(m) = p q**gamma [(1 + 2 gamma) q + gamma (gamma p - q) s] is negative for badly
-    missed rows. The bound (1 + gamma) p |l'(m)| exceeds it by gamma p q**gamma (s - q),
-    and s = -log(1 - q) >= q; the two are equal at gamma = 0.
+    l'' is negative for badly missed rows. The bound (1 + gamma) p |l'(m)| is positive; it
+    exceeds l'' by gamma p q**gamma (s - q), and s = -log(1 - q) >= q; the two are equal at
+    gamma = 0.
     """
-    p, q, s, t = sigmoids(m)
-    power = exp(-gamma * t)
-    first = -power * (q + gamma * p * s)
+    p, q, s, c = sigmoids(m)
+    factor = power(m, c, gamma)
+    first = -factor * (q + gamma * p * s)
     if exact:
-        return first, p * power * ((1.0 + 2.0 * gamma) * q + gamma * (gamma * p - q) * s)
-    return first, -(1.0 + gamma) * p * first
+        second = p * factor * ((1.0 + 2.0 * gamma) * q + gamma * (gamma * p - q) * s)
+    else:
+        second = -(1.0 + gamma) * p * first
+    return factor * s, first, second
 
 
 def scaled_softplus(m):
     """k(m) = exp(-m) softplus(m), which falls from 1 (m = -inf) to 0 (m = inf)."""
-    if m > 0.0:
-        e = exp(-m)
-        return (m + log1p(e)) * e
-    e = exp(m)
+    e = exp(-abs(m))
+    c = log1p_unit(e)
     # log1p(e) / e = 1 - e/2 + O(e**2); the quotient is 0/0 once e underflows.
-    return 1.0 - 0.5 * e if e < 1e-8 else log1p(e) / e
+    left = 1.0 - 0.5 * e if e < 1e-8 else c / e
+    return (m + c) * e if m > 0.0 else left
 
 
 def log_odds(m, gamma):
@@ -83,8 +85,8 @@ def log_odds(m, gamma):
 
     the expanded form of log p - (gamma - 1) log q - log(q - gamma p log p).
     """
-    _, _, s, t = sigmoids(m)
-    return gamma * t - s - log1p(gamma * scaled_softplus(-m))
+    _, _, s, c = sigmoids(m)
+    return gamma * (max(m, 0.0) + c) - s - log1p(gamma * scaled_softplus(-m))
 
 
 def log_odds_slope(m, gamma):

@@ -9,7 +9,7 @@ from scipy.special import expit, softmax
 
 from skfocal import _kernels
 from skfocal._kernels import Array
-from skfocal._loss import FocalLossBase, floating
+from skfocal._loss import FocalLossBase, check_codes, floating
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,8 @@ class MulticlassFocalLoss(FocalLossBase):
             Softmax over the classes other than the true one, whose entry is 0.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
-        return _kernels.multiclass_curvature(*rows, *self._classes)
+        check_codes(rows[0], self.n_classes)
+        return _kernels.multiclass_curvature(*rows, *self._classes)[1:]
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)

@@ -6,6 +6,7 @@ Objects here take either. LightGBM hands float64 margins, XGBoost float32: that 
 libraries apart where only arrays come.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,9 @@ MAX_STEP = 4.0
 # count rows, which breaks that anyway: there the full precision is kept, and so it is at
 # gamma 0, to stay with XGBoost's own objective in the last bits too.
 XGBOOST_BITS = 22
+# References to an array of the last call that nobody outside holds any more: from its
+# tuple, from the loop's variable, and from the call that counts.
+_OWN_REFERENCES = 3
 
 
 def _unpack(first: Any, second: Any, weight: Any) -> tuple[Array, Array, Array | None]:
@@ -78,6 +82,8 @@ class FocalObjective:
         and ``"abs"`` are what they say, floored at 1e-16.
     link : {"focal"}, default="focal"
         The meaning of the margin.
+    n_threads : int, default=1
+        Threads to use at most; few rows are done by one.
 
     Attributes
     ----------
@@ -103,16 +109,22 @@ class FocalObjective:
         alpha: Alpha = None,
         hessian: str = "upper",
         link: str = "focal",
+        *,
+        n_threads: int = 1,
     ) -> None:
         self.gamma = gamma
         self.alpha = alpha
         self.hessian = hessian
         self.link = link
+        self.n_threads = n_threads
 
     def __repr__(self) -> str:
         names = ("gamma", "alpha", "hessian", "link")
         given = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({given})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k not in ("_last", "_resolved")}
 
     def __call__(
         self,
@@ -143,7 +155,7 @@ class FocalObjective:
         if raw.ndim == 2 and n_classes == 2:
             loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
         in_lightgbm = _from_lightgbm(raw, y_pred)
-        return loss.gradient_hessian(
+        self._last = loss.gradient_hessian(
             labels,
             raw,
             weight,
@@ -152,7 +164,27 @@ class FocalObjective:
             hessian_scale=n_classes / (n_classes - 1) if in_lightgbm else 2.0,
             bits=53 if in_lightgbm or loss.is_cross_entropy else XGBOOST_BITS,
             dtype=np.float32,
+            out=self._reusable(raw),
+            n_threads=self.n_threads,
         )
+        return self._last
+
+    def _reusable(self, raw: Array) -> tuple[Array, Array] | None:
+        """The arrays of the last call, if they fit and nobody holds them.
+
+        New ones in each round would cost as much as filling them: the system hands out
+        their pages one by one. The libraries keep nothing of what an objective returns.
+        """
+        last = self.__dict__.pop("_last", None)  # in one step: threads may share the object
+        if last is None:
+            return None
+        for array in last:
+            same_order = array.flags.f_contiguous == raw.flags.f_contiguous
+            if not (same_order and array.shape == raw.shape):
+                return None
+            if sys.getrefcount(array) > _OWN_REFERENCES:
+                return None
+        return last
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -227,7 +259,10 @@ class FocalObjective:
         if self._needs_labels:
             totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
             alpha = resolve_alpha(alpha, np.arange(n_classes), totals)
-        self.loss_ = make_loss(n_classes, self.gamma, alpha, self.hessian, self.link)
+        settings = n_classes, self.gamma, alpha, self.hessian, self.link
+        if getattr(self, "_resolved", None) != settings:
+            self.loss_ = make_loss(*settings)
+            self._resolved = settings
         return self.loss_
 
     def _start(self, y_true: npt.ArrayLike, sample_weight: Any) -> float | Array:

@@ -12,21 +12,18 @@ GAMMAS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0)
 
 def test_binary_formulas_match_reference(reference):
     for gamma, m, loss, gradient, exact, upper in reference["binary"]:
-        assert _math.loss(m, gamma) == pytest.approx(loss, rel=1e-12, abs=1e-300)
-        assert _math.gradient(m, gamma) == pytest.approx(gradient, rel=1e-12, abs=1e-300)
-        first, second = _math.gradient_hessian(m, gamma, True)
-        assert first == pytest.approx(gradient, rel=1e-12, abs=1e-300)
         # the exact Hessian passes through zero: no relative bound holds there
-        assert second == pytest.approx(exact, rel=1e-12, abs=1e-14)
-        first, second = _math.gradient_hessian(m, gamma, False)
-        assert first == pytest.approx(gradient, rel=1e-12, abs=1e-300)
-        assert second == pytest.approx(upper, rel=1e-12, abs=1e-300)
+        for is_exact, expected, atol in ((True, exact, 1e-14), (False, upper, 1e-300)):
+            value, first, second = _math.loss_gradient_hessian(m, gamma, is_exact)
+            assert value == pytest.approx(loss, rel=1e-12, abs=1e-300)
+            assert first == pytest.approx(gradient, rel=1e-12, abs=1e-300)
+            assert second == pytest.approx(expected, rel=1e-12, abs=atol)
 
 
 def test_upper_hessian_bounds_the_exact_one(reference):
     for gamma, m, *_ in reference["binary"]:
-        _, exact = _math.gradient_hessian(m, gamma, True)
-        _, upper = _math.gradient_hessian(m, gamma, False)
+        _, _, exact = _math.loss_gradient_hessian(m, gamma, True)
+        _, _, upper = _math.loss_gradient_hessian(m, gamma, False)
         assert upper >= exact - 1e-15
         if gamma == 0:
             assert upper == pytest.approx(exact, rel=1e-12, abs=1e-300)

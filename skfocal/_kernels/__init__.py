@@ -8,10 +8,14 @@ they return. numba is imported with the first call, not with the package.
 import numpy as np
 import numpy.typing as npt
 
+from skfocal import _math
+from skfocal._kernels._threads import over_rows
+
 Array = npt.NDArray[np.floating]
 PerClass = tuple[float, ...]
 
-_NONE = {dtype: np.empty(0, dtype) for dtype in (np.dtype("f4"), np.dtype("f8"))}
+# Fewer numbers than this are not worth a compilation.
+_FEW = 64
 
 
 def _read_only(array: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
@@ -24,10 +28,10 @@ def _read_only(array: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
 
 
 def _rows(y_true, raw, sample_weight, dtype):
-    """Labels, margins and weights in the loops' forms; no weights are an empty array."""
+    """Labels, margins and weights in the loops' forms."""
     raw = _read_only(raw, raw.dtype)
-    weight = _NONE[np.dtype(dtype)] if sample_weight is None else sample_weight
-    return _read_only(y_true, np.float32), raw, _read_only(weight, dtype)
+    weight = None if sample_weight is None else _read_only(sample_weight, dtype)
+    return _read_only(y_true, np.float32), raw, weight
 
 
 def _per_class(raw: Array, *values: PerClass):
@@ -37,87 +41,130 @@ def _per_class(raw: Array, *values: PerClass):
     return tuple(np.array(value) for value in values)
 
 
-def _like(raw: Array) -> Array:
-    return np.empty_like(raw, order="F" if raw.flags.f_contiguous else "C", subok=False)
+def like(raw: Array, dtype: npt.DTypeLike | None = None) -> Array:
+    """An array to fill, of the shape and order of margins and, unless given, their dtype."""
+    return np.empty_like(raw, dtype, "F" if raw.flags.f_contiguous else "C", subok=False)
 
 
-def loss(y_true, raw, sample_weight, gamma: PerClass, weight: PerClass) -> Array:
-    """Weighted loss of each row, in the precision of ``raw``."""
-    from skfocal._kernels import cpu
-
-    loop = cpu.binary_loss if raw.ndim == 1 else cpu.multiclass_loss
-    out = np.empty(raw.shape[0], raw.dtype)
-    loop(*_rows(y_true, raw, sample_weight, raw.dtype), *_per_class(raw, gamma, weight), out)
-    return out
-
-
-def gradient(y_true, raw, sample_weight, gamma: PerClass, weight: PerClass) -> Array:
-    """Weighted gradient in the margins, of the shape and precision of ``raw``."""
-    from skfocal._kernels import cpu
-
-    loop = cpu.binary_gradient if raw.ndim == 1 else cpu.multiclass_gradient
-    out = _like(raw)
-    loop(*_rows(y_true, raw, sample_weight, raw.dtype), *_per_class(raw, gamma, weight), out)
-    return out
-
-
-def gradient_hessian(
+def evaluate(
     y_true,
-    raw,
+    raw: Array,
     sample_weight,
     gamma: PerClass,
     weight: PerClass,
     *,
-    policy: str,
-    ratio: float,
-    floor: float,
-    bits: int,
-    scale: float,
-    gradient_out: Array,
-    hessian_out: Array,
-) -> None:
-    """Fill ``gradient_out`` and ``hessian_out`` (the diagonal, times ``scale``).
+    loss: Array | None = None,
+    gradient: Array | None = None,
+    hessian: Array | None = None,
+    policy: str = "upper",
+    ratio: float = 0.0,
+    floor: float = -np.inf,
+    bits: int = 53,
+    scale: float = 1.0,
+    n_threads: int = 1,
+) -> bool:
+    """Fill those of ``loss``, ``gradient`` and ``hessian`` that are given, all of one dtype.
 
-    Results are rounded to ``bits`` significant bits before sample weights multiply.
+    Parameters
+    ----------
+    y_true, raw, sample_weight
+        Codes (n,), margins (n,) or (n, K), and weights (n,) or None.
+    gamma, weight
+        Of each class.
+    loss, gradient, hessian
+        Arrays of shape (n,), and of the shape of ``raw`` the other two; None for what is
+        not wanted. Multiclass Hessians are the diagonal, times ``scale``.
+    policy
+        ``"upper"``, ``"exact"`` or ``"abs"``.
+    ratio
+        The upper Hessian is at least this times |gradient|.
+    floor
+        Of the Hessian, after all else.
+    bits
+        Significant bits that gradients and Hessians are rounded to before sample weights
+        multiply.
+    n_threads
+        Threads to use, where there are rows enough.
+
+    Returns
+    -------
+    bool
+        False if a label is no class's code; the outputs are then not filled.
+
+    Notes
+    -----
+    float32 is computed in single precision, except: cross-entropy, which is to agree with
+    the libraries' own to the last bit, and Hessians that may be negative, where single
+    precision would lose the sign near 0.
     """
     from skfocal._kernels import cpu
 
-    rows = _rows(y_true, raw, sample_weight, gradient_out.dtype)
-    classes = _per_class(raw, gamma, weight)
-    split = 2.0 ** (53 - bits) + 1.0 if bits < 53 else 1.0
-    options = policy != "upper", policy == "abs", ratio, floor, split
+    dtype = next(out.dtype for out in (loss, gradient, hessian) if out is not None)
+    fast = dtype == np.float32 and policy == "upper" and any(gamma)
+    y_true, raw, sample_weight = _rows(y_true, raw, sample_weight, dtype)
+    dropped = (24 if fast else 53) - bits
+    half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (None, None)
+    absolute = None if policy == "upper" else policy == "abs"
+    loops = cpu.single if fast else cpu.double
+    arrays = y_true, raw, sample_weight, loss, gradient, hessian
+    options = (*_per_class(raw, gamma, weight), absolute, ratio, floor, half, mask)
     if raw.ndim == 1:
-        cpu.binary_gradient_hessian(*rows, *classes, *options, gradient_out, hessian_out)
+        loop = loops.binary_rows
     else:
-        cpu.multiclass_gradient_hessian(*rows, *classes, *options, scale, gradient_out, hessian_out)
+        loop, options = loops.multiclass_rows, (*options, scale)
+    valid = over_rows(
+        lambda start, stop: loop(start, stop, *arrays, *options), len(raw), n_threads
+    )
+    return all(valid)
 
 
-def multiclass_curvature(y_true, raw, sample_weight, gamma: PerClass, weight: PerClass):
-    """Slope (n,), curvature (n,) and shares (n, K) that make the full Hessian's bound."""
+def multiclass_curvature(
+    y_true, raw, sample_weight, gamma: PerClass, weight: PerClass, n_threads: int = 1
+):
+    """Loss (n,), and slope (n,), curvature (n,) and shares (n, K) of the Hessian's bound."""
     from skfocal._kernels import cpu
 
     rows = _rows(y_true, raw, sample_weight, raw.dtype)
-    slope, curvature = np.empty((2, raw.shape[0]), raw.dtype)
-    share = _like(raw)
-    cpu.multiclass_curvature(*rows, *_per_class(raw, gamma, weight), slope, curvature, share)
-    return slope, curvature, share
+    loss, slope, curvature = np.empty((3, raw.shape[0]), raw.dtype)
+    share = like(raw)
+    arguments = (*rows, loss, slope, curvature, share, *_per_class(raw, gamma, weight))
+    loop = cpu.double.multiclass_curvature_rows
+    over_rows(lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads)
+    return loss, slope, curvature, share
 
 
-def log_odds(raw: Array, gamma: PerClass) -> Array:
+def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
     """log(w+ P+ / (w- P-)) of margins (n,); log(w_k P_k) plus a constant of (n, K)."""
     from skfocal._kernels import cpu
 
-    loop = cpu.binary_log_odds if raw.ndim == 1 else cpu.multiclass_log_odds
-    out = _like(raw)
-    loop(_read_only(raw, raw.dtype), *_per_class(raw, gamma), out)
+    binary = raw.ndim == 1
+    loop = cpu.double.binary_log_odds_rows if binary else cpu.double.multiclass_log_odds_rows
+    out = like(raw)
+    arguments = (_read_only(raw, raw.dtype), out, *_per_class(raw, gamma))
+    over_rows(lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads)
     return out
 
 
 def margins(log_odds: Array, gamma: PerClass) -> Array:
     """The inverse of `log_odds`; for (n, K) as logit(p_k)."""
+    out = like(log_odds)
+    if log_odds.size <= _FEW:
+        _few_margins(log_odds, gamma, out)
+        return out
     from skfocal._kernels import cpu
 
-    loop = cpu.binary_margins if log_odds.ndim == 1 else cpu.multiclass_margins
-    out = _like(log_odds)
-    loop(_read_only(log_odds, log_odds.dtype), *_per_class(log_odds, gamma), out)
+    binary = log_odds.ndim == 1
+    loop = cpu.double.binary_margin_rows if binary else cpu.double.multiclass_margin_rows
+    arguments = (_read_only(log_odds, log_odds.dtype), out, *_per_class(log_odds, gamma))
+    loop(0, len(log_odds), *arguments)
     return out
+
+
+def _few_margins(log_odds: Array, gamma: PerClass, out: Array) -> None:
+    """The same in plain Python."""
+    for i, row in enumerate(log_odds.tolist()):
+        if log_odds.ndim == 1:
+            out[i] = _math.binary_margin(row, *gamma)
+        else:
+            _math.multiclass_margins(row, gamma, margin := [0.0] * len(row))
+            out[i] = margin

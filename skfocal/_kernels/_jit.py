@@ -1,43 +1,104 @@
-"""One way to compile: numba without the GIL, cached on disk (floor 1)."""
+"""One way to compile: numba, in two precisions, without the GIL, cached on disk (floor 1)."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
-
-from skfocal import _math
-
-# numba renews its cache when the file of the cached function changes, not when a function
-# that was inlined from another file does. The digest in the cache's file name does that.
-_FORMULAS = hashlib.sha256(Path(_math.__file__).read_bytes()).hexdigest()[:12]
+import numpy as np
+from numba.extending import intrinsic, overload
 
 
-def jit(function: Callable) -> Callable:
+def fma(a, b, c):
+    """Compute a b + c, rounded once where it is compiled."""
+    return a * b + c
+
+
+@intrinsic
+def _llvm_fma(typing_context, a, b, c):
+    return a(a, a, a), lambda context, builder, signature, arguments: builder.fma(*arguments)
+
+
+@overload(fma, inline="always")
+def _overload_fma(a, b, c):
+    return lambda a, b, c: _llvm_fma(a, b, c)
+
+
+def digest(modules: Iterable[ModuleType]) -> str:
+    """Of the source of modules whose functions are inlined into loops."""
+    texts = [Path(str(module.__file__)).read_bytes() for module in modules]
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
+
+
+def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable:
     """Compile a loop on first use; keep the code on disk where a directory is writable.
 
-    ``error_model="numpy"``: a division by zero is an infinity, not a Python exception,
-    whose check would keep the loop from vectorising.
+    numba renews its cache when the file of the cached function changes, not when a
+    function that was inlined from another file does: ``tag`` in the cache's file name
+    does that. ``error_model="numpy"``: a division by zero is an infinity, not a Python
+    exception, whose check would keep the loop from vectorising.
     """
-    function.__qualname__ += f"_{_FORMULAS}"
+    function.__qualname__ += f"_{tag}"
     try:
-        return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+        return numba.njit(nogil=True, error_model="numpy", cache=cache)(function)
     except RuntimeError:  # numba found no place that it may write to
         return numba.njit(nogil=True, error_model="numpy")(function)
 
 
-def bind_formulas(**replacements: Callable) -> dict[str, Any]:
-    """The functions of ``_math``, compiled, calling each other and ``replacements``.
+def _inlined(function: FunctionType) -> Callable:
+    """Compile into whatever calls it; a b + c may be one operation, nothing else may move."""
+    return numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
 
-    The functions keep their source; only the globals they look up are exchanged, so that
-    ``bind_formulas(exp=fast_exp, log1p=fast_log1p)`` gives the same formulas on other
-    elementary functions.
+
+def bind(
+    formulas: Iterable[ModuleType],
+    loops: Iterable[ModuleType],
+    real: Any,
+    *,
+    cache: bool = True,
+    **names: Any,
+) -> dict[str, Any]:
+    """The functions of modules, compiled in one precision, calling each other.
+
+    They keep their source. What is exchanged are the globals they look up, all of which
+    are in one namespace where later modules replace names of earlier ones, and then
+    ``names``; and literals, which become ``real``: beside a Python float, numba would
+    compute in double.
+
+    Parameters
+    ----------
+    formulas, loops : iterables of modules
+        Functions of ``loops`` are cached on disk; those of ``formulas``, and those with an
+        underscore, are inlined.
+    real : {numpy.float32, numpy.float64}
+        The precision.
+    cache : bool, default=True
+        Whether loops are kept on disk.
+    **names
+        Other globals, among them functions to use instead of the modules'.
+
+    Returns
+    -------
+    dict
+        The namespace.
     """
-    namespace = {**vars(_math), **replacements}
-    own = [name for name, value in vars(_math).items() if isinstance(value, FunctionType)]
-    for name in own:
-        bound = FunctionType(vars(_math)[name].__code__, namespace, name)
-        namespace[name] = numba.njit(error_model="numpy")(bound)
+    formulas, loops = list(formulas), list(loops)
+    namespace: dict[str, Any] = {}
+    for module in (*formulas, *loops):
+        namespace |= {k: v for k, v in vars(module).items() if not k.startswith("__")}
+    namespace |= {"real": real, **names}
+    tag = f"{np.dtype(real).name}_{digest([*formulas, *loops])}"
+    for module in (*formulas, *loops):
+        for name, function in vars(module).items():
+            own = isinstance(function, FunctionType) and function.__module__ == module.__name__
+            if not own or name in names:
+                continue
+            code = function.__code__
+            constants = tuple(real(c) if isinstance(c, float) else c for c in code.co_consts)
+            bound = FunctionType(code.replace(co_consts=constants), namespace, name)
+            bound.__module__ = module.__name__
+            is_loop = module in loops and not name.startswith("_")
+            namespace[name] = jit(bound, tag, cache) if is_loop else _inlined(bound)
     return namespace

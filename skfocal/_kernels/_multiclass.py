@@ -1,0 +1,216 @@
+"""Loops over rows of more classes (floor 1); conventions as in ``_binary``.
+
+Blocks of rows go through columns of working space, so that the inner loops run over rows,
+contiguous whatever the order of the margins, and vectorise. The columns lie in one array
+at constant distances, from which the compiler sees that they do not overlap.
+"""
+
+import numpy as np
+
+from skfocal._kernels._binary import _are_codes, _rounded
+from skfocal._kernels._elementary import exp, integer, log1p, real
+from skfocal._math import log_odds, loss_gradient_hessian, multiclass_margins, softmax_margins
+
+BLOCK = 48  # the working space of few classes stays in the first-level cache
+# Columns of the working space.
+MARGIN, REST, TIES, GAMMA, WEIGHT, VALUE, SLOPE, CURVATURE, INVERSE, GRADIENT, HESSIAN = range(11)
+
+
+def _working_space(n_classes, dtype):
+    """Columns of numbers, codes, largest other margins; per class margins and shares."""
+    work = np.zeros((11, BLOCK), real)
+    code, top = np.zeros(BLOCK, integer), np.zeros(BLOCK, dtype)
+    margins = np.zeros((n_classes, BLOCK), dtype)
+    return work, code, top, margins, np.zeros((n_classes, BLOCK), real)
+
+
+def _look_up(y, gamma, weight, work, code):
+    """Codes, gammas and weights of a block's rows."""
+    for i in range(y.size):
+        k = np.uint32(y[i])
+        code[i] = k
+        work[GAMMA, i] = gamma[k]
+        work[WEIGHT, i] = weight[k]
+
+
+def _exponentiate(raw, code, top, margins, work, part):
+    """exp of the others' margins over the largest of them, as ``part``, and their sums.
+
+    MARGIN is the true class's over the same. The largest, which is 1, is not in the sum
+    REST: what it lacks from all of the others' share is then known to full precision.
+    Differences are taken before they are rounded to single precision. A loop that does
+    more at once, or assigns under a condition, does not vectorise.
+    """
+    n_classes = raw.shape[1]
+    for i in range(BLOCK):
+        top[i] = -np.inf
+        work[REST, i] = 0.0
+        work[TIES, i] = -1.0
+    for j in range(n_classes):
+        column = raw[:, j]
+        for i in range(column.size):
+            margins[j, i] = column[i]
+        for i in range(BLOCK):
+            top[i] = max(top[i], -np.inf if code[i] == j else margins[j, i])
+    for i in range(BLOCK):
+        work[MARGIN, i] = margins[np.uint32(code[i]), i] - top[i]
+    for j in range(n_classes):
+        for i in range(BLOCK):
+            part[j, i] = margins[j, i] - top[i]
+        for i in range(BLOCK):
+            e = exp(min(part[j, i], 0.0))
+            part[j, i] = 0.0 if code[i] == j else e
+        for i in range(BLOCK):
+            below = part[j, i] < 1.0
+            work[REST, i] += part[j, i] if below else 0.0
+            work[TIES, i] += 0.0 if below else 1.0
+    for i in range(BLOCK):
+        work[REST, i] += work[TIES, i]
+
+
+def _evaluate(absolute, work):
+    """Loss, l', l'' (or its bound) and 1 / (1 + REST)."""
+    for i in range(BLOCK):
+        m = work[MARGIN, i] - log1p(work[REST, i])
+        value, slope, curvature = loss_gradient_hessian(m, work[GAMMA, i], absolute is not None)
+        work[VALUE, i] = value
+        work[SLOPE, i] = slope
+        work[CURVATURE, i] = curvature
+        work[INVERSE, i] = 1.0 / (1.0 + work[REST, i])
+
+
+def _column(j, absolute, ratio, scale, half, mask, work, code, part):
+    """GRADIENT and HESSIAN of class j."""
+    for i in range(BLOCK):
+        own = code[i] == j
+        slope, curvature, rest = work[SLOPE, i], work[CURVATURE, i], work[REST, i]
+        share = part[j, i] * work[INVERSE, i]
+        # 1 - pi_j from the sums: it is tiny where one other class dominates
+        remainder = 1.0 + (rest - part[j, i]) if part[j, i] < 1.0 else rest
+        g = slope if own else -slope * share
+        h = share * (curvature * share - slope * (remainder * work[INVERSE, i]))
+        h = curvature if own else h
+        if absolute is None:
+            h = max(h, ratio * abs(g))
+        elif absolute:
+            h = abs(h)
+        work[GRADIENT, i] = _rounded(work[WEIGHT, i] * g, half, mask)
+        work[HESSIAN, i] = _rounded(scale * work[WEIGHT, i] * h, half, mask)
+
+
+def _deliver(work, k, sample_weight, floor, out):
+    """Write a column out, multiplied by the rows' weights."""
+    if sample_weight is not None:
+        for i in range(out.size):
+            work[k, i] *= sample_weight[i]
+    if floor is not None:
+        for i in range(out.size):
+            work[k, i] = max(work[k, i], floor)
+    for i in range(out.size):
+        out[i] = work[k, i]
+
+
+def multiclass_rows(
+    start,
+    stop,
+    y_true,
+    raw,
+    sample_weight,
+    loss_out,
+    gradient_out,
+    hessian_out,
+    gamma,
+    weight,
+    absolute,
+    ratio,
+    floor,
+    half,
+    mask,
+    scale,
+):
+    """Loss, gradient, and ``scale`` times the Hessian's diagonal; all else as in `binary_rows`.
+
+    With pi the softmax over the other classes and d = e_t - pi, the Hessian is
+    l''(M) d d' + |l'(M)| (diag(pi) - pi pi').
+    """
+    ratio, floor, scale = real(ratio), real(floor), real(scale)
+    work, code, top, margins, part = _working_space(raw.shape[1], raw.dtype)
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        rows = None if sample_weight is None else sample_weight[first:last]
+        _look_up(y_true[first:last], gamma, weight, work, code)
+        _exponentiate(raw[first:last], code, top, margins, work, part)
+        _evaluate(absolute, work)
+        if loss_out is not None:
+            for i in range(BLOCK):
+                work[VALUE, i] *= work[WEIGHT, i]
+            _deliver(work, VALUE, rows, None, loss_out[first:last])
+        if gradient_out is not None or hessian_out is not None:
+            for j in range(raw.shape[1]):
+                _column(j, absolute, ratio, scale, half, mask, work, code, part)
+                if gradient_out is not None:
+                    _deliver(work, GRADIENT, rows, None, gradient_out[first:last, j])
+                if hessian_out is not None:
+                    _deliver(work, HESSIAN, rows, floor, hessian_out[first:last, j])
+    return True
+
+
+def multiclass_curvature_rows(
+    start,
+    stop,
+    y_true,
+    raw,
+    sample_weight,
+    loss_out,
+    slope_out,
+    curvature_out,
+    share_out,
+    gamma,
+    weight,
+):
+    """Loss, and parts of the positive semi-definite bound of the full Hessian.
+
+    curvature d d' + slope (diag(pi) - pi pi'), with pi_t = 0; ``share_out`` receives pi.
+    """
+    if not _are_codes(y_true[start:stop], raw.shape[1]):
+        return False
+    work, code, top, margins, part = _working_space(raw.shape[1], raw.dtype)
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        rows = None if sample_weight is None else sample_weight[first:last]
+        _look_up(y_true[first:last], gamma, weight, work, code)
+        _exponentiate(raw[first:last], code, top, margins, work, part)
+        _evaluate(None, work)
+        for i in range(BLOCK):
+            work[VALUE, i] *= work[WEIGHT, i]
+            work[SLOPE, i] *= -work[WEIGHT, i]
+            work[CURVATURE, i] *= work[WEIGHT, i]
+        _deliver(work, VALUE, rows, None, loss_out[first:last])
+        _deliver(work, SLOPE, rows, None, slope_out[first:last])
+        _deliver(work, CURVATURE, rows, None, curvature_out[first:last])
+        for j in range(raw.shape[1]):
+            for i in range(BLOCK):
+                part[j, i] *= work[INVERSE, i]
+            _deliver(part, j, None, None, share_out[first:last, j])
+    return True
+
+
+def multiclass_log_odds_rows(start, stop, raw, out, gamma):
+    """log(w_k P_k) of margins, up to a constant per row."""
+    row = np.empty(raw.shape[1], real)
+    margin = np.empty(raw.shape[1], real)
+    for i in range(start, stop):
+        row[:] = raw[i]
+        softmax_margins(row, margin)
+        for j in range(row.size):
+            out[i, j] = log_odds(margin[j], gamma[j])
+
+
+def multiclass_margin_rows(start, stop, target, out, gamma):
+    """logit(p_k) of the point of the simplex with the given log(w_k P_k)."""
+    row = np.empty(target.shape[1], real)
+    margin = np.empty(target.shape[1], real)
+    for i in range(start, stop):
+        row[:] = target[i]
+        multiclass_margins(row, gamma, margin)
+        out[i] = margin

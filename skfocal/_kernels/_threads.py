@@ -1,0 +1,59 @@
+"""Slices of rows on a pool of threads (floor 1).
+
+The loops hold no lock of the interpreter, so plain threads run them side by side; and
+unlike the threading layers of numba, a pool neither ends a forked child nor minds being
+called from several threads at once.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Below this many rows to a thread, waking it costs more than it saves.
+MIN_ROWS = 20_000
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_size = 0
+
+
+def _forget() -> None:
+    """In a forked child, where the parent's threads are not."""
+    global _lock, _pool, _size
+    _lock, _pool, _size = threading.Lock(), None, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def _executor(n_workers: int) -> ThreadPoolExecutor:
+    """The pool of this process; a larger one replaces it, once its tasks are done."""
+    global _pool, _size
+    with _lock:
+        if _pool is None or _size < n_workers:
+            if _pool is not None:
+                _pool.shutdown(wait=False)
+            _pool, _size = ThreadPoolExecutor(n_workers, thread_name_prefix="skfocal"), n_workers
+        return _pool
+
+
+def over_rows(loop: Callable[[int, int], T], n_rows: int, n_threads: int) -> list[T]:
+    """``loop(start, stop)`` of slices that make up all rows, on up to ``n_threads`` threads."""
+    n_slices = max(1, min(n_threads, n_rows // MIN_ROWS))
+    bounds = [n_rows * k // n_slices for k in range(n_slices + 1)]
+    if n_slices == 1:
+        return [loop(0, n_rows)]
+    # the tasks wait for nothing, so that callers in many threads can share the pool
+    while True:
+        try:
+            pool = _executor(n_slices - 1)
+            futures = [pool.submit(loop, *bounds[k : k + 2]) for k in range(1, n_slices)]
+            break
+        except RuntimeError:  # another caller has just replaced the pool by a larger one
+            continue
+    return [loop(bounds[0], bounds[1]), *(future.result() for future in futures)]
