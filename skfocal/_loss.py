@@ -113,6 +113,48 @@ class FocalLossBase(ABC):
         self._evaluate(*rows, gradient=gradient, n_threads=n_threads)
         return gradient
 
+    def loss_gradient(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> tuple[Array, Array]:
+        """Loss and gradient of each row in one pass; parameters as in `loss`.
+
+        Returns
+        -------
+        loss : ndarray of shape (n,)
+        gradient : ndarray of the shape of ``raw_prediction``
+        """
+        rows = self._rows(y_true, raw_prediction, sample_weight)
+        loss, gradient = np.empty(len(rows[1]), rows[1].dtype), _kernels.like(rows[1])
+        self._evaluate(*rows, loss=loss, gradient=gradient, n_threads=n_threads)
+        return loss, gradient
+
+    def loss_gradient_hessian(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> tuple[Array, Array, Array]:
+        """Loss, gradient and Hessian of each row in one pass; parameters as in `loss`.
+
+        Returns
+        -------
+        loss : ndarray of shape (n,)
+        gradient, hessian : ndarray of the shape of ``raw_prediction``
+            As of `gradient_hessian` without options.
+        """
+        rows = self._rows(y_true, raw_prediction, sample_weight)
+        loss = np.empty(len(rows[1]), rows[1].dtype)
+        gradient, hessian = _kernels.like(rows[1]), _kernels.like(rows[1])
+        self._evaluate(*rows, loss=loss, gradient=gradient, hessian=hessian, n_threads=n_threads)
+        return loss, gradient, hessian
+
     def gradient_hessian(
         self,
         y_true: npt.ArrayLike,

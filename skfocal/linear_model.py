@@ -14,7 +14,8 @@ from skfocal._base import FocalClassifierMixin, make_target, restored_on_failure
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._parameters import check_choice
-from skfocal._solvers import SOLVERS, LinearProblem, choose_solver, margins, warn_if_stopped
+from skfocal._linear_problem import LinearProblem, margins
+from skfocal._solvers import SOLVERS, choose_solver, warn_if_stopped
 
 __all__ = ["FocalLogisticRegression"]
 

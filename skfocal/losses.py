@@ -215,21 +215,21 @@ class MulticlassFocalLoss(FocalLossBase):
         y_true: npt.ArrayLike,
         raw_prediction: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
-    ) -> tuple[Array, Array, Array]:
-        """Parts of the positive semi-definite bound of each row's K x K Hessian.
+    ) -> tuple[Array, Array, Array, Array]:
+        """Loss, and parts of the positive semi-definite bound of each row's K x K Hessian.
 
         With t the true class and d = e_t - pi, the bound is
         ``curvature`` d d' + ``slope`` (diag(pi) - pi pi').
 
         Returns
         -------
-        slope, curvature : ndarray of shape (n,)
+        loss, slope, curvature : ndarray of shape (n,)
         pi : ndarray of shape (n, K)
             Softmax over the classes other than the true one, whose entry is 0.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         check_codes(rows[0], self.n_classes)
-        return _kernels.multiclass_curvature(*rows, *self._classes)[1:]
+        return _kernels.multiclass_curvature(*rows, *self._classes)
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)

@@ -15,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfocal import FocalLogisticRegression
-from skfocal._solvers import LinearProblem, choose_solver
+from skfocal._linear_problem import LinearProblem
+from skfocal._solvers import choose_solver
 from skfocal.losses import make_loss
 
 SOLVERS = ["newton-cholesky", "lbfgs"]
@@ -70,9 +71,10 @@ def test_matrix_of_the_newton_step_is_the_hessian_at_gamma_zero(any_table, weigh
     loss = make_loss(k, 0.0, np.arange(1.0, k + 1))
     problem = LinearProblem(X, y, weight if weighted else None, loss, 0.1, True)
     theta = np.random.default_rng(0).normal(size=(11, problem.n_outputs)) * 0.3
-    gradient, matrix = problem.newton_terms(theta)
-    value, same = problem.value_gradient(theta)
-    assert value == pytest.approx(problem.value(theta))
+    value, gradient, matrix = problem.newton_terms(theta)
+    same_value, same = problem.value_gradient(theta)
+    assert value == pytest.approx(problem.value(theta), rel=1e-14)
+    assert value == pytest.approx(same_value, rel=1e-14)
     assert_allclose(gradient, same)
     flat = matrix.reshape(theta.size, theta.size)
     eigenvalues = np.linalg.eigvalsh(flat)
@@ -228,7 +230,13 @@ def test_tolerance_zero_ends_where_rounding_hides_the_rest():
 
 def test_line_search_without_a_decrease_says_so(monkeypatch):
     X, y, _ = table(n_rows=200)
-    values = iter([1.0, *[2.0] * 100])
-    monkeypatch.setattr(LinearProblem, "value", lambda self, theta: next(values))
+    terms = LinearProblem.newton_terms
+    start = iter([0.0, *[2.0] * 100])
+    monkeypatch.setattr(
+        LinearProblem,
+        "newton_terms",
+        lambda self, theta: (next(start), *terms(self, theta)[1:]),
+    )
+    monkeypatch.setattr(LinearProblem, "value", lambda self, theta: 2.0)
     with pytest.warns(ConvergenceWarning, match="the line search found no decrease"):
         FocalLogisticRegression(solver="newton-cholesky").fit(X, y)

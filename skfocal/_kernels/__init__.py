@@ -133,6 +133,44 @@ def multiclass_curvature(
     return loss, slope, curvature, share
 
 
+def sparse_loss_gradient(
+    X,
+    theta: Array,
+    fit_intercept: bool,
+    y_true,
+    sample_weight,
+    gamma: PerClass,
+    weight: PerClass,
+    n_threads: int = 1,
+) -> tuple[float, Array]:
+    """Sum of losses, and its gradient in ``theta``, of the margins X coef + intercept.
+
+    X is a CSR matrix; ``theta`` has a column for two classes and K for more, with the
+    intercepts in the last row if there are any.
+    """
+    from skfocal._kernels import cpu
+
+    p, m = X.shape[1], theta.shape[1]
+    coef, intercept = theta[:p], theta[p] if fit_intercept else np.zeros(m)
+    y_true, coef, sample_weight = _rows(y_true, np.ascontiguousarray(coef), sample_weight, "f8")
+    entries = [_read_only(part, part.dtype) for part in (X.data, X.indices, X.indptr)]
+    arguments = (*entries, coef, intercept, y_true, sample_weight)
+    if m == 1:
+        loop = cpu.double.csr_binary_rows
+        classes = gamma, weight
+    else:
+        loop = cpu.double.csr_multiclass_rows
+        classes = np.array(gamma), np.array(weight)
+
+    def part(start: int, stop: int) -> tuple[float, Array]:
+        gradient = np.zeros((p + 1, m))
+        return loop(start, stop, *arguments, *classes, gradient), gradient
+
+    parts = over_rows(part, X.shape[0], n_threads)
+    gradient = sum(gradient for _, gradient in parts)
+    return sum(loss for loss, _ in parts), gradient[: len(theta)]
+
+
 def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
     """log(w+ P+ / (w- P-)) of margins (n,); log(w_k P_k) plus a constant of (n, K)."""
     from skfocal._kernels import cpu

@@ -1,0 +1,224 @@
+"""The objective of the linear model: passes over X (floor 4).
+
+Dense X is read in blocks of rows that fit into a cache, once per evaluation: margins,
+losses, gradient and, for Newton's method, the matrix are made of a block while it is
+there. Sparse X goes through compiled loops in the same way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from skfocal import _kernels
+from skfocal._kernels import Array
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+
+# Numbers in a block of dense X: 1 MB of doubles; and bounds of its rows.
+_BLOCK, _MIN_ROWS, _MAX_ROWS = 2**17, 512, 8192
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """Mean weighted focal loss of X coef + intercept, plus l2 / 2 times sum(coef**2).
+
+    ``theta`` has shape (p + 1, m) with the intercept in the last row, or (p, m) without;
+    m is 1 for two classes and K for more. It is always float64; products with a float32
+    X are float32, losses and sums are double.
+    """
+
+    X: Any
+    codes: npt.NDArray
+    sample_weight: Array | None
+    loss: BinaryFocalLoss | MulticlassFocalLoss
+    l2: float
+    fit_intercept: bool
+    n_threads: int = 1
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of theta."""
+        return 1 if self.loss.n_classes == 2 else self.loss.n_classes
+
+    @property
+    def n_coefficients(self) -> int:
+        """Rows of theta."""
+        return self.X.shape[1] + self.fit_intercept
+
+    @property
+    def _scale(self) -> float:
+        weight = self.sample_weight
+        return 1.0 / (self.X.shape[0] if weight is None else weight.sum())
+
+    def value(self, theta: Array) -> float:
+        """The objective."""
+        if sparse.issparse(self.X):
+            return self._sparse_value_gradient(theta)[0]
+        total = 0.0
+        for rows in self._blocks():
+            y, raw, weight = self._rows(rows, theta)
+            total += self.loss.loss(y, raw, weight, n_threads=self.n_threads).sum()
+        return self._finished(total, theta)
+
+    def value_gradient(self, theta: Array) -> tuple[float, Array]:
+        """The objective and its gradient."""
+        if sparse.issparse(self.X):
+            return self._sparse_value_gradient(theta)
+        total, gradient = 0.0, np.zeros_like(theta)
+        for rows in self._blocks():
+            losses, slopes = self.loss.loss_gradient(
+                *self._rows(rows, theta), n_threads=self.n_threads
+            )
+            total += losses.sum()
+            self._pull_back(self.X[rows], slopes, gradient)
+        return self._finished(total, theta, gradient), gradient
+
+    def newton_terms(self, theta: Array) -> tuple[float, Array, Array]:
+        """The objective, its gradient (p, m) and the step's positive matrix (p, m, p, m).
+
+        The matrix bounds the Hessian from above at theta, but is no bound elsewhere: the
+        step needs a line search.
+        """
+        q, m = theta.shape
+        total, gradient, matrix = 0.0, np.zeros_like(theta), np.zeros((q, m, q, m))
+        add = self._add_binary if m == 1 else self._add_multiclass
+        for rows in self._blocks():
+            block = self.X[rows]
+            total += add(block, *self._rows(rows, theta), gradient, matrix)
+        value = self._finished(total, theta, gradient)
+        matrix *= self._scale
+        ridge = np.arange(self.X.shape[1])
+        for j in range(m):
+            matrix[ridge, j, ridge, j] += self.l2
+        if m > 1:
+            self._fix_gauge(matrix)
+        return value, gradient, matrix
+
+    def curvature(self, theta: Array) -> Array:
+        """Diagonal of the matrix of `newton_terms`, or what is near to it, as theta."""
+        p = self.X.shape[1]
+        out = np.zeros_like(theta)
+        for rows in self._blocks():
+            block = self.X[rows]
+            _, hessian = self.loss.gradient_hessian(*self._rows(rows, theta))
+            hessian = hessian.reshape(len(hessian), -1).astype(block.dtype, copy=False)
+            squares = block.multiply(block) if sparse.issparse(block) else np.square(block)
+            out[:p] += squares.T @ hessian
+            if self.fit_intercept:
+                out[p] += hessian.sum(axis=0)
+        out *= self._scale
+        out[:p] += self.l2
+        return out
+
+    def _rows(self, rows: slice, theta: Array) -> tuple[npt.NDArray, Array, Array | None]:
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return self.codes[rows], margins(self.X[rows], theta, self.fit_intercept), weight
+
+    def _blocks(self) -> Iterator[slice]:
+        size = min(max(_BLOCK // self.X.shape[1], _MIN_ROWS), _MAX_ROWS)
+        if sparse.issparse(self.X):
+            size = 100 * _MAX_ROWS
+        for start in range(0, self.X.shape[0], size):
+            yield slice(start, start + size)
+
+    def _finished(self, total: float, theta: Array, gradient: Array | None = None) -> float:
+        """The objective from its sum; the gradient is scaled and penalised in place."""
+        p = self.X.shape[1]
+        if gradient is not None:
+            gradient *= self._scale
+            gradient[:p] += self.l2 * theta[:p]
+        return self._scale * float(total) + 0.5 * self.l2 * float(np.square(theta[:p]).sum())
+
+    def _pull_back(self, block: Any, slopes: Array, gradient: Array) -> None:
+        """Add the gradient in theta of a block from that in its margins."""
+        slopes = slopes.reshape(len(slopes), -1)
+        p = self.X.shape[1]
+        gradient[:p] += block.T @ slopes.astype(block.dtype, copy=False)
+        if self.fit_intercept:
+            gradient[p] += slopes.sum(axis=0)
+
+    def _augmented(self, block: Any, weight: Array) -> Any:
+        """Diag(weight) [X 1] of a block."""
+        if sparse.issparse(block):
+            parts = [sparse.diags_array(weight) @ block]
+            if self.fit_intercept:
+                parts.append(sparse.csr_array(weight[:, np.newaxis]))
+            return sparse.hstack(parts, format="csr")
+        out = np.empty((len(block), self.n_coefficients), block.dtype)
+        weight = weight.astype(block.dtype, copy=False)
+        np.multiply(block, weight[:, np.newaxis], out=out[:, : block.shape[1]])
+        if self.fit_intercept:
+            out[:, -1] = weight
+        return out
+
+    def _add_binary(
+        self, block: Any, y: Array, raw: Array, weight: Any, gradient: Array, matrix: Array
+    ) -> float:
+        """Add a block's gradient and matrix; returns the sum of its losses."""
+        losses, slopes, curvatures = self.loss.loss_gradient_hessian(
+            y, raw, weight, n_threads=self.n_threads
+        )
+        self._pull_back(block, slopes, gradient)
+        # a matrix times its own transpose: NumPy calls syrk, which does half of the work
+        scaled = self._augmented(block, np.sqrt(curvatures))
+        gram = scaled.T @ scaled
+        matrix[:, 0, :, 0] += gram.toarray() if sparse.issparse(gram) else gram
+        return float(losses.sum())
+
+    def _add_multiclass(
+        self, block: Any, y: Array, raw: Array, weight: Any, gradient: Array, matrix: Array
+    ) -> float:
+        """The same; rows give x x' times curvature d d' + slope (diag(pi) - pi pi')."""
+        assert isinstance(self.loss, MulticlassFocalLoss)
+        losses, slope, curvature, share = self.loss.full_hessian_bound(y, raw, weight)
+        direction = -share
+        direction[np.arange(len(share)), y.astype(np.intp)] = 1.0
+        self._pull_back(block, -slope[:, np.newaxis] * direction, gradient)
+        whole = self._augmented(block, np.ones(len(share)))
+        for j in range(self.n_outputs):
+            for k in range(j + 1):
+                pair = curvature * direction[:, j] * direction[:, k]
+                pair -= slope * share[:, j] * (share[:, k] - (j == k))
+                gram = whole.T @ self._augmented(block, pair)
+                gram = gram.toarray() if sparse.issparse(gram) else gram
+                matrix[:, j, :, k] += gram
+                if j != k:
+                    matrix[:, k, :, j] += gram
+        return float(losses.sum())
+
+    def _fix_gauge(self, matrix: Array) -> None:
+        """Make the matrix definite along shifts of all classes by one vector.
+
+        The softmax does not see them, nor does the gradient, so this changes no step; the
+        penalty holds them in place but for the intercepts and where there is no penalty.
+        """
+        q, m = self.n_coefficients, self.n_outputs
+        free = range(q) if self.l2 == 0 else range(self.X.shape[1], q)
+        scale = np.trace(matrix.reshape(q * m, q * m)) / (q * m)
+        for i in free:
+            matrix[i, :, i, :] += scale / m
+
+    def _sparse_value_gradient(self, theta: Array) -> tuple[float, Array]:
+        total, gradient = _kernels.sparse_loss_gradient(
+            self.X,
+            theta,
+            self.fit_intercept,
+            self.codes,
+            self.sample_weight,
+            self.loss.class_gamma,
+            self.loss.class_weight,
+            self.n_threads,
+        )
+        return self._finished(total, theta, gradient), gradient
+
+
+def margins(X: Any, theta: Array, fit_intercept: bool) -> Array:
+    """X coef + intercept in double, of shape (n,) where theta has one column."""
+    p = X.shape[1]
+    raw = np.asarray(X @ theta[:p].astype(X.dtype, copy=False), dtype=np.float64)
+    if fit_intercept:
+        raw = raw + theta[p]
+    return raw[:, 0] if theta.shape[1] == 1 else raw
