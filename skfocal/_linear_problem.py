@@ -6,7 +6,7 @@ there. Sparse X goes through compiled loops in the same way.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _BLOCK, _MIN_ROWS, _MAX_ROWS = 2**17, 512, 8192
 
 @dataclass(frozen=True)
 class LinearProblem:
-    """Mean weighted focal loss of X coef + intercept, plus l2 / 2 times sum(coef**2).
+    """Mean weighted focal loss of X coef + intercept, and l2 / 2 sum(coef**2) + l1 sum|coef|.
 
     ``theta`` has shape (p + 1, m) with the intercept in the last row, or (p, m) without;
     m is 1 for two classes and K for more. It is always float64; products with a float32
@@ -37,6 +37,7 @@ class LinearProblem:
     l2: float
     fit_intercept: bool
     n_threads: int = 1
+    l1: float = 0.0
 
     @property
     def n_outputs(self) -> int:
@@ -53,6 +54,23 @@ class LinearProblem:
         weight = self.sample_weight
         return 1.0 / (self.X.shape[0] if weight is None else weight.sum())
 
+    def some_rows(self, n_rows: int) -> "LinearProblem":
+        """The problem on about that many of its rows, evenly spread."""
+        every = max(1, self.X.shape[0] // n_rows)
+        if every == 1:
+            return self
+        weight = self.sample_weight
+        return replace(
+            self,
+            X=self.X[::every] if sparse.issparse(self.X) else np.ascontiguousarray(self.X[::every]),
+            codes=self.codes[::every],
+            sample_weight=None if weight is None else weight[::every],
+        )
+
+    def some_columns(self, columns: npt.NDArray) -> "LinearProblem":
+        """The problem in which all other coefficients are 0."""
+        return self if len(columns) == self.X.shape[1] else replace(self, X=self.X[:, columns])
+
     def value(self, theta: Array) -> float:
         """The objective."""
         if sparse.issparse(self.X):
@@ -64,7 +82,7 @@ class LinearProblem:
         return self._finished(total, theta)
 
     def value_gradient(self, theta: Array) -> tuple[float, Array]:
-        """The objective and its gradient."""
+        """The objective and the gradient of its smooth part."""
         if sparse.issparse(self.X):
             return self._sparse_value_gradient(theta)
         total, gradient = 0.0, np.zeros_like(theta)
@@ -130,7 +148,8 @@ class LinearProblem:
         if gradient is not None:
             gradient *= self._scale
             gradient[:p] += self.l2 * theta[:p]
-        return self._scale * float(total) + 0.5 * self.l2 * float(np.square(theta[:p]).sum())
+        penalty = 0.5 * self.l2 * np.square(theta[:p]).sum() + self.l1 * np.abs(theta[:p]).sum()
+        return self._scale * float(total) + float(penalty)
 
     def _pull_back(self, block: Any, slopes: Array, gradient: Array) -> None:
         """Add the gradient in theta of a block from that in its margins."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -21,11 +22,11 @@ __all__ = ["FocalLogisticRegression"]
 
 
 class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimator):
-    """Linear classifier trained on the focal loss, with an L2 penalty.
+    """Linear classifier trained on the focal loss, with an L2, L1 or elastic-net penalty.
 
-    Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + sum(coef**2) / 2 over coefficients
-    and intercept, where p = sigmoid or softmax of the linear margin [1]_, sw are sample
-    weights and w class weights. With ``focal_gamma=0`` it is
+    Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + (1 - r) sum(coef**2) / 2 +
+    r sum(|coef|) over coefficients and intercept, where p = sigmoid or softmax of the
+    linear margin [1]_, sw are sample weights, w class weights and r ``l1_ratio``. With ``focal_gamma=0`` it is
     `sklearn.linear_model.LogisticRegression`.
 
     Parameters
@@ -48,15 +49,27 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Whether there is an intercept. It is not penalised.
     class_weight : dict or "balanced", default=None
         Multiplied into ``focal_alpha``; labels that a dict lacks weigh 1.
-    solver : {"auto", "newton-cholesky", "lbfgs"}, default="auto"
-        ``"newton-cholesky"``, damped Newton on a positive bound of the Hessian, is the
-        faster where features times classes are few; ``"auto"`` chooses.
+    l1_ratio : float, default=0.0
+        Share r of the L1 penalty, in [0, 1]; above 0 some coefficients are exactly 0.
+    solver : {"auto", "newton-cholesky", "lbfgs", "prox-newton"}, default="auto"
+        ``"newton-cholesky"``, damped Newton on a positive bound of the Hessian, for few
+        features times classes; ``"lbfgs"`` for more, and for any number of them in a
+        sparse X; ``"prox-newton"``, coordinate descent on quadratic models, for an
+        ``l1_ratio`` above 0. ``"auto"`` chooses.
     tol : float, default=1e-4
         The solver stops where no component of the gradient of the mean loss exceeds it.
     max_iter : int, default=100
         Limit of iterations; a `ConvergenceWarning` tells where it was reached.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit, if classes and features are the same.
+        Start from the coefficients of the last fit, if classes and features are the same:
+        for a path of values of ``C``.
+    verbose : int, default=0
+        Above 0 a line is printed for each iteration of the solver.
+    n_jobs : int, default=None
+        Threads of the passes over rows; None is 1, unless in a
+        `joblib.parallel_config`, and -1 all processors.
+    random_state : optional, default=None
+        Not used: nothing here is random. It is accepted as in scikit-learn.
 
     Attributes
     ----------
@@ -112,10 +125,14 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         C: float = 1.0,
         fit_intercept: bool = True,
         class_weight: Mapping[Any, float] | str | None = None,
+        l1_ratio: float = 0.0,
         solver: str = "auto",
         tol: float = 1e-4,
         max_iter: int = 100,
         warm_start: bool = False,
+        verbose: int = 0,
+        n_jobs: int | None = None,
+        random_state: Any = None,
     ) -> None:
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
@@ -127,6 +144,10 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
+        self.l1_ratio = l1_ratio
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.random_state = random_state
 
     @with_callbacks
     def fit(
@@ -168,8 +189,10 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
                 target.codes,
                 target.sample_weight,
                 loss,
-                l2=1.0 / (self.C * total),
+                l2=(1.0 - self.l1_ratio) / (self.C * total),
+                l1=self.l1_ratio / (self.C * total),
                 fit_intercept=bool(self.fit_intercept),
+                n_threads=effective_n_jobs(self.n_jobs),
             )
             solver = choose_solver(problem) if self.solver == "auto" else self.solver
             start = self._start(problem, target.classes)
@@ -178,6 +201,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
                 return {**_coefficients(problem, theta), "loss_": loss, "classes_": target.classes}
 
             def watch(theta: Array) -> bool:
+                if self.verbose:
+                    print(f"{solver}: objective {problem.value(theta):.9g} of the mean loss")
                 rounds.begin()
                 return rounds.end(lambda: learned(theta))
 
@@ -249,6 +274,13 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         check_choice(self.solver, ("auto", *SOLVERS), "solver")
         if not (_is_number(self.C, Real) and self.C > 0):
             raise ValueError(f"C must be a number > 0 (inf for no penalty); got {self.C!r}.")
+        if not (_is_number(self.l1_ratio, Real) and 0 <= self.l1_ratio <= 1):
+            raise ValueError(f"l1_ratio must be a number in [0, 1]; got {self.l1_ratio!r}.")
+        if self.l1_ratio > 0 and self.solver not in ("auto", "prox-newton"):
+            raise ValueError(
+                f"solver={self.solver!r} has no L1 penalty, which l1_ratio={self.l1_ratio!r} "
+                'asks for: use "prox-newton" or "auto".'
+            )
         if not (_is_number(self.tol, Real) and 0 <= self.tol < np.inf):
             raise ValueError(f"tol must be a finite number >= 0; got {self.tol!r}.")
         if not (_is_number(self.max_iter, Integral) and self.max_iter >= 0):

@@ -171,6 +171,20 @@ def sparse_loss_gradient(
     return sum(loss for loss, _ in parts), gradient[: len(theta)]
 
 
+def descend(
+    matrix: Array, gradient: Array, l1: Array, theta: Array, tolerance: float, max_sweeps: int
+) -> Array:
+    """The minimum over t of g'(t - theta) + (t - theta)'H(t - theta) / 2 + sum(l1 |t|).
+
+    By coordinate descent; coordinates whose diagonal entry is 0 stay.
+    """
+    from skfocal._kernels import cpu
+
+    theta, gradient = theta.copy(), gradient.copy()
+    cpu.double.descent_rows(max_sweeps, matrix, gradient, l1, theta, tolerance)
+    return theta
+
+
 def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
     """log(w+ P+ / (w- P-)) of margins (n,); log(w_k P_k) plus a constant of (n, K)."""
     from skfocal._kernels import cpu

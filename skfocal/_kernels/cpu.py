@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skfocal import _math
-from skfocal._kernels import _binary, _elementary, _multiclass, _sparse
+from skfocal._kernels import _binary, _descent, _elementary, _multiclass, _sparse
 from skfocal._kernels._jit import bind
 
 
@@ -15,7 +15,7 @@ def compiled(real: Any, cache: bool = True) -> SimpleNamespace:
     single = real is np.float32
     names = bind(
         [_math, _elementary],
-        [_binary, _multiclass, _sparse],
+        [_binary, _multiclass, _sparse, _descent],
         real,
         cache=cache,
         integer=np.int32 if single else np.int64,
