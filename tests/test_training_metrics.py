@@ -63,8 +63,8 @@ def expected(name, model, X, y, w):
     if name == "auc_mu":
         return pairs_of_classes(y, P, w)
     score = roc_auc_score if name == "auc" else average_precision_score
-    if binary:
-        return score(y, P[:, 1], **weighted)
+    if binary:  # margins that differ in the last bit may have one probability
+        return score(y, model.decision_function(X), **weighted)
     return score(one_hot(y), P, average="weighted", **weighted)
 
 

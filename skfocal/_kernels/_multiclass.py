@@ -53,10 +53,10 @@ def _exponentiate(raw, code, top, margins, work, part):
         for i in range(BLOCK):
             top[i] = max(top[i], -np.inf if code[i] == j else margins[j, i])
     for i in range(BLOCK):
-        work[MARGIN, i] = margins[np.uint32(code[i]), i] - top[i]
+        work[MARGIN, i] = np.float64(margins[np.uint32(code[i]), i]) - np.float64(top[i])
     for j in range(n_classes):
         for i in range(BLOCK):
-            part[j, i] = margins[j, i] - top[i]
+            part[j, i] = np.float64(margins[j, i]) - np.float64(top[i])
         for i in range(BLOCK):
             e = exp(min(part[j, i], 0.0))
             part[j, i] = 0.0 if code[i] == j else e

@@ -9,13 +9,16 @@ from skfocal import _math
 from skfocal._kernels import _binary, _descent, _elementary, _multiclass, _sparse
 from skfocal._kernels._jit import bind
 
+FORMULAS = [_math, _elementary]
+LOOPS = [_binary, _multiclass, _sparse, _descent]
+
 
 def compiled(real: Any, cache: bool = True) -> SimpleNamespace:
     """All loops in one precision; nothing is compiled before its first call."""
     single = real is np.float32
     names = bind(
-        [_math, _elementary],
-        [_binary, _multiclass, _sparse, _descent],
+        FORMULAS,
+        LOOPS,
         real,
         cache=cache,
         integer=np.int32 if single else np.int64,
