@@ -3,6 +3,7 @@
 Floor 4; knows the losses, not the libraries that train on them.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from joblib import cpu_count
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -107,13 +109,14 @@ def make_target(
         if not sample_weight.all():
             kept = np.flatnonzero(sample_weight)
             y, sample_weight = y[kept], sample_weight[kept]
-    classes, codes = np.unique(y, return_inverse=True)
+    classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs at least two classes, but y (rows of weight "
             f"zero left out) has only one class: {classes.tolist()[0]!r}."
         )
-    return Target(classes, codes, sample_weight, kept)
+    # a search among few labels; the inverse of unique would sort all rows
+    return Target(classes, np.searchsorted(classes, y), sample_weight, kept)
 
 
 def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -132,6 +135,14 @@ def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     return validate_data(
         estimator, X, reset=reset, accept_sparse=("csr", "csc"), ensure_all_finite=False
     )
+
+
+def booster_threads(n_jobs: int | None) -> int:
+    """Threads that a booster uses for ``n_jobs``: None or 0 leave it to OpenMP."""
+    if n_jobs:
+        return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
+    limit = os.environ.get("OMP_NUM_THREADS", "")  # joblib sets it in its workers
+    return int(limit) if limit.isdigit() and int(limit) > 0 else cpu_count()
 
 
 def encode_labels(classes: npt.NDArray, y: Any, name: str) -> npt.NDArray[np.intp]:

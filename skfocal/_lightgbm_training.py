@@ -17,6 +17,7 @@ from skfocal._base import (
     FOCAL_PARAMETERS,
     FocalLoss,
     Target,
+    booster_threads,
     check_continued,
     check_features,
     encode_labels,
@@ -56,6 +57,7 @@ _REFUSED = {
 }
 
 N_CLASSES_ALIASES = ("num_class", "num_classes")
+N_THREADS_ALIASES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
 N_ROUNDS_ALIASES = (
     *("num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees", "num_round"),
@@ -295,8 +297,11 @@ def make_trainer(params: dict[str, Any], loss: FocalLoss, eval_metric: Any) -> L
     names, callables = split_metrics(eval_metric, params, loss)
     ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES)
     trainer = LGBMClassifier(**{k: v for k, v in params.items() if k not in ours})
+    n_jobs = next((params[k] for k in N_THREADS_ALIASES if params.get(k) is not None), None)
     trainer.set_params(
-        objective=FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link),
+        objective=FocalObjective(
+            loss.gamma, loss.alpha, loss.hessian, loss.link, n_threads=booster_threads(n_jobs)
+        ),
         class_weight=None,
         metric=names or "None",
     )

@@ -64,6 +64,12 @@ def loss_gradient_hessian(m, gamma, exact):
     return factor * s, first, second
 
 
+def cross_entropy(m, gamma, exact):
+    """`loss_gradient_hessian` for gamma = 0: s, -q and p q."""
+    p, q, s, _ = sigmoids(m)
+    return s, -q, p * q
+
+
 def scaled_softplus(m):
     """k(m) = exp(-m) softplus(m), which falls from 1 (m = -inf) to 0 (m = inf)."""
     e = exp(-abs(m))

@@ -14,6 +14,7 @@ from skfocal._base import (
     FOCAL_PARAMETERS,
     FocalLoss,
     Target,
+    booster_threads,
     check_continued,
     check_features,
     encode_labels,
@@ -158,7 +159,13 @@ def make_trainer(
         # the first, since XGBoost asks no other once one has said to stop
         params["callbacks"] = [_RoundsCallback(rounds, learned), *(params["callbacks"] or [])]
     trainer = Trainer(**params)
-    trainer.objective = FocalObjective(loss.gamma, loss.alpha, loss.hessian, loss.link)
+    trainer.objective = FocalObjective(
+        loss.gamma,
+        loss.alpha,
+        loss.hessian,
+        loss.link,
+        n_threads=booster_threads(params.get("nthread") or params["n_jobs"]),
+    )
     trainer.eval_metric = names or None
     trainer._metrics = metrics
     return trainer

@@ -105,7 +105,7 @@ def evaluate(
     dropped = (24 if fast else 53) - bits
     half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (None, None)
     absolute = None if policy == "upper" else policy == "abs"
-    loops = cpu.single if fast else cpu.double
+    loops = cpu.single if fast else cpu.double if any(gamma) else cpu.cross_entropy
     arrays = y_true, raw, sample_weight, loss, gradient, hessian
     options = (*_per_class(raw, gamma, weight), absolute, ratio, floor, half, mask)
     if raw.ndim == 1:

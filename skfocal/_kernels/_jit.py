@@ -1,9 +1,9 @@
 """One way to compile: numba, in two precisions, without the GIL, cached on disk (floor 1)."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import numba
@@ -58,6 +58,7 @@ def bind(
     real: Any,
     *,
     cache: bool = True,
+    instead: Mapping[str, str] = MappingProxyType({}),
     **names: Any,
 ) -> dict[str, Any]:
     """The functions of modules, compiled in one precision, calling each other.
@@ -76,6 +77,8 @@ def bind(
         The precision.
     cache : bool, default=True
         Whether loops are kept on disk.
+    instead : mapping, default={}
+        {name: name of the function to use in its place}.
     **names
         Other globals, among them functions to use instead of the modules'.
 
@@ -89,13 +92,13 @@ def bind(
     for module in (*formulas, *loops):
         namespace |= {k: v for k, v in vars(module).items() if not k.startswith("__")}
     namespace |= {"real": real, **names}
-    tag = f"{np.dtype(real).name}_{digest([*formulas, *loops])}"
+    tag = "_".join([np.dtype(real).name, *instead.values(), digest([*formulas, *loops])])
     for module in (*formulas, *loops):
         for name, function in vars(module).items():
             own = isinstance(function, FunctionType) and function.__module__ == module.__name__
             if not own or name in names:
                 continue
-            code = function.__code__
+            code = getattr(module, instead.get(name, name)).__code__
             constants = tuple(real(c) if isinstance(c, float) else c for c in code.co_consts)
             bound = FunctionType(code.replace(co_consts=constants), namespace, name)
             bound.__module__ = module.__name__

@@ -13,19 +13,21 @@ FORMULAS = [_math, _elementary]
 LOOPS = [_binary, _multiclass, _sparse, _descent]
 
 
-def compiled(real: Any, cache: bool = True) -> SimpleNamespace:
+def compiled(real: Any, **options: Any) -> SimpleNamespace:
     """All loops in one precision; nothing is compiled before its first call."""
     single = real is np.float32
     names = bind(
         FORMULAS,
         LOOPS,
         real,
-        cache=cache,
         integer=np.int32 if single else np.int64,
         TABLE=_elementary.SINGLE if single else _elementary.DOUBLE,
+        **options,
     )
     return SimpleNamespace(**{k: v for k, v in names.items() if k.endswith("_rows")})
 
 
 single = compiled(np.float32)
 double = compiled(np.float64)
+# Without the logarithms and powers that come to nothing at gamma = 0.
+cross_entropy = compiled(np.float64, instead={"loss_gradient_hessian": "cross_entropy"})
