@@ -136,7 +136,7 @@ class LinearProblem:
         return self.codes[rows], margins(self.X[rows], theta, self.fit_intercept), weight
 
     def _blocks(self) -> Iterator[slice]:
-        size = min(max(_BLOCK // self.X.shape[1], _MIN_ROWS), _MAX_ROWS)
+        size = min(max(_BLOCK // max(self.X.shape[1], 1), _MIN_ROWS), _MAX_ROWS)
         if sparse.issparse(self.X):
             size = 100 * _MAX_ROWS
         for start in range(0, self.X.shape[0], size):

@@ -19,7 +19,7 @@ from skfocal._linear_problem import LinearProblem
 from skfocal._solvers import choose_solver
 from skfocal.losses import make_loss
 
-SOLVERS = ["newton-cholesky", "lbfgs"]
+SOLVERS = ["newton-cholesky", "lbfgs", "prox-newton"]
 TIGHT = {"tol": 1e-10, "max_iter": 2000}
 
 
@@ -240,3 +240,127 @@ def test_line_search_without_a_decrease_says_so(monkeypatch):
     monkeypatch.setattr(LinearProblem, "value", lambda self, theta: 2.0)
     with pytest.warns(ConvergenceWarning, match="the line search found no decrease"):
         FocalLogisticRegression(solver="newton-cholesky").fit(X, y)
+
+
+def elastic_net(model, X, y, coef, intercept):
+    """The documented objective with both penalties, two classes."""
+    y = np.searchsorted(model.classes_, y)
+    rows = model.loss_.loss(y, X @ coef + intercept)
+    r = model.l1_ratio
+    return (
+        model.C * rows.sum()
+        + (1 - r) / 2 * np.square(coef).sum()
+        + r * np.abs(coef).sum()
+    )
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
+def test_elastic_net_at_gamma_zero_is_scikit_learns(any_table, l1_ratio, form):
+    X, y, _ = any_table
+    X = form(np.where(np.abs(X) < 0.5, 0, X))
+    options = {"C": 0.02, "l1_ratio": l1_ratio}
+    theirs = LogisticRegression(solver="saga", tol=1e-9, max_iter=50_000, **options).fit(X, y)
+    ours = FocalLogisticRegression(0.0, **options, **TIGHT).fit(X, y)
+    assert 0 < np.count_nonzero(ours.coef_) < ours.coef_.size
+    assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+    # the intercepts of several classes are free by a common shift
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0, 5.0])
+def test_elastic_net_satisfies_the_conditions_of_the_optimum(gamma):
+    """Finite differences of the loss balance the penalty: exactly, or within it at 0."""
+    X, y, _ = table()
+    model = FocalLogisticRegression(gamma, "balanced", C=0.02, l1_ratio=0.7, **TIGHT).fit(X, y)
+    coef, intercept = model.coef_[0], model.intercept_[0]
+    assert 0 < np.count_nonzero(coef) < coef.size
+
+    def smooth(coef, intercept):
+        return elastic_net(model, X, y, coef, intercept) - 0.7 * np.abs(coef).sum()
+
+    for j, e in enumerate(np.eye(coef.size) * 1e-5):
+        slope = (smooth(coef + e, intercept) - smooth(coef - e, intercept)) / 2e-5
+        if coef[j] == 0:
+            assert abs(slope) <= 0.7 * (1 + 1e-6)
+        else:
+            assert slope == pytest.approx(-0.7 * np.sign(coef[j]), abs=1e-5)
+    slope = (smooth(coef, intercept + 1e-5) - smooth(coef, intercept - 1e-5)) / 2e-5
+    assert slope == pytest.approx(0, abs=1e-5)
+
+
+def test_elastic_net_of_more_columns_than_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 400))
+    y = X[:, 0] + X[:, 1] - X[:, 2] + rng.logistic(size=120) > 0
+    options = {"C": 0.1, "l1_ratio": 0.9}
+    theirs = LogisticRegression(solver="saga", tol=1e-9, max_iter=50_000, **options).fit(X, y)
+    ours = FocalLogisticRegression(0.0, **options, **TIGHT).fit(X, y)
+    assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+
+
+def test_warm_starts_along_a_path_of_penalties():
+    X, y, _ = table()
+    warm = FocalLogisticRegression(1.0, l1_ratio=1.0, tol=1e-8, max_iter=500, warm_start=True)
+    iterations, cold_iterations = 0, 0
+    for C in np.geomspace(0.005, 0.5, 8):
+        iterations += warm.set_params(C=C).fit(X, y).n_iter_[0]
+        cold = FocalLogisticRegression(1.0, C=C, l1_ratio=1.0, tol=1e-8, max_iter=500).fit(X, y)
+        cold_iterations += cold.n_iter_[0]
+        assert_array_equal(warm.coef_ == 0, cold.coef_ == 0)
+        assert_allclose(warm.coef_, cold.coef_, atol=1e-6)
+    assert iterations < cold_iterations
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "strided"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_layout_and_precision_of_x_do_not_matter(layout, dtype):
+    X, y, _ = table(n_rows=3000)
+    expected = FocalLogisticRegression(2.0).fit(X, y)
+    X = np.repeat(X, 2, axis=1)[:, ::2] if layout == "strided" else np.array(X, order=layout)
+    model = FocalLogisticRegression(2.0).fit(X.astype(dtype, copy=False), y)
+    assert model.coef_.dtype == dtype
+    assert_allclose(model.coef_, expected.coef_, atol=1e-3 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_threads_change_nothing_but_the_order_of_sums(n_classes, form, monkeypatch):
+    monkeypatch.setattr("skfocal._kernels._threads.MIN_ROWS", 100)
+    X, y, weight = table(n_classes)
+    one, two = (
+        FocalLogisticRegression(2.0, solver="lbfgs", n_jobs=n, **TIGHT).fit(form(X), y, weight)
+        for n in (1, 2)
+    )
+    assert_allclose(one.coef_, two.coef_, atol=1e-7)
+
+
+def test_verbose_tells_of_each_iteration(capsys):
+    X, y, _ = table()
+    model = FocalLogisticRegression(solver="newton-cholesky", verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == model.n_iter_[0] > 1
+    values = [float(line.split()[2]) for line in lines]
+    assert values == sorted(values, reverse=True)
+
+
+def test_memory_stays_within_a_tenth_of_x():
+    """Dense X, all solvers: what is allocated in fit, beside X, as tracemalloc sees it."""
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60_000, 100))
+    y = (X[:, 0] + rng.logistic(size=len(X)) > 2).astype(int)
+    for solver in SOLVERS:
+        options = {"l1_ratio": 0.5, "C": 0.01} if solver == "prox-newton" else {}
+        model = FocalLogisticRegression(2.0, solver=solver, max_iter=3, tol=0.0, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X[:500], y[:500])
+            tracemalloc.start()
+            model.fit(X, y)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak <= 0.1 * X.nbytes, solver

@@ -128,11 +128,13 @@ def multiclass_rows(
     mask,
     scale,
 ):
-    """Loss, gradient, and ``scale`` times the Hessian's diagonal; all else as in `binary_rows`.
+    """Loss, gradient and ``scale`` times the Hessian's diagonal; all else as in `binary_rows`.
 
     With pi the softmax over the other classes and d = e_t - pi, the Hessian is
     l''(M) d d' + |l'(M)| (diag(pi) - pi pi').
     """
+    if not _are_codes(y_true[start:stop], raw.shape[1]):
+        return False
     ratio, floor, scale = real(ratio), real(floor), real(scale)
     work, code, top, margins, part = _working_space(raw.shape[1], raw.dtype)
     for first in range(start, stop, BLOCK):
