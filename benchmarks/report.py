@@ -3,8 +3,11 @@
 import json
 import os
 import platform
+import subprocess
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
@@ -28,10 +31,36 @@ def _version(*names: str) -> str:
     return "not installed"
 
 
+def optional_import(name: str) -> ModuleType | None:
+    """A package to compare with, None where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError:
+        print(f"{name} is not installed: left out")
+        return None
+
+
+def _commit() -> str:
+    """The commit that was measured, with a + where files differ from it."""
+    folder = Path(__file__).parent
+    try:
+        run = [["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "../skfocal"]]
+        commit, changes = (
+            subprocess.run(
+                ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+            ).stdout
+            for arguments in run
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit.strip() + ("+" if changes.strip() else "")
+
+
 def environment() -> dict[str, str | int | None]:
     """Versions and hardware behind a result."""
-    names = ("numpy", "scipy", "scikit-learn", "numba", "lightgbm")
+    names = ("numpy", "scipy", "scikit-learn", "numba", "lightgbm", "catboost", "glum", "skglm")
     return {
+        "commit": _commit(),
         "python": platform.python_version(),
         **{name: _version(name) for name in names},
         "xgboost": _version("xgboost", "xgboost-cpu"),

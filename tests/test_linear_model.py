@@ -328,7 +328,7 @@ def test_layout_and_precision_of_x_do_not_matter(layout, dtype):
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_threads_change_nothing_but_the_order_of_sums(n_classes, form, monkeypatch):
-    monkeypatch.setattr("skfocal._kernels._threads.MIN_ROWS", 100)
+    monkeypatch.setattr("skfocal._kernels._threads.MIN_NUMBERS", 100)
     X, y, weight = table(n_classes)
     one, two = (
         FocalLogisticRegression(2.0, solver="lbfgs", n_jobs=n, **TIGHT).fit(form(X), y, weight)

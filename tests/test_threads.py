@@ -22,8 +22,8 @@ from skfocal import FocalLogisticRegression
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
 
 rng = np.random.default_rng(0)
-y = rng.integers(0, 2, 100_000)
-raw = rng.normal(size=(100_000, 2)) * 3
+y = rng.integers(0, 2, 250_000)
+raw = rng.normal(size=(250_000, 2)) * 3
 X = rng.normal(size=(2_000, 5))
 labels = X[:, 0] + rng.logistic(size=2_000) > 1
 
@@ -148,7 +148,7 @@ def test_threads_of_a_booster(monkeypatch):
 
 @pytest.mark.parametrize("n_rows, n_threads", [(1, 4), (99, 4), (1000, 1), (1000, 3), (1000, 99)])
 def test_slices_are_all_rows_once(n_rows, n_threads, monkeypatch):
-    monkeypatch.setattr(_threads, "MIN_ROWS", 100)
+    monkeypatch.setattr(_threads, "MIN_NUMBERS", 100)
     seen, names = np.zeros(n_rows, int), set()
 
     def loop(start, stop):
@@ -169,12 +169,12 @@ def test_error_in_a_slice_is_raised():
             raise FloatingPointError
 
     with pytest.raises(FloatingPointError):
-        _threads.over_rows(loop, 2 * _threads.MIN_ROWS, 2)
+        _threads.over_rows(loop, 2 * _threads.MIN_NUMBERS, 2)
 
 
 @pytest.mark.parametrize("loss", [BinaryFocalLoss(2.0), MulticlassFocalLoss(3, 2.0)])
 def test_wrong_code_in_any_slice_is_seen(loss, monkeypatch):
-    monkeypatch.setattr(_threads, "MIN_ROWS", 100)
+    monkeypatch.setattr(_threads, "MIN_NUMBERS", 100)
     y, raw = np.zeros(1000), np.zeros((1000, 3) if loss.n_classes == 3 else 1000)
     for wrong in (-1.0, 0.5, 3.0, np.nan, np.inf, 1e30):
         for row in (3, 998):

@@ -41,6 +41,10 @@ def _per_class(raw: Array, *values: PerClass):
     return tuple(np.array(value) for value in values)
 
 
+def _n_columns(raw: Array) -> int:
+    return 1 if raw.ndim == 1 else raw.shape[1]
+
+
 def like(raw: Array, dtype: npt.DTypeLike | None = None) -> Array:
     """An array to fill, of the shape and order of margins and, unless given, their dtype."""
     return np.empty_like(raw, dtype, "F" if raw.flags.f_contiguous else "C", subok=False)
@@ -113,7 +117,10 @@ def evaluate(
     else:
         loop, options = loops.multiclass_rows, (*options, scale)
     valid = over_rows(
-        lambda start, stop: loop(start, stop, *arrays, *options), len(raw), n_threads
+        lambda start, stop: loop(start, stop, *arrays, *options),
+        len(raw),
+        n_threads,
+        _n_columns(raw),
     )
     return all(valid)
 
@@ -129,7 +136,9 @@ def multiclass_curvature(
     share = like(raw)
     arguments = (*rows, loss, slope, curvature, share, *_per_class(raw, gamma, weight))
     loop = cpu.double.multiclass_curvature_rows
-    over_rows(lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads)
+    over_rows(
+        lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
+    )
     return loss, slope, curvature, share
 
 
@@ -166,7 +175,7 @@ def sparse_loss_gradient(
         gradient = np.zeros((p + 1, m))
         return loop(start, stop, *arguments, *classes, gradient), gradient
 
-    parts = over_rows(part, X.shape[0], n_threads)
+    parts = over_rows(part, X.shape[0], n_threads, X.nnz / X.shape[0])
     gradient = sum(gradient for _, gradient in parts)
     return sum(loss for loss, _ in parts), gradient[: len(theta)]
 
@@ -193,7 +202,9 @@ def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
     loop = cpu.double.binary_log_odds_rows if binary else cpu.double.multiclass_log_odds_rows
     out = like(raw)
     arguments = (_read_only(raw, raw.dtype), out, *_per_class(raw, gamma))
-    over_rows(lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads)
+    over_rows(
+        lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
+    )
     return out
 
 

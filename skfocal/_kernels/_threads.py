@@ -9,13 +9,13 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
 
-# Below this many rows to a thread, waking it costs more than it saves.
-MIN_ROWS = 20_000
-
+# Two threads are faster than one from 200,000 margins on (benchmarks/kernels.py).
+MIN_NUMBERS = 100_000
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 _size = 0
@@ -42,18 +42,23 @@ def _executor(n_workers: int) -> ThreadPoolExecutor:
         return _pool
 
 
-def over_rows(loop: Callable[[int, int], T], n_rows: int, n_threads: int) -> list[T]:
-    """``loop(start, stop)`` of slices that make up all rows, on up to ``n_threads`` threads."""
-    n_slices = max(1, min(n_threads, n_rows // MIN_ROWS))
-    bounds = [n_rows * k // n_slices for k in range(n_slices + 1)]
-    if n_slices == 1:
+def over_rows(
+    loop: Callable[[int, int], T], n_rows: int, n_threads: int, n_columns: float = 1
+) -> list[T]:
+    """``loop(start, stop)`` of slices that make up all rows, on up to ``n_threads`` threads.
+
+    ``n_columns`` is how many numbers a row has, to tell whether threads are worth it.
+    """
+    n_slices = min(n_threads, int(n_rows * n_columns / MIN_NUMBERS), n_rows)
+    if n_slices <= 1:
         return [loop(0, n_rows)]
+    bounds = [n_rows * k // n_slices for k in range(n_slices + 1)]
     # the tasks wait for nothing, so that callers in many threads can share the pool
     while True:
         try:
             pool = _executor(n_slices - 1)
-            futures = [pool.submit(loop, *bounds[k : k + 2]) for k in range(1, n_slices)]
+            futures = [pool.submit(loop, *slice_) for slice_ in pairwise(bounds[1:])]
             break
         except RuntimeError:  # another caller has just replaced the pool by a larger one
             continue
-    return [loop(bounds[0], bounds[1]), *(future.result() for future in futures)]
+    return [loop(0, bounds[1]), *(future.result() for future in futures)]
