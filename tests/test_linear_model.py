@@ -247,11 +247,7 @@ def elastic_net(model, X, y, coef, intercept):
     y = np.searchsorted(model.classes_, y)
     rows = model.loss_.loss(y, X @ coef + intercept)
     r = model.l1_ratio
-    return (
-        model.C * rows.sum()
-        + (1 - r) / 2 * np.square(coef).sum()
-        + r * np.abs(coef).sum()
-    )
+    return model.C * rows.sum() + (1 - r) / 2 * np.square(coef).sum() + r * np.abs(coef).sum()
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])

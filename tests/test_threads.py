@@ -195,8 +195,7 @@ def test_objective_shared_by_threads_gives_each_its_own_result():
         for _ in range(50):
             gradient, hessian = objective(y, margins[k])
             if not (
-                np.array_equal(gradient, expected[k][0])
-                and np.array_equal(hessian, expected[k][1])
+                np.array_equal(gradient, expected[k][0]) and np.array_equal(hessian, expected[k][1])
             ):
                 wrong.append(k)
 

@@ -164,19 +164,15 @@ def sparse_loss_gradient(
     y_true, coef, sample_weight = _rows(y_true, np.ascontiguousarray(coef), sample_weight, "f8")
     entries = [_read_only(part, part.dtype) for part in (X.data, X.indices, X.indptr)]
     arguments = (*entries, coef, intercept, y_true, sample_weight)
-    if m == 1:
-        loop = cpu.double.csr_binary_rows
-        classes = gamma, weight
-    else:
-        loop = cpu.double.csr_multiclass_rows
-        classes = np.array(gamma), np.array(weight)
+    loop = cpu.double.csr_binary_rows if m == 1 else cpu.double.csr_multiclass_rows
+    classes = (gamma, weight) if m == 1 else (np.array(gamma), np.array(weight))
 
     def part(start: int, stop: int) -> tuple[float, Array]:
         gradient = np.zeros((p + 1, m))
         return loop(start, stop, *arguments, *classes, gradient), gradient
 
     parts = over_rows(part, X.shape[0], n_threads, X.nnz / X.shape[0])
-    gradient = sum(gradient for _, gradient in parts)
+    gradient = np.sum([gradient for _, gradient in parts], axis=0)
     return sum(loss for loss, _ in parts), gradient[: len(theta)]
 
 

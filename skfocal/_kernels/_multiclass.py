@@ -34,7 +34,7 @@ def _look_up(y, gamma, weight, work, code):
 
 
 def _exponentiate(raw, code, top, margins, work, part):
-    """exp of the others' margins over the largest of them, as ``part``, and their sums.
+    """Exp of the others' margins over the largest of them, as ``part``, and their sums.
 
     MARGIN is the true class's over the same. The largest, which is 1, is not in the sum
     REST: what it lacks from all of the others' share is then known to full precision.
