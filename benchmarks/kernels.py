@@ -33,7 +33,7 @@ def numpy_binary(y, raw, gamma):
     sign = 2 * y - 1
     m = sign * raw
     log_p = log_expit(m)
-    p, q = np.exp(log_p), expit(-m)
+    p, q = np.exp(log_p), np.exp(log_expit(-m))
     slope = -(q**gamma) * (q - gamma * p * log_p)
     return (sign * slope).astype(np.float32), (-(1 + gamma) * p * slope).astype(np.float32)
 
@@ -89,10 +89,11 @@ def binary_cases(rows: int, repeats: int) -> list[pd.DataFrame]:
     raw = rng.normal(-2, 2, rows)
     y = (rng.uniform(size=rows) < expit(raw)).astype(np.float32)
     weight = rng.uniform(0.5, 2, rows).astype(np.float32)
+    single = raw.astype(np.float32)
     tables = []
     for gamma in (2.0, 1.7, 0.0):
         one, two = FocalObjective(gamma), FocalObjective(gamma, n_threads=2)
-        single, double = raw.astype(np.float32), BinaryFocalLoss(gamma)
+        double = BinaryFocalLoss(gamma)
         sides = {
             NUMPY: lambda g=gamma: numpy_binary(y, raw, g),
             "kernel": kernel(y, raw, gamma),
