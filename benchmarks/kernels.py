@@ -140,7 +140,7 @@ def multiclass_cases(rows: int, repeats: int) -> list[pd.DataFrame]:
 
 
 def case(name: str, sides: dict, rows: int, repeats: int) -> pd.DataFrame:
-    table = compared(alternate(sides, repeats), NUMPY)
+    table = compared(alternate(sides, repeats, warm=True), NUMPY)
     table.insert(0, "case", name)
     table["ns_per_row"] = table.seconds / rows * 1e9
     return table
@@ -158,7 +158,7 @@ def growth(largest: int, repeats: int) -> pd.DataFrame:
             "binary, two threads": kernel(y, raw, 2.0, n_threads=2),
             "binary, float64 results": kernel(y, raw, 2.0, np.float64),
         }
-        medians = alternate(sides, repeats).median()
+        medians = alternate(sides, repeats, warm=True).median()
         rows += [{"rows": n, "side": k, "seconds": v} for k, v in medians.items()]
     return pd.DataFrame(rows)
 

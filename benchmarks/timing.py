@@ -8,18 +8,24 @@ import numpy as np
 import pandas as pd
 
 
-def alternate(sides: Mapping[str, Callable[[], object]], repeats: int) -> pd.DataFrame:
+def alternate(
+    sides: Mapping[str, Callable[[], object]], repeats: int, warm: bool = False
+) -> pd.DataFrame:
     """Seconds of each side, one column each; every row is one turn of all of them.
 
-    Each is called once before: what is compiled or paged in then is not measured.
+    Each is called once before: what is compiled or paged in then is not measured. With
+    ``warm`` it is called before each measurement, so that none inherits the caches of
+    another side.
     """
     for side in sides.values():
         side()
+    gc.collect()
     rows = []
     for _ in range(repeats):
         row = {}
         for name, side in sides.items():
-            gc.collect()
+            if warm:
+                side()
             start = time.perf_counter()
             side()
             row[name] = time.perf_counter() - start

@@ -34,7 +34,7 @@ class Table(NamedTuple):
     bias: Any  # of the exponent
     raised_bias: Any  # by the bits of the significand
     lower: Any  # 2**-shift
-    lowest: Any  # below it exp is 0
+    lowest: Any  # where exp is 0
     round_up: Any  # 1.5 * 2**shift: adding it rounds to an integer, in the last bits
     log2_e: Any
     ln2_high: Any  # few bits, so that its product with an exponent is exact
@@ -77,7 +77,7 @@ def _table(real: Any, integer: Any, lowest: float, high: float, exp: tuple, log:
 SINGLE = _table(
     np.float32,
     np.int32,
-    -103.0,
+    -104.0,
     0.693359375,
     exp=(
         *(0.0013941108433972674, 0.008375126398153335, 0.04166635289677516),
@@ -88,7 +88,7 @@ SINGLE = _table(
 DOUBLE = _table(
     np.float64,
     np.int64,
-    -740.0,
+    -745.2,
     0.6931471803691238,  # 32 bits
     exp=(
         *(2.5110037605963777e-08, 2.763263963904103e-07, 2.755724091857897e-06),
@@ -119,15 +119,15 @@ def exp_of_sum(a, b, c):
     the sum, from where it goes into the exponent of the result.
     """
     x = fma(a, b, c)
-    underflow = x < TABLE.lowest
-    x = TABLE.lowest if underflow else x
+    # there the bits of the power are those of 0; the polynomial must stay finite beside it
+    x = TABLE.lowest if x < TABLE.lowest else x
     shifted = x * TABLE.log2_e + TABLE.round_up
     k = shifted - TABLE.round_up
     r = (fma(a, b, -k * TABLE.ln2_high) + c) - k * TABLE.ln2_low
+    r = -1.0 if r < -1.0 else r
     power = integer((real(shifted).view(integer) + TABLE.raised_bias) << TABLE.shift)
     # in two steps, since 2**k may be below the smallest normal number
-    value = horner(TABLE.exp, r) * real(power.view(real)) * TABLE.lower
-    return 0.0 if underflow else value
+    return horner(TABLE.exp, r) * real(power.view(real)) * TABLE.lower
 
 
 def exp(x):
