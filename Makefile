@@ -39,8 +39,9 @@ lint: $(VENV)/.group-test $(VENV)/.group-lint
 	$(BIN)/mypy
 	$(BIN)/python -m numpydoc.hooks.validate_docstrings skfocal/*.py
 
-bench: $(VENV)/.group-bench
-	$(BIN)/python -m benchmarks.stability --quick
+bench: $(VENV)/.group-bench $(VENV)/.group-peers
+	for name in kernels start logistic training stability; do \
+	  $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
 docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

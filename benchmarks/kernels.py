@@ -182,7 +182,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     rows, repeats = (200_000, 7) if quick else (1_000_000, 15)
     table = pd.concat([*binary_cases(rows, repeats), *multiclass_cases(rows, repeats)])
-    suffix = "_quick" if quick else ""
+    suffix = "-quick" if quick else ""
     write_results(table, f"kernels{suffix}")
     print(table.round(4).to_markdown(index=False))
     grown = growth(1_000_000 if quick else 10_000_000, 7)

@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rows and turns")
     quick = parser.parse_args().quick
     warnings.simplefilter("ignore")  # loose tolerances and few iterations are on purpose
-    suffix = "_quick" if quick else ""
+    suffix = "-quick" if quick else ""
     write_results(problems(quick, 3 if quick else 7), f"logistic{suffix}")
     grown = growth(300_000 if quick else 3_000_000, 3)
     write_results(grown, f"logistic_growth{suffix}")

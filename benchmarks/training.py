@@ -160,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rows and turns")
     quick = parser.parse_args().quick
-    suffix = "_quick" if quick else ""
+    suffix = "-quick" if quick else ""
     write_results(
         whole_fits(100_000 if quick else 1_000_000, 3 if quick else 7), f"training{suffix}"
     )

@@ -37,6 +37,14 @@ XGBOOST_BITS = 22
 _OWN_REFERENCES = 3
 
 
+# What an objective remembers of its last call.
+_NOT_PICKLED = ("_last", "_resolved", "_counted")
+
+
+def _same(one: Array | None, other: Array | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+
+
 def _unpack(first: Any, second: Any, weight: Any) -> tuple[Array, Array, Array | None]:
     """Labels, margins and weights (or None) of both calling conventions."""
     if hasattr(second, "get_label"):
@@ -124,7 +132,7 @@ class FocalObjective:
         return f"{type(self).__name__}({given})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k not in ("_last", "_resolved")}
+        return {k: v for k, v in vars(self).items() if k not in _NOT_PICKLED}
 
     def __call__(
         self,
@@ -155,7 +163,7 @@ class FocalObjective:
         if raw.ndim == 2 and n_classes == 2:
             loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
         in_lightgbm = _from_lightgbm(raw, y_pred)
-        self._last = loss.gradient_hessian(
+        gradient, hessian = loss.gradient_hessian(
             labels,
             raw,
             weight,
@@ -167,7 +175,8 @@ class FocalObjective:
             out=self._reusable(raw),
             n_threads=self.n_threads,
         )
-        return self._last
+        self._last = gradient, hessian
+        return gradient, hessian
 
     def _reusable(self, raw: Array) -> tuple[Array, Array] | None:
         """The arrays of the last call, if they fit and nobody holds them.
@@ -255,15 +264,24 @@ class FocalObjective:
         )
 
     def _resolve(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> FocalLoss:
-        alpha = self.alpha
-        if self._needs_labels:
-            totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
-            alpha = resolve_alpha(alpha, np.arange(n_classes), totals)
+        alpha = self._numbers(labels, weight, n_classes) if self._needs_labels else self.alpha
         settings = n_classes, self.gamma, alpha, self.hessian, self.link
         if getattr(self, "_resolved", None) != settings:
             self.loss_ = make_loss(*settings)
             self._resolved = settings
         return self.loss_
+
+    def _numbers(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> Any:
+        """Words and dicts as weights; counted anew only where labels or weights changed."""
+        rows = np.asarray(labels), None if weight is None else np.asarray(weight)
+        alpha, seen, numbers = getattr(self, "_counted", (None, (), None))
+        if alpha is self.alpha and all(map(_same, rows, seen)):
+            return numbers
+        totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
+        numbers = resolve_alpha(self.alpha, np.arange(n_classes), totals)
+        # copies: the arrays may be changed where they are
+        self._counted = self.alpha, tuple(a if a is None else a.copy() for a in rows), numbers
+        return numbers
 
     def _start(self, y_true: npt.ArrayLike, sample_weight: Any) -> float | Array:
         n_classes = max(2, int(np.max(y_true)) + 1)

@@ -330,3 +330,21 @@ def test_intercept_needs_every_class():
         BinaryFocalLoss().intercept([1, 1])
     with pytest.raises(ValueError, match="no weight"):
         MulticlassFocalLoss(3).intercept([0, 1, 2], [1.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("loss", [BinaryFocalLoss(1.5, 0.3), MulticlassFocalLoss(3, 1.5)])
+def test_one_pass_gives_what_separate_ones_give(loss):
+    rng = np.random.default_rng(0)
+    y, weight = rng.integers(0, loss.n_classes, 50), rng.uniform(1, 2, 50)
+    raw = rng.normal(size=(50, 3) if loss.n_classes == 3 else 50)
+    rows = y, raw, weight
+    for ours, theirs in zip(
+        loss.loss_gradient_hessian(*rows),
+        (loss.loss(*rows), *loss.gradient_hessian(*rows)),
+        strict=True,
+    ):
+        assert_allclose(ours, theirs, rtol=1e-14)
+    for ours, theirs in zip(
+        loss.loss_gradient(*rows), (loss.loss(*rows), loss.gradient(*rows)), strict=True
+    ):
+        assert_allclose(ours, theirs, rtol=1e-14)

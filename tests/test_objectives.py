@@ -271,3 +271,70 @@ def test_pickled_cloned_and_shown(f):
     assert "gamma" in repr(FocalObjective())
     model = xgb.XGBClassifier(objective=f)
     assert clone(model).get_params()["objective"].gamma == f.gamma
+
+
+def test_arrays_are_used_again_only_where_nobody_holds_them():
+    rng = np.random.default_rng(0)
+    y, raw, other = rng.integers(0, 2, 100), rng.normal(size=100), rng.normal(size=100)
+    objective = FocalObjective(2.0)
+    held = objective(y, raw)
+    copies = [a.copy() for a in held]
+    view = objective(y, other)[0][:50]
+    copy = view.copy()
+    objective(y, raw)
+    objective(y[:50], raw[:50])
+    for kept, value in zip((*held, view), (*copies, copy), strict=True):
+        assert_array_equal(kept, value)
+
+    def addresses():
+        return [a.ctypes.data for a in objective(y, raw)]
+
+    assert addresses() == addresses()
+    columns = np.asfortranarray(rng.normal(size=(100, 3)))
+    assert objective(y, columns)[0].flags.f_contiguous
+    assert objective(y, np.ascontiguousarray(columns))[0].flags.c_contiguous
+
+
+def test_words_follow_labels_and_weights_that_change_in_place():
+    rng = np.random.default_rng(0)
+    y, raw, weight = rng.integers(0, 2, 100) * 1.0, rng.normal(size=100), np.ones(100)
+    objective = FocalObjective(2.0, "balanced")
+    for change in (lambda: None, lambda: y.__setitem__(slice(60), 0.0), lambda: weight.sort()):
+        change()
+        weight[:10] += 1
+        fresh = FocalObjective(2.0, "balanced")(y, raw, weight)
+        for ours, theirs in zip(objective(y, raw, weight), fresh, strict=True):
+            assert_array_equal(ours, theirs)
+    objective.alpha = "effective"
+    fresh = FocalObjective(2.0, "effective")(y, raw)
+    assert_array_equal(objective(y, raw)[0], fresh[0])
+
+
+def test_threads_change_nothing(monkeypatch):
+    monkeypatch.setattr("skfocal._kernels._threads.MIN_NUMBERS", 100)
+    rng = np.random.default_rng(0)
+    y, raw, columns = rng.integers(0, 2, 1000), rng.normal(size=1000), rng.normal(size=(1000, 2))
+    for margins in (raw, columns, raw.astype(np.float32)):
+        one, two = FocalObjective(1.5), FocalObjective(1.5, n_threads=3)
+        for a, b in zip(one(y, margins), two(y, margins), strict=True):
+            assert_array_equal(a, b)
+    assert pickle.loads(pickle.dumps(two)).n_threads == 3
+
+
+@pytest.mark.parametrize("classifier", ["FocalLGBMClassifier", "FocalXGBClassifier"])
+def test_boosters_hand_their_threads_to_the_objective(classifier, monkeypatch):
+    import skfocal
+    from skfocal import objectives
+
+    seen = []
+    call = objectives.FocalObjective.__call__
+
+    def watched(self, *arguments, **named):
+        seen.append(self.n_threads)
+        return call(self, *arguments, **named)
+
+    monkeypatch.setattr(objectives.FocalObjective, "__call__", watched)
+    X, y, _ = table()
+    verbose = {"verbose": -1} if classifier == "FocalLGBMClassifier" else {}
+    getattr(skfocal, classifier)(n_estimators=2, n_jobs=3, **verbose).fit(X, y)
+    assert seen == [3, 3]

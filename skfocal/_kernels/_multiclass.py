@@ -11,7 +11,7 @@ from skfocal._kernels._binary import _are_codes, _rounded
 from skfocal._kernels._elementary import exp, integer, log1p, real
 from skfocal._math import log_odds, loss_gradient_hessian, multiclass_margins, softmax_margins
 
-BLOCK = 48  # the working space of few classes stays in the first-level cache
+BLOCK = 64
 # Columns of the working space.
 MARGIN, REST, TIES, GAMMA, WEIGHT, VALUE, SLOPE, CURVATURE, INVERSE, GRADIENT, HESSIAN = range(11)
 
@@ -27,10 +27,15 @@ def _working_space(n_classes, dtype):
 def _look_up(y, gamma, weight, work, code):
     """Codes, gammas and weights of a block's rows."""
     for i in range(y.size):
-        k = np.uint32(y[i])
-        code[i] = k
-        work[GAMMA, i] = gamma[k]
-        work[WEIGHT, i] = weight[k]
+        code[i] = np.int32(y[i])
+    for i in range(BLOCK):
+        work[GAMMA, i] = 0.0
+        work[WEIGHT, i] = 0.0
+    for j in range(gamma.size):
+        own_gamma, own_weight = real(gamma[j]), real(weight[j])
+        for i in range(BLOCK):
+            work[GAMMA, i] += own_gamma if code[i] == j else 0.0
+            work[WEIGHT, i] += own_weight if code[i] == j else 0.0
 
 
 def _exponentiate(raw, code, top, margins, work, part):
@@ -38,12 +43,13 @@ def _exponentiate(raw, code, top, margins, work, part):
 
     MARGIN is the true class's over the same. The largest, which is 1, is not in the sum
     REST: what it lacks from all of the others' share is then known to full precision.
-    Differences are taken before they are rounded to single precision. A loop that does
-    more at once, or assigns under a condition, does not vectorise.
+    Differences are taken in double, whatever goes in and comes out. Sums under a condition
+    vectorise where assignments would not.
     """
     n_classes = raw.shape[1]
     for i in range(BLOCK):
         top[i] = -np.inf
+        work[MARGIN, i] = 0.0
         work[REST, i] = 0.0
         work[TIES, i] = -1.0
     for j in range(n_classes):
@@ -52,17 +58,18 @@ def _exponentiate(raw, code, top, margins, work, part):
             margins[j, i] = column[i]
         for i in range(BLOCK):
             top[i] = max(top[i], -np.inf if code[i] == j else margins[j, i])
-    for i in range(BLOCK):
-        work[MARGIN, i] = np.float64(margins[np.uint32(code[i]), i]) - np.float64(top[i])
     for j in range(n_classes):
         for i in range(BLOCK):
             part[j, i] = np.float64(margins[j, i]) - np.float64(top[i])
         for i in range(BLOCK):
-            e = exp(min(part[j, i], 0.0))
-            part[j, i] = 0.0 if code[i] == j else e
-        for i in range(BLOCK):
-            below = part[j, i] < 1.0
-            work[REST, i] += part[j, i] if below else 0.0
+            own = code[i] == j
+            x = part[j, i]
+            work[MARGIN, i] += x if own else 0.0
+            e = exp(min(x, 0.0))
+            e = 0.0 if own else e
+            part[j, i] = e
+            below = e < 1.0
+            work[REST, i] += e if below else 0.0
             work[TIES, i] += 0.0 if below else 1.0
     for i in range(BLOCK):
         work[REST, i] += work[TIES, i]
@@ -103,11 +110,12 @@ def _deliver(work, k, sample_weight, floor, out):
     if sample_weight is not None:
         for i in range(out.size):
             work[k, i] *= sample_weight[i]
-    if floor is not None:
+    if floor is None:
         for i in range(out.size):
-            work[k, i] = max(work[k, i], floor)
-    for i in range(out.size):
-        out[i] = work[k, i]
+            out[i] = work[k, i]
+    else:
+        for i in range(out.size):
+            out[i] = max(work[k, i], floor)
 
 
 def multiclass_rows(
