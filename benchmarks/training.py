@@ -5,13 +5,15 @@ trees of the built-in objective, gamma 2 nearly as many leaves. Then CatBoost's 
 loss against FocalLGBMClassifier, on Give Me Some Credit and on a synthetic table: the time
 of each to come within .002 of the better one's average precision on held-out rows.
 
-    python -m benchmarks.training [--quick]
+    python -m benchmarks.training [--quick] [--part NAME ...]
 
-writes benchmarks/results/training.csv and catboost.csv.
+writes benchmarks/results/training-2-classes.csv, training-5-classes.csv and catboost.csv;
+--part names some of them.
 """
 
 import argparse
 from functools import partial
+from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
@@ -64,24 +66,27 @@ def splits(model) -> list:
     return frame.loc[frame.Feature != "Leaf", ["Feature", "Split"]].to_numpy().tolist()
 
 
-def whole_fits(rows: int, repeats: int) -> pd.DataFrame:
+def whole_fits(n_classes: int, rows: int, repeats: int) -> pd.DataFrame:
     """Time, leaves, and whether the splits are those of the built-in objective."""
     tables = []
-    for n_classes in (2, 5):
-        X, y = mixed_signal(rows, n_classes=n_classes)
-        for library in ("LightGBM", "XGBoost"):
-            sides = models(library, n_classes)
-            seconds = alternate({k: partial(m.fit, X, y) for k, m in sides.items()}, repeats)
-            table = compared(seconds, "built-in")
-            table["time_ratio"] = 1 / table.times_faster
-            table["leaves"] = [n_leaves(model) for model in sides.values()]
-            own = splits(sides["built-in"])
-            table["same_splits"] = [splits(model) == own for model in sides.values()]
-            table.insert(0, "library", library)
-            table.insert(0, "classes", n_classes)
-            print(table.round(3).to_markdown(index=False), flush=True)
-            tables.append(table)
+    X, y = mixed_signal(rows, n_classes=n_classes)
+    for library in ("LightGBM", "XGBoost"):
+        sides = models(library, n_classes)
+        seconds = alternate({k: partial(m.fit, X, y) for k, m in sides.items()}, repeats)
+        table = compared(seconds, "built-in")
+        table["time_ratio"] = 1 / table.times_faster
+        table["leaves"] = [n_leaves(model) for model in sides.values()]
+        own = splits(sides["built-in"])
+        table["same_splits"] = [np.mean(same(splits(m), own)) for m in sides.values()]
+        table.insert(0, "library", library)
+        table.insert(0, "classes", n_classes)
+        tables.append(table)
     return pd.concat(tables)
+
+
+def same(one: list, other: list) -> list[bool]:
+    """Split by split, in the order of the trees."""
+    return [a == b for a, b in zip_longest(one, other)]
 
 
 def catboost_tables(rows: int) -> dict:
@@ -156,18 +161,23 @@ def path(model, X, y, most: int) -> np.ndarray:
     return np.array(values)
 
 
+PARTS = {
+    "training-2-classes": lambda quick: whole_fits(2, *((100_000, 3) if quick else (1_000_000, 7))),
+    "training-5-classes": lambda quick: whole_fits(5, *((100_000, 3) if quick else (1_000_000, 7))),
+    "catboost": lambda quick: against_catboost(*((50_000, 60, 3) if quick else (300_000, 200, 7))),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rows and turns")
-    quick = parser.parse_args().quick
-    suffix = "-quick" if quick else ""
-    write_results(
-        whole_fits(100_000 if quick else 1_000_000, 3 if quick else 7), f"training{suffix}"
-    )
-    table = against_catboost(50_000 if quick else 500_000, 60 if quick else 300, 3 if quick else 7)
-    if len(table):
-        write_results(table, f"catboost{suffix}")
-        print(table.round(4).to_markdown(index=False))
+    parser.add_argument("--part", choices=PARTS, nargs="*", default=PARTS, help="all by default")
+    arguments = parser.parse_args()
+    for name in arguments.part:
+        table = PARTS[name](arguments.quick)
+        if len(table):
+            write_results(table, f"{name}-quick" if arguments.quick else name)
+            print(table.round(4).to_markdown(index=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -62,14 +62,17 @@ class LinearProblem:
         weight = self.sample_weight
         return replace(
             self,
-            X=self.X[::every] if sparse.issparse(self.X) else np.ascontiguousarray(self.X[::every]),
+            X=self.X[::every],
             codes=self.codes[::every],
             sample_weight=None if weight is None else weight[::every],
         )
 
     def some_columns(self, columns: npt.NDArray) -> "LinearProblem":
         """The problem in which all other coefficients are 0."""
-        return self if len(columns) == self.X.shape[1] else replace(self, X=self.X[:, columns])
+        if len(columns) == self.X.shape[1]:
+            return self
+        X = self.X[:, columns] if sparse.issparse(self.X) else _Columns(self.X, columns)
+        return replace(self, X=X)
 
     def value(self, theta: Array) -> float:
         """The objective."""
@@ -78,7 +81,7 @@ class LinearProblem:
         total = 0.0
         for rows in self._blocks():
             y, raw, weight = self._rows(rows, theta)
-            total += self.loss.loss(y, raw, weight, n_threads=self.n_threads).sum()
+            total += self.loss.loss(y, raw, weight).sum()
         return self._finished(total, theta)
 
     def value_gradient(self, theta: Array) -> tuple[float, Array]:
@@ -87,9 +90,7 @@ class LinearProblem:
             return self._sparse_value_gradient(theta)
         total, gradient = 0.0, np.zeros_like(theta)
         for rows in self._blocks():
-            losses, slopes = self.loss.loss_gradient(
-                *self._rows(rows, theta), n_threads=self.n_threads
-            )
+            losses, slopes = self.loss.loss_gradient(*self._rows(rows, theta))
             total += losses.sum()
             self._pull_back(self.X[rows], slopes, gradient)
         return self._finished(total, theta, gradient), gradient
@@ -177,9 +178,7 @@ class LinearProblem:
         self, block: Any, y: Array, raw: Array, weight: Any, gradient: Array, matrix: Array
     ) -> float:
         """Add a block's gradient and matrix; returns the sum of its losses."""
-        losses, slopes, curvatures = self.loss.loss_gradient_hessian(
-            y, raw, weight, n_threads=self.n_threads
-        )
+        losses, slopes, curvatures = self.loss.loss_gradient_hessian(y, raw, weight)
         self._pull_back(block, slopes, gradient)
         # a matrix times its own transpose: NumPy calls syrk, which does half of the work
         scaled = self._augmented(block, np.sqrt(curvatures))
@@ -232,6 +231,17 @@ class LinearProblem:
             self.n_threads,
         )
         return self._finished(total, theta, gradient), gradient
+
+
+class _Columns:
+    """Some columns of a dense X, copied a block of rows at a time."""
+
+    def __init__(self, X: Array, columns: npt.NDArray) -> None:
+        self.X, self.columns = X, columns
+        self.shape, self.dtype = (X.shape[0], len(columns)), X.dtype
+
+    def __getitem__(self, rows: slice) -> Array:
+        return self.X[rows][:, self.columns]
 
 
 def margins(X: Any, theta: Array, fit_intercept: bool) -> Array:

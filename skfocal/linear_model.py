@@ -66,8 +66,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     verbose : int, default=0
         Above 0 a line is printed for each iteration of the solver.
     n_jobs : int, default=None
-        Threads of the passes over rows; None is 1, unless in a
-        `joblib.parallel_config`, and -1 all processors.
+        Threads of the passes over a sparse X; None is 1, unless in a
+        `joblib.parallel_config`, and -1 all processors. A dense X is left to the threads
+        of NumPy's linear algebra.
     random_state : optional, default=None
         Not used: nothing here is random. It is accepted as in scikit-learn.
 

@@ -342,12 +342,13 @@ def test_verbose_tells_of_each_iteration(capsys):
     assert values == sorted(values, reverse=True)
 
 
-def test_memory_stays_within_a_tenth_of_x():
+@pytest.mark.parametrize("shape", [(60_000, 100), (24_000, 600)])
+def test_memory_stays_within_a_tenth_of_x(shape):
     """Dense X, all solvers: what is allocated in fit, beside X, as tracemalloc sees it."""
     import tracemalloc
 
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(60_000, 100))
+    X = rng.normal(size=shape)
     y = (X[:, 0] + rng.logistic(size=len(X)) > 2).astype(int)
     for solver in SOLVERS:
         options = {"l1_ratio": 0.5, "C": 0.01} if solver == "prox-newton" else {}
