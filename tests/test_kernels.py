@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mpmath import exp, fsum, log, log1p, mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from skfocal import _kernels, _math
 from skfocal._kernels import _jit, cpu
@@ -249,6 +250,46 @@ def test_multiclass_accuracy_far_out(raw_type, out_type, rtol, atol, order):
             assert_near([out["loss"][i]], [loss], rtol, atol)
             assert_near(out["gradient"][i], gradient, rtol, atol)
             assert_near(out["hessian"][i], hessian, rtol, atol)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [loss for loss, *_ in LOSSES], ids=["binary", "multi"])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_sparse_pass_is_a_product_and_the_loss(loss, weighted, index):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 7)) * (rng.uniform(size=(80, 7)) < 0.4)
+    y, weight = rng.integers(0, loss.n_classes, 80), rng.uniform(1, 2, 80) if weighted else None
+    theta = rng.normal(size=(8, 1 if loss.n_classes == 2 else loss.n_classes))
+    matrix = sparse.csr_array(X)
+    matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
+    for intercept in (True, False):
+        coef = theta if intercept else theta[:-1]
+        arguments = intercept, y, weight, loss.class_gamma, loss.class_weight
+        total, gradient = _kernels.sparse_loss_gradient(matrix, coef, *arguments)
+        design = np.column_stack([X, np.ones(80)]) if intercept else X
+        raw = (design @ coef).squeeze()
+        assert total == pytest.approx(loss.loss(y, raw, weight).sum(), rel=1e-13)
+        slopes = loss.gradient(y, raw, weight).reshape(80, -1)
+        assert_allclose(gradient, design.T @ slopes, rtol=1e-11, atol=1e-12)
+
+
+def test_coordinate_descent_finds_the_minimum():
+    """Without the penalty a linear system; with it the conditions of the optimum."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(12, 6))
+    matrix, gradient, start = root.T @ root, rng.normal(size=6) * 5, rng.normal(size=6)
+    free = _kernels.descend(matrix, gradient, np.zeros(6), start, 1e-14, 10_000)
+    assert_allclose(free, start - np.linalg.solve(matrix, gradient), rtol=1e-9)
+    l1 = np.array([4.0, 4.0, 4.0, 4.0, 4.0, 0.0])
+    theta = _kernels.descend(matrix, gradient, l1, start, 1e-14, 10_000)
+    slope = gradient + matrix @ (theta - start)
+    assert 0 < (theta == 0).sum() < 5
+    assert_allclose(slope[theta != 0], -(l1 * np.sign(theta))[theta != 0], atol=1e-10)
+    assert (abs(slope[theta == 0]) <= 4).all()
+    # a coordinate without curvature stays, and so does everything at no sweeps
+    matrix[2] = matrix[:, 2] = 0.0
+    assert _kernels.descend(matrix, gradient, l1, start, 1e-14, 100)[2] == start[2]
+    assert_array_equal(_kernels.descend(matrix, gradient, l1, start, 1e-14, 0), start)
 
 
 def vector_operations(loop, operation):
