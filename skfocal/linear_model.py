@@ -53,8 +53,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Share r of the L1 penalty, in [0, 1]; above 0 some coefficients are exactly 0.
     solver : {"auto", "newton-cholesky", "lbfgs", "prox-newton"}, default="auto"
         ``"newton-cholesky"``, damped Newton on a positive bound of the Hessian, for small
-        tables; ``"lbfgs"`` for larger ones; ``"prox-newton"``, coordinate descent on quadratic models, for an
-        ``l1_ratio`` above 0. ``"auto"`` chooses.
+        tables; ``"lbfgs"`` for larger ones; ``"prox-newton"``, coordinate descent on
+        quadratic models, for an ``l1_ratio`` above 0. ``"auto"`` chooses.
     tol : float, default=1e-4
         The solver stops where no component of the gradient of the mean loss exceeds it.
     max_iter : int, default=100
