@@ -25,7 +25,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     """Linear classifier trained on the focal loss, with an L2, L1 or elastic-net penalty.
 
     Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + (1 - r) sum(coef**2) / 2 +
-    r sum(|coef|) over coefficients and intercept, where p = sigmoid or softmax of the
+    r sum(abs(coef)) over coefficients and intercept, where p = sigmoid or softmax of the
     linear margin [1]_, sw are sample weights, w class weights and r is ``l1_ratio``. With
     ``focal_gamma=0`` it is `sklearn.linear_model.LogisticRegression`.
 
