@@ -7,6 +7,7 @@ there. Sparse X goes through compiled loops in the same way.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class LinearProblem:
         """Rows of theta."""
         return self.X.shape[1] + self.fit_intercept
 
-    @property
+    @cached_property
     def _scale(self) -> float:
         weight = self.sample_weight
         return 1.0 / (self.X.shape[0] if weight is None else weight.sum())
@@ -79,9 +80,8 @@ class LinearProblem:
         if sparse.issparse(self.X):
             return self._sparse_value_gradient(theta)[0]
         total = 0.0
-        for rows in self._blocks():
-            y, raw, weight = self._rows(rows, theta)
-            total += self.loss.loss(y, raw, weight).sum()
+        for _, rows in self._blocks(theta):
+            total += self.loss.loss(*rows).sum()
         return self._finished(total, theta)
 
     def value_gradient(self, theta: Array) -> tuple[float, Array]:
@@ -89,10 +89,10 @@ class LinearProblem:
         if sparse.issparse(self.X):
             return self._sparse_value_gradient(theta)
         total, gradient = 0.0, np.zeros_like(theta)
-        for rows in self._blocks():
-            losses, slopes = self.loss.loss_gradient(*self._rows(rows, theta))
+        for block, rows in self._blocks(theta):
+            losses, slopes = self.loss.loss_gradient(*rows)
             total += losses.sum()
-            self._pull_back(self.X[rows], slopes, gradient)
+            self._pull_back(block, slopes, gradient)
         return self._finished(total, theta, gradient), gradient
 
     def newton_terms(self, theta: Array) -> tuple[float, Array, Array]:
@@ -104,9 +104,8 @@ class LinearProblem:
         q, m = theta.shape
         total, gradient, matrix = 0.0, np.zeros_like(theta), np.zeros((q, m, q, m))
         add = self._add_binary if m == 1 else self._add_multiclass
-        for rows in self._blocks():
-            block = self.X[rows]
-            total += add(block, *self._rows(rows, theta), gradient, matrix)
+        for block, rows in self._blocks(theta):
+            total += add(block, *rows, gradient, matrix)
         value = self._finished(total, theta, gradient)
         matrix *= self._scale
         ridge = np.arange(self.X.shape[1])
@@ -120,9 +119,8 @@ class LinearProblem:
         """Diagonal of the matrix of `newton_terms`, or what is near to it, as theta."""
         p = self.X.shape[1]
         out = np.zeros_like(theta)
-        for rows in self._blocks():
-            block = self.X[rows]
-            _, hessian = self.loss.gradient_hessian(*self._rows(rows, theta))
+        for block, rows in self._blocks(theta):
+            _, hessian = self.loss.gradient_hessian(*rows)
             hessian = hessian.reshape(len(hessian), -1).astype(block.dtype, copy=False)
             squares = block.multiply(block) if sparse.issparse(block) else np.square(block)
             out[:p] += squares.T @ hessian
@@ -132,16 +130,16 @@ class LinearProblem:
         out[:p] += self.l2
         return out
 
-    def _rows(self, rows: slice, theta: Array) -> tuple[npt.NDArray, Array, Array | None]:
-        weight = None if self.sample_weight is None else self.sample_weight[rows]
-        return self.codes[rows], margins(self.X[rows], theta, self.fit_intercept), weight
-
-    def _blocks(self) -> Iterator[slice]:
+    def _blocks(self, theta: Array) -> Iterator[tuple[Any, tuple[Array, Array, Array | None]]]:
+        """Rows of X, with their codes, margins and weights."""
         size = min(max(_BLOCK // max(self.X.shape[1], 1), _MIN_ROWS), _MAX_ROWS)
         if sparse.issparse(self.X):
             size = 100 * _MAX_ROWS
         for start in range(0, self.X.shape[0], size):
-            yield slice(start, start + size)
+            rows = slice(start, start + size)
+            block = self.X[rows]
+            weight = None if self.sample_weight is None else self.sample_weight[rows]
+            yield block, (self.codes[rows], margins(block, theta, self.fit_intercept), weight)
 
     def _finished(self, total: float, theta: Array, gradient: Array | None = None) -> float:
         """The objective from its sum; the gradient is scaled and penalised in place."""

@@ -25,7 +25,9 @@ class FocalLossBase(ABC):
     `MulticlassFocalLoss`; gradients and Hessians have its shape, losses one value per
     row. Nothing is summed or averaged. All are multiplied by the class weight and by
     ``sample_weight``. The precision of what is returned is that of ``raw_prediction``:
-    float32 stays float32, everything else is float64. Computation is in double.
+    float32 stays float32, everything else is float64. float64 is computed in double, to
+    1e-12; float32 in single precision, to 1e-5, but in double for cross-entropy and for
+    the Hessians "exact" and "abs".
     """
 
     gamma: float | tuple[float, ...]
@@ -193,7 +195,8 @@ class FocalLossBase(ABC):
         dtype : {float32, float64}, default=None
             Precision of the result, that of ``raw_prediction`` if None.
         out : pair of ndarray, default=None
-            Arrays of this precision and the shape of ``raw_prediction`` to fill.
+            Arrays of the shape of ``raw_prediction`` to fill and return; their precision
+            is then that of the result.
         n_threads : int, default=1
             As in `loss`.
 
@@ -205,6 +208,11 @@ class FocalLossBase(ABC):
         rows = self._rows(y_true, raw_prediction, sample_weight)
         if out is None:
             out = _kernels.like(rows[1], dtype), _kernels.like(rows[1], dtype)
+        elif any(a.shape != rows[1].shape or a.dtype != out[0].dtype for a in out):
+            raise ValueError(
+                f"out must be two arrays of shape {rows[1].shape} and of one dtype; got "
+                f"{[(a.shape, str(a.dtype)) for a in out]}."
+            )
         self._evaluate(
             *rows,
             gradient=out[0],

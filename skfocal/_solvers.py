@@ -86,15 +86,18 @@ def solve_lbfgs(
     In variables in which the Hessian at the start is near to the identity, made from a
     sample of the rows: that takes a fraction of the iterations.
     """
-    if np.abs(problem.value_gradient(theta)[1]).max() <= tol:
+    value, last = problem.value_gradient(theta)
+    first: tuple[float, Array] | None = value, last
+    if np.abs(last).max() <= tol:
         return Solution(theta, 0, None)
     scaling = _scaling(problem, theta)
-    last = np.full(theta.shape, np.inf)
     stopped = False
 
     def function(variables: Array) -> tuple[float, Array]:
-        nonlocal last
-        value, last = problem.value_gradient(scaling.to_theta(variables))
+        nonlocal first, last
+        # L-BFGS-B begins where we have been
+        value, last = first or problem.value_gradient(scaling.to_theta(variables))
+        first = None
         return value, scaling.to_gradient(last)
 
     def after_iteration(variables: Array) -> None:

@@ -8,6 +8,7 @@ libraries apart where only arrays come.
 
 import sys
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ _OWN_REFERENCES = 3
 
 
 # What an objective remembers of its last call.
-_NOT_PICKLED = ("_last", "_resolved", "_counted")
+_NOT_PICKLED = ("_last", "_counted")
 
 
 def _same(one: Array | None, other: Array | None) -> bool:
@@ -265,22 +266,20 @@ class FocalObjective:
 
     def _resolve(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> FocalLoss:
         alpha = self._numbers(labels, weight, n_classes) if self._needs_labels else self.alpha
-        settings = n_classes, self.gamma, alpha, self.hessian, self.link
-        if getattr(self, "_resolved", None) != settings:
-            self.loss_ = make_loss(*settings)
-            self._resolved = settings
+        self.loss_ = make_loss(n_classes, self.gamma, alpha, self.hessian, self.link)
         return self.loss_
 
     def _numbers(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> Any:
         """Words and dicts as weights; counted anew only where labels or weights changed."""
         rows = np.asarray(labels), None if weight is None else np.asarray(weight)
-        alpha, seen, numbers = getattr(self, "_counted", (None, (), None))
-        if alpha is self.alpha and all(map(_same, rows, seen)):
+        question, seen, numbers = getattr(self, "_counted", (None, (), None))
+        if question == (self.alpha, n_classes) and all(map(_same, rows, seen)):
             return numbers
         totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
         numbers = resolve_alpha(self.alpha, np.arange(n_classes), totals)
-        # copies: the arrays may be changed where they are
-        self._counted = self.alpha, tuple(a if a is None else a.copy() for a in rows), numbers
+        # copies: they may be changed where they are
+        question = copy(self.alpha), n_classes
+        self._counted = question, tuple(a if a is None else a.copy() for a in rows), numbers
         return numbers
 
     def _start(self, y_true: npt.ArrayLike, sample_weight: Any) -> float | Array:

@@ -34,7 +34,9 @@ def objective(model, X, y, weight, theta):
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    "form", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=["dense", "array", "matrix"]
+)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_gamma_zero_is_logistic_regression(any_table, solver, form, weighted):
     X, y, weight = any_table

@@ -348,3 +348,16 @@ def test_one_pass_gives_what_separate_ones_give(loss):
         loss.loss_gradient(*rows), (loss.loss(*rows), loss.gradient(*rows)), strict=True
     ):
         assert_allclose(ours, theirs, rtol=1e-14)
+
+
+def test_results_go_where_they_are_told_and_fit():
+    loss, y, raw = BinaryFocalLoss(2.0), [0, 1, 1], np.array([0.5, -1.0, 2.0])
+    out = np.empty(3, np.float32), np.empty(3, np.float32)
+    given = loss.gradient_hessian(y, raw, out=out)
+    assert given[0] is out[0]
+    assert given[1] is out[1]
+    for ours, theirs in zip(out, loss.gradient_hessian(y, raw), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-6)
+    for wrong in ((out[0], np.empty(2, np.float32)), (out[0], np.empty(3))):
+        with pytest.raises(ValueError, match="out must be two arrays of shape"):
+            loss.gradient_hessian(y, raw, out=wrong)

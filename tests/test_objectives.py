@@ -308,6 +308,21 @@ def test_words_follow_labels_and_weights_that_change_in_place():
     objective.alpha = "effective"
     fresh = FocalObjective(2.0, "effective")(y, raw)
     assert_array_equal(objective(y, raw)[0], fresh[0])
+    # the same labels as two and as three classes, a dict and a gamma that change
+    weights = {0: 1.0, 1: 2.0, 2: 3.0}
+    objective, columns = FocalObjective(np.array([1.0, 2.0, 3.0]), weights), np.ones((100, 3))
+    for change in (
+        lambda: None,
+        lambda: weights.__setitem__(1, 5.0),
+        lambda: setattr(objective, "gamma", np.array([1.0, 0.5, 2.0])),
+    ):
+        change()
+        fresh = FocalObjective(objective.gamma, weights)(y, columns)
+        assert_array_equal(objective(y, columns)[0], fresh[0])
+    objective = FocalObjective(2.0, {0: 1.0, 1: 2.0})
+    objective(y, raw)
+    with pytest.raises(ValueError, match=r"missing \[2\]"):
+        objective(y, columns)  # a third class, which the dict lacks
 
 
 def test_threads_change_nothing(monkeypatch):

@@ -163,6 +163,17 @@ def test_slices_are_all_rows_once(n_rows, n_threads, monkeypatch):
     assert (len(names) > 1) == (len(sizes) > 1)
 
 
+def test_without_a_pool_one_thread_does_it_all(monkeypatch):
+    """As while Python ends, when a pool takes no more tasks."""
+
+    def refused(n_workers):
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(_threads, "_executor", refused)
+    n_rows = 3 * _threads.MIN_NUMBERS
+    assert _threads.over_rows(lambda start, stop: (start, stop), n_rows, 2) == [(0, n_rows)]
+
+
 def test_error_in_a_slice_is_raised():
     def loop(start, stop):
         if start:

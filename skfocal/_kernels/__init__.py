@@ -93,7 +93,7 @@ def evaluate(
     Returns
     -------
     bool
-        False if a label is no class's code; the outputs are then not filled.
+        False if a label is no class's code; what is in the outputs then means nothing.
 
     Notes
     -----

@@ -54,11 +54,9 @@ def over_rows(
         return [loop(0, n_rows)]
     bounds = [n_rows * k // n_slices for k in range(n_slices + 1)]
     # the tasks wait for nothing, so that callers in many threads can share the pool
-    while True:
-        try:
-            pool = _executor(n_slices - 1)
-            futures = [pool.submit(loop, *slice_) for slice_ in pairwise(bounds[1:])]
-            break
-        except RuntimeError:  # another caller has just replaced the pool by a larger one
-            continue
+    try:
+        pool = _executor(n_slices - 1)
+        futures = [pool.submit(loop, *slice_) for slice_ in pairwise(bounds[1:])]
+    except RuntimeError:  # another caller has just replaced the pool, or Python is ending
+        return [loop(0, n_rows)]
     return [loop(0, bounds[1]), *(future.result() for future in futures)]
