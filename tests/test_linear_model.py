@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -13,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLogisticRegression
 from skfocal._linear_problem import LinearProblem
@@ -244,6 +246,13 @@ def test_line_search_without_a_decrease_says_so(monkeypatch):
         FocalLogisticRegression(solver="newton-cholesky").fit(X, y)
 
 
+def saga(**options):
+    """scikit-learn's elastic net, which before 1.8 had to be asked for by name."""
+    if parse_version(sklearn.__version__) < parse_version("1.8"):
+        options["penalty"] = "elasticnet"
+    return LogisticRegression(solver="saga", tol=1e-9, max_iter=50_000, **options)
+
+
 def elastic_net(model, X, y, coef, intercept):
     """The documented objective with both penalties, two classes."""
     y = np.searchsorted(model.classes_, y)
@@ -258,7 +267,7 @@ def test_elastic_net_at_gamma_zero_is_scikit_learns(any_table, l1_ratio, form):
     X, y, _ = any_table
     X = form(np.where(np.abs(X) < 0.5, 0, X))
     options = {"C": 0.02, "l1_ratio": l1_ratio}
-    theirs = LogisticRegression(solver="saga", tol=1e-9, max_iter=50_000, **options).fit(X, y)
+    theirs = saga(**options).fit(X, y)
     ours = FocalLogisticRegression(0.0, **options, **TIGHT).fit(X, y)
     assert 0 < np.count_nonzero(ours.coef_) < ours.coef_.size
     assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
@@ -293,7 +302,7 @@ def test_elastic_net_of_more_columns_than_rows():
     X = rng.normal(size=(120, 400))
     y = X[:, 0] + X[:, 1] - X[:, 2] + rng.logistic(size=120) > 0
     options = {"C": 0.1, "l1_ratio": 0.9}
-    theirs = LogisticRegression(solver="saga", tol=1e-9, max_iter=50_000, **options).fit(X, y)
+    theirs = saga(**options).fit(X, y)
     ours = FocalLogisticRegression(0.0, **options, **TIGHT).fit(X, y)
     assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
     assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
