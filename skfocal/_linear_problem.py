@@ -189,10 +189,10 @@ class LinearProblem:
     ) -> float:
         """The same; rows give x x' times curvature d d' + slope (diag(pi) - pi pi')."""
         assert isinstance(self.loss, MulticlassFocalLoss)
-        losses, slope, curvature, share = self.loss.full_hessian_bound(y, raw, weight)
+        losses, slopes, slope, curvature, share = self.loss.full_hessian_bound(y, raw, weight)
+        self._pull_back(block, slopes, gradient)
         direction = -share
-        direction[np.arange(len(share)), y.astype(np.intp)] = 1.0
-        self._pull_back(block, -slope[:, np.newaxis] * direction, gradient)
+        direction[np.arange(len(share)), y.astype(np.intp)] += 1.0
         whole = self._augmented(block, np.ones(len(share)))
         for j in range(self.n_outputs):
             for k in range(j + 1):
@@ -226,6 +226,7 @@ class LinearProblem:
             self.sample_weight,
             self.loss.class_gamma,
             self.loss.class_weight,
+            self.loss.link,
             self.n_threads,
         )
         return self._finished(total, theta, gradient), gradient

@@ -11,7 +11,7 @@ from skfocal._kernels import Array, PerClass
 from skfocal._parameters import check_alpha, check_choice, check_gamma, class_totals
 
 HESSIANS = ("upper", "exact", "abs")
-LINKS = ("focal",)
+LINKS = ("focal", "posterior")
 
 
 class FocalLossBase(ABC):
@@ -26,8 +26,8 @@ class FocalLossBase(ABC):
     row. Nothing is summed or averaged. All are multiplied by the class weight and by
     ``sample_weight``. The precision of what is returned is that of ``raw_prediction``:
     float32 stays float32, everything else is float64. float64 is computed in double, to
-    1e-12; float32 in single precision, to 1e-5, but in double for cross-entropy and for
-    the Hessians "exact" and "abs".
+    1e-12 (posterior link: 1e-10); float32 in single precision, to 1e-5, but in double for
+    cross-entropy, for the Hessians "exact" and "abs" and mostly for the posterior link.
     """
 
     gamma: float | tuple[float, ...]
@@ -45,6 +45,11 @@ class FocalLossBase(ABC):
             normal(self, "alpha", weights)
         check_choice(self.hessian, HESSIANS, "hessian")
         check_choice(self.link, LINKS, "link")
+        if self.link == "posterior" and self.hessian != "upper":
+            raise ValueError(
+                f"hessian={self.hessian!r} is for link='focal': under link='posterior' the "
+                "Hessian is the expected one, which is positive. Leave hessian='upper'."
+            )
 
     @property
     def class_weight(self) -> PerClass:
@@ -58,8 +63,18 @@ class FocalLossBase(ABC):
 
     @property
     def is_cross_entropy(self) -> bool:
-        """Whether gamma is 0 for every class."""
-        return not any(self.class_gamma)
+        """Whether this is cross-entropy of the sigmoid or softmax, by class weighted or not.
+
+        So it is where gamma is 0 for every class, under the posterior link with equal
+        weights only.
+        """
+        return _kernels.is_cross_entropy(*self._classes, self.link)
+
+    @property
+    def raw_is_posterior(self) -> bool:
+        """Whether the sigmoid or softmax of the margins is the posterior."""
+        unweighted = len(set(self.class_weight)) == 1
+        return self.link == "posterior" or (unweighted and not any(self.class_gamma))
 
     def loss(
         self,
@@ -165,6 +180,7 @@ class FocalLossBase(ABC):
         *,
         max_step: float = np.inf,
         min_hessian: float = -np.inf,
+        scale: float = 1.0,
         hessian_scale: float = 1.0,
         bits: int = 53,
         dtype: npt.DTypeLike | None = None,
@@ -173,18 +189,23 @@ class FocalLossBase(ABC):
     ) -> tuple[Array, Array]:
         """Gradient and Hessian (multiclass: its diagonal) of each row.
 
-        The Hessian is the one that ``hessian`` names: ``"upper"``, a positive bound of
-        the true one; ``"exact"``, negative on badly missed rows; ``"abs"``, its size.
+        Under the focal link the Hessian is the one that ``hessian`` names: ``"upper"``, a
+        positive bound of the true one; ``"exact"``, negative on badly missed rows;
+        ``"abs"``, its size. Under the posterior link it is the expected one, over labels
+        drawn from the posterior of the margins, which is positive too.
 
         Parameters
         ----------
         y_true, raw_prediction, sample_weight
             As in `loss`.
         max_step : float, default=inf
-            The ``"upper"`` Hessian is raised to |gradient| / max_step where it is
-            smaller, so that no sum of gradients over a sum of Hessians exceeds it.
+            The ``"upper"`` Hessian, under the posterior link the expected one, is raised to
+            |gradient| / max_step where it is smaller, so that no sum of gradients over a
+            sum of Hessians exceeds it.
         min_hessian : float, default=-inf
             Floor of the Hessian, after all else.
+        scale : float, default=1.0
+            Multiplies gradient and Hessian.
         hessian_scale : float, default=1.0
             Multiplies the diagonal of the multiclass Hessian. XGBoost's own softmax
             objective has 2 here, LightGBM's K / (K - 1).
@@ -220,7 +241,8 @@ class FocalLossBase(ABC):
             ratio=1.0 / max_step,
             floor=min_hessian,
             bits=bits,
-            scale=hessian_scale,
+            scale=scale,
+            hessian_scale=hessian_scale,
             n_threads=n_threads,
         )
         return out
@@ -236,8 +258,49 @@ class FocalLossBase(ABC):
         """P(class | row) of the population behind the margins, shape (n, K)."""
 
     @abstractmethod
+    def convert(self, raw_prediction: npt.ArrayLike, link: str) -> Array:
+        """The margins that say the same under another link, {"focal", "posterior"}."""
+
+    @abstractmethod
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
         """Scores whose sign or argmax is the class with the largest weight x posterior."""
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether `booster_scale` depends on the data; it is 1 otherwise."""
+        return self.link == "posterior" and not self.is_cross_entropy
+
+    def booster_scale(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
+        """The factor that keeps a booster's parameters near their meaning for log loss.
+
+        ``min_child_weight``, ``min_sum_hessian_in_leaf`` and ``reg_lambda`` are compared
+        with, or added to, sums of Hessians. Under the posterior link the factor makes the
+        Hessian at the start, the log-odds of the classes' shares, as large as that of log
+        loss. It is 1 under the focal link.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes; a class without rows counts as very rare.
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative.
+
+        Returns
+        -------
+        float
+        """
+        if not self.is_scaled:
+            return 1.0
+        codes = check_codes(y_true, self.n_classes)
+        totals = class_totals(codes, self.n_classes, sample_weight)
+        shares = np.maximum(totals / totals.sum(), 1e-9)
+        start = self.raw_prediction(shares[np.newaxis])
+        _, hessian = self.gradient_hessian(np.zeros(1), start)
+        eta = self.posterior(start)
+        variances = eta[:, 1] * eta[:, 0] if start.ndim == 1 else eta * (1.0 - eta)
+        return float(variances.sum() / hessian.sum())
 
     @property
     def _classes(self) -> tuple[PerClass, PerClass]:
@@ -279,7 +342,7 @@ class FocalLossBase(ABC):
 
     def _evaluate(self, codes: Array, raw: Array, weight: Array | None, **options: Any) -> None:
         if not _kernels.evaluate(
-            codes, raw, weight, *self._classes, policy=self.hessian, **options
+            codes, raw, weight, *self._classes, link=self.link, policy=self.hessian, **options
         ):
             check_codes(codes, self.n_classes)
 

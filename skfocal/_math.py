@@ -114,6 +114,22 @@ def binary_log_odds(z, gamma_neg, gamma_pos):
     return log_odds(z, gamma_pos) - log_odds(-z, gamma_neg)
 
 
+def posterior_terms(m, u, gamma, other_gamma):
+    """Focal loss of two classes, and its slope and expected curvature under the posterior link.
+
+    Derivatives are in the log-odds ``u`` of the posterior; ``m`` is the margin that belongs
+    to it, both of the row's own class. With T the map from margin to log-odds,
+
+        dl/du = l'(m) / T'(m),    E[d2l/du2] = |dl/du| sigmoid(u),
+
+    the latter over the labels, and the same for both of them.
+    """
+    value, first, _ = loss_gradient_hessian(m, gamma, False)
+    slope = first / (log_odds_slope(m, gamma) + log_odds_slope(-m, other_gamma))
+    eta, _, _, _ = sigmoids(u)
+    return value, slope, -slope * eta
+
+
 def _newton_step(x, low, high, residual, slope):
     """Newton's step from x, or the middle of (low, high) where it leaves the bracket."""
     step = x - residual / slope

@@ -1,6 +1,6 @@
 """Focal losses as frozen value objects: formulas and loops, seen from NumPy (floor 2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,11 @@ class BinaryFocalLoss(FocalLossBase):
         rows (the paper's form), a pair (negative, positive) any positive weights, None 1.
     hessian : {"upper", "exact", "abs"}, default="upper"
         What `gradient_hessian` returns as second derivative.
-    link : {"focal"}, default="focal"
-        The meaning of the margin; under ``"focal"`` sigmoid(margin) is the paper's p.
+    link : {"focal", "posterior"}, default="focal"
+        What the margin is. ``"focal"``: sigmoid(margin) is the paper's p. ``"posterior"``:
+        sigmoid(margin) is the posterior of class 1, from which p follows. It is the same
+        loss with the same optimum in other coordinates, in which it is cross-entropy with
+        rows weighted by a function of their margin alone.
 
     Raises
     ------
@@ -63,8 +66,9 @@ class BinaryFocalLoss(FocalLossBase):
     def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """The margin z0 that minimises the weighted loss of a constant.
 
-        Solves T(z0) = log(w+ W+ / (w- W-)), W the sums of sample weights and T the map to
-        the posterior's log-odds; it is not the log-odds of the prevalence.
+        Under the posterior link it is the log-odds of the prevalence, log(W+ / W-), W the
+        sums of sample weights; under the focal link the solution of T(z0) =
+        log(w+ W+ / (w- W-)), T the map to the posterior's log-odds.
 
         Parameters
         ----------
@@ -90,8 +94,7 @@ class BinaryFocalLoss(FocalLossBase):
         -1.7065
         """
         totals = self._totals(y_true, sample_weight)
-        target = np.diff(np.log(totals) + np.log(self.class_weight))
-        return float(_kernels.margins(target, self.class_gamma)[0])
+        return float(self._margins(np.diff(np.log(totals)))[0])
 
     def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
         """P(class | row), shape (n, 2), from margins in closed form.
@@ -100,23 +103,64 @@ class BinaryFocalLoss(FocalLossBase):
         weights and gamma are undone; sample weights, which describe the population, are not.
         """
         raw = self._check_raw(raw_prediction)
-        ratio = self.class_weight[1] / self.class_weight[0]
-        log_odds = _kernels.log_odds(raw.astype(np.float64), self.class_gamma) - np.log(ratio)
-        return raw_proba(log_odds).astype(raw.dtype)
+        return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
         """Scores (n,), positive where weight x posterior favours class 1.
 
-        The margin itself for equal gammas, log(w+ P+ / (w- P-)) otherwise.
+        The margin itself under the focal link with equal gammas, log(w+ P+ / (w- P-))
+        otherwise.
         """
         raw = self._check_raw(raw_prediction)
-        return raw if self._equal_gammas else _kernels.log_odds(raw, self.class_gamma)
+        if self.link == "focal" and self._equal_gammas:
+            return raw
+        return (self._log_odds(raw.astype(np.float64)) + self._shift).astype(raw.dtype)
 
     def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
         """The margins (n,) that have P(class | row) = ``posterior`` (n, 2)."""
         log_posterior = np.log(np.asarray(posterior, dtype=np.float64))
-        log_odds = np.diff(log_posterior + np.log(self.class_weight), axis=1)[:, 0]
-        return _kernels.margins(log_odds, self.class_gamma)
+        return self._margins(np.diff(log_posterior, axis=1)[:, 0])
+
+    def convert(self, raw_prediction: npt.ArrayLike, link: str) -> Array:
+        """The margins (n,) that say the same under another link.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n,)
+            Margins of this loss.
+        link : {"focal", "posterior"}
+            The link of the result.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+
+        Examples
+        --------
+        >>> from skfocal import BinaryFocalLoss
+        >>> loss = BinaryFocalLoss(gamma=2.0)
+        >>> loss.convert([1.0], "posterior").round(4)
+        array([2.6851])
+        """
+        log_odds = self._log_odds(self._check_raw(raw_prediction).astype(np.float64))
+        return replace(self, hessian="upper", link=link)._margins(log_odds)
+
+    @property
+    def _shift(self) -> float:
+        """Logarithm of the weights' ratio."""
+        return float(np.log(self.class_weight[1]) - np.log(self.class_weight[0]))
+
+    def _log_odds(self, raw: Array) -> Array:
+        """Log-odds of the posterior."""
+        if self.link == "posterior":
+            return raw
+        return _kernels.log_odds(raw, self.class_gamma) - self._shift
+
+    def _margins(self, log_odds: Array) -> Array:
+        """The inverse of `_log_odds`."""
+        if self.link == "posterior":
+            return log_odds
+        return _kernels.margins(log_odds + self._shift, self.class_gamma)
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)
@@ -142,8 +186,9 @@ class MulticlassFocalLoss(FocalLossBase):
         Class weights; a float in (0, 1) only for two classes, None for 1.
     hessian : {"upper", "exact", "abs"}, default="upper"
         What `gradient_hessian` returns on the diagonal.
-    link : {"focal"}, default="focal"
-        The meaning of the margins; under ``"focal"`` softmax(margins) is the paper's p.
+    link : {"focal", "posterior"}, default="focal"
+        What the margins are. ``"focal"``: softmax(margins) is the paper's p.
+        ``"posterior"``: softmax(margins) is the posterior; see `BinaryFocalLoss`.
 
     Raises
     ------
@@ -174,62 +219,94 @@ class MulticlassFocalLoss(FocalLossBase):
         super().__post_init__()
 
     def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Array:
-        """The margins log p (K,) of the constant p that minimises the weighted loss.
+        """The margins (K,) of the constant that minimises the weighted loss.
 
-        Solves log h(p_k) = log(w_k W_k) - c with sum(p) = 1. Parameters and errors as in
-        `BinaryFocalLoss.intercept`.
+        Under the posterior link they are the logarithms of the classes' shares; under the
+        focal link log p with log h(p_k) = log(w_k W_k) - c and sum(p) = 1. Parameters and
+        errors as in `BinaryFocalLoss.intercept`.
         """
         totals = self._totals(y_true, sample_weight)
-        shares = totals / totals.sum()
-        margin = _kernels.margins(
-            (np.log(shares) + np.log(self.class_weight))[np.newaxis], self.class_gamma
-        )[0]
-        return -np.logaddexp(0.0, -margin)
+        return self._margins(np.log(totals / totals.sum())[np.newaxis])[0]
 
     def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
         """P(class | row), shape (n, K); see `BinaryFocalLoss.posterior`.
 
-        The order of rows within a class may differ from that of softmax(margins).
+        Under the focal link the order of rows within a class may differ from that of
+        softmax(margins).
         """
         raw = self._check_raw(raw_prediction)
-        log_odds = _kernels.log_odds(raw.astype(np.float64), self.class_gamma)
-        return raw_proba(log_odds - np.log(self.class_weight)).astype(raw.dtype)
+        return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
         """Scores (n, K) whose argmax is that of weight x posterior.
 
-        The margins themselves for equal gammas, log(w_k P_k) plus a constant of the row
-        otherwise.
+        The margins themselves under the focal link with equal gammas, log(w_k P_k) plus a
+        constant of the row otherwise.
         """
         raw = self._check_raw(raw_prediction)
-        return raw if self._equal_gammas else _kernels.log_odds(raw, self.class_gamma)
+        if self.link == "focal" and self._equal_gammas:
+            return raw
+        log_odds = self._log_odds(raw.astype(np.float64))
+        return (log_odds + np.log(self.class_weight)).astype(raw.dtype)
 
     def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
-        """Margins log p (n, K) that have P(class | row) = ``posterior`` (n, K)."""
-        log_posterior = np.log(np.asarray(posterior, dtype=np.float64))
-        margin = _kernels.margins(log_posterior + np.log(self.class_weight), self.class_gamma)
-        return -np.logaddexp(0.0, -margin)
+        """Margins (n, K) that have P(class | row) = ``posterior`` (n, K).
+
+        They are log p under the focal, log P under the posterior link.
+        """
+        return self._margins(np.log(np.asarray(posterior, dtype=np.float64)))
+
+    def convert(self, raw_prediction: npt.ArrayLike, link: str) -> Array:
+        """The margins (n, K) that say the same under another link.
+
+        As `BinaryFocalLoss.convert`; a constant of each row is without meaning.
+        """
+        log_odds = self._log_odds(self._check_raw(raw_prediction).astype(np.float64))
+        return replace(self, hessian="upper", link=link)._margins(log_odds)
+
+    def _log_odds(self, raw: Array) -> Array:
+        """Log of the posterior plus a constant of each row."""
+        if self.link == "posterior":
+            return raw
+        return _kernels.log_odds(raw, self.class_gamma) - np.log(self.class_weight)
+
+    def _margins(self, log_posterior: Array) -> Array:
+        """The inverse of `_log_odds`."""
+        if self.link == "posterior":
+            return log_posterior
+        target = log_posterior + np.log(self.class_weight)
+        return -np.logaddexp(0.0, -_kernels.margins(target, self.class_gamma))
 
     def full_hessian_bound(
         self,
         y_true: npt.ArrayLike,
         raw_prediction: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
-    ) -> tuple[Array, Array, Array, Array]:
-        """Loss, and parts of the positive semi-definite bound of each row's K x K Hessian.
+    ) -> tuple[Array, Array, Array, Array, Array]:
+        """Loss and gradient, and parts of a positive semi-definite K x K Hessian of each row.
 
-        With t the true class and d = e_t - pi, the bound is
-        ``curvature`` d d' + ``slope`` (diag(pi) - pi pi').
+        With t the true class and d = e_t - pi, the Hessian is
+        ``curvature`` d d' + ``slope`` (diag(pi) - pi pi'). Under the focal link it bounds
+        the true one; under the posterior link it is the expected one.
 
         Returns
         -------
-        loss, slope, curvature : ndarray of shape (n,)
+        loss : ndarray of shape (n,)
+        gradient : ndarray of shape (n, K)
+        slope, curvature : ndarray of shape (n,)
         pi : ndarray of shape (n, K)
-            Softmax over the classes other than the true one, whose entry is 0.
+            Under the focal link the softmax over the classes other than the true one.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         check_codes(rows[0], self.n_classes)
-        return _kernels.multiclass_curvature(*rows, *self._classes)
+        parts = _kernels.multiclass_curvature(*rows, *self._classes, self.link)
+        loss, slope, curvature, share = parts
+        if self.link == "posterior":
+            gradient = self.gradient(*rows)
+        else:
+            gradient = slope[:, np.newaxis] * share
+            gradient[np.arange(len(slope)), rows[0].astype(np.intp)] = -slope
+        return loss, gradient, slope, curvature, share
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)

@@ -7,7 +7,7 @@ libraries apart where only arrays come.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
@@ -39,7 +39,7 @@ _OWN_REFERENCES = 3
 
 
 # What an objective remembers of its last call.
-_NOT_PICKLED = ("_last", "_counted")
+_NOT_PICKLED = ("_last", "_counted", "_scaled")
 
 
 def _same(one: Array | None, other: Array | None) -> bool:
@@ -89,8 +89,11 @@ class FocalObjective:
     hessian : {"upper", "exact", "abs"}, default="upper"
         ``"upper"`` is positive and, for gamma > 0, bounds each leaf's step; ``"exact"``
         and ``"abs"`` are what they say, floored at 1e-16.
-    link : {"focal"}, default="focal"
-        The meaning of the margin.
+    link : {"focal", "posterior"}, default="focal"
+        What the margins are. ``"focal"``: the paper's p is their sigmoid or softmax;
+        ``"posterior"``: that is the posterior, so that what the library's own ``predict``
+        gives are probabilities. Gradients and Hessians are then scaled so that a Hessian
+        at the start, `init_score`, is as large as that of log loss.
     n_threads : int, default=1
         Threads to use at most; few rows are done by one.
 
@@ -161,6 +164,7 @@ class FocalObjective:
         raw = np.asarray(raw)
         n_classes = 2 if raw.ndim == 1 else raw.shape[1]
         loss = self._resolve(labels, weight, n_classes)
+        scale = self._scale(labels, weight)
         if raw.ndim == 2 and n_classes == 2:
             loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
         in_lightgbm = _from_lightgbm(raw, y_pred)
@@ -170,6 +174,7 @@ class FocalObjective:
             weight,
             max_step=np.inf if loss.is_cross_entropy else MAX_STEP,
             min_hessian=MIN_HESSIAN,
+            scale=scale,
             hessian_scale=n_classes / (n_classes - 1) if in_lightgbm else 2.0,
             bits=53 if in_lightgbm or loss.is_cross_entropy else XGBOOST_BITS,
             dtype=np.float32,
@@ -271,16 +276,34 @@ class FocalObjective:
 
     def _numbers(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> Any:
         """Words and dicts as weights; counted anew only where labels or weights changed."""
+
+        def count() -> Any:
+            totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
+            return resolve_alpha(self.alpha, np.arange(n_classes), totals)
+
+        return self._remembered("_counted", (copy(self.alpha), n_classes), labels, weight, count)
+
+    def _scale(self, labels: npt.ArrayLike, weight: Any) -> float:
+        """The loss's `booster_scale` on these rows; found anew only where they changed."""
+        loss = self.loss_
+        if not loss.is_scaled:
+            return 1.0
+        return self._remembered(
+            "_scaled", loss, labels, weight, lambda: loss.booster_scale(labels, weight)
+        )
+
+    def _remembered(
+        self, name: str, question: Any, labels: Any, weight: Any, answer: Callable[[], Any]
+    ) -> Any:
+        """The answer to the last question, if it, labels and weights are what they were."""
         rows = np.asarray(labels), None if weight is None else np.asarray(weight)
-        question, seen, numbers = getattr(self, "_counted", (None, (), None))
-        if question == (self.alpha, n_classes) and all(map(_same, rows, seen)):
-            return numbers
-        totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
-        numbers = resolve_alpha(self.alpha, np.arange(n_classes), totals)
+        before, seen, value = getattr(self, name, (None, (), None))
+        if question == before and all(map(_same, rows, seen)):
+            return value
+        value = answer()
         # copies: they may be changed where they are
-        question = copy(self.alpha), n_classes
-        self._counted = question, tuple(a if a is None else a.copy() for a in rows), numbers
-        return numbers
+        setattr(self, name, (question, tuple(a if a is None else a.copy() for a in rows), value))
+        return value
 
     def _start(self, y_true: npt.ArrayLike, sample_weight: Any) -> float | Array:
         n_classes = max(2, int(np.max(y_true)) + 1)

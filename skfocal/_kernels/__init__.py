@@ -5,6 +5,9 @@ for (contiguous, aligned, native byte order, inputs as read-only views) and allo
 they return. numba is imported with the first call, not with the package.
 """
 
+from functools import lru_cache
+from types import SimpleNamespace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -60,11 +63,13 @@ def evaluate(
     loss: Array | None = None,
     gradient: Array | None = None,
     hessian: Array | None = None,
+    link: str = "focal",
     policy: str = "upper",
     ratio: float = 0.0,
     floor: float = -np.inf,
     bits: int = 53,
     scale: float = 1.0,
+    hessian_scale: float = 1.0,
     n_threads: int = 1,
 ) -> bool:
     """Fill those of ``loss``, ``gradient`` and ``hessian`` that are given, all of one dtype.
@@ -77,7 +82,9 @@ def evaluate(
         Of each class.
     loss, gradient, hessian
         Arrays of shape (n,), and of the shape of ``raw`` the other two; None for what is
-        not wanted. Multiclass Hessians are the diagonal, times ``scale``.
+        not wanted. Multiclass Hessians are the diagonal, times ``hessian_scale``.
+    link
+        ``"focal"`` or ``"posterior"``.
     policy
         ``"upper"``, ``"exact"`` or ``"abs"``.
     ratio
@@ -87,6 +94,8 @@ def evaluate(
     bits
         Significant bits that gradients and Hessians are rounded to before sample weights
         multiply.
+    scale
+        Multiplies everything.
     n_threads
         Threads to use, where there are rows enough.
 
@@ -98,24 +107,36 @@ def evaluate(
     Notes
     -----
     float32 is computed in single precision, except: cross-entropy, which is to agree with
-    the libraries' own to the last bit, and Hessians that may be negative, where single
-    precision would lose the sign near 0.
+    the libraries' own to the last bit; Hessians that may be negative, where single
+    precision would lose the sign near 0; and all of the posterior link but the gradient and
+    Hessian of two classes.
     """
-    from skfocal._kernels import cpu
-
     dtype = next(out.dtype for out in (loss, gradient, hessian) if out is not None)
-    fast = dtype == np.float32 and policy == "upper" and any(gamma)
+    if is_cross_entropy(gamma, weight, link):
+        link = "focal"
+    single = dtype == np.float32
+    both = loss is None and gradient is not None and hessian is not None
+    tabulated = link == "posterior" and single and both and raw.ndim == 1
+    fast = tabulated or (single and policy == "upper" and any(gamma) and link == "focal")
     y_true, raw, sample_weight = _rows(y_true, raw, sample_weight, dtype)
     dropped = (24 if fast else 53) - bits
     half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (None, None)
-    absolute = None if policy == "upper" else policy == "abs"
-    loops = cpu.single if fast else cpu.double if any(gamma) else cpu.cross_entropy
+    if scale != 1.0:
+        weight = tuple(scale * w for w in weight)
     arrays = y_true, raw, sample_weight, loss, gradient, hessian
-    options = (*_per_class(raw, gamma, weight), absolute, ratio, floor, half, mask)
-    if raw.ndim == 1:
-        loop = loops.binary_rows
+    options = ratio, floor, half, mask
+    loops = _loops(gamma, link, fast)
+    if tabulated:
+        arrays = y_true, raw, sample_weight, gradient, hessian
+        shift = float(np.log(weight[1] / weight[0]))
+        loop, options = loops.tabulated_rows, (slope_table(gamma), weight, shift, *options)
     else:
-        loop, options = loops.multiclass_rows, (*options, scale)
+        absolute = None if policy == "upper" else policy == "abs"
+        options = (*_per_class(raw, gamma, weight), absolute, *options)
+        if raw.ndim == 1:
+            loop = loops.binary_rows
+        else:
+            loop, options = loops.multiclass_rows, (*options, hessian_scale)
     valid = over_rows(
         lambda start, stop: loop(start, stop, *arrays, *options),
         len(raw),
@@ -125,17 +146,50 @@ def evaluate(
     return all(valid)
 
 
-def multiclass_curvature(
-    y_true, raw, sample_weight, gamma: PerClass, weight: PerClass, n_threads: int = 1
-):
-    """Loss (n,), and slope (n,), curvature (n,) and shares (n, K) of the Hessian's bound."""
+def is_cross_entropy(gamma: PerClass, weight: PerClass, link: str) -> bool:
+    """Whether the loss is (weighted) cross-entropy of the margins."""
+    return not any(gamma) and (link == "focal" or len(set(weight)) == 1)
+
+
+def _loops(gamma: PerClass, link: str, fast: bool) -> SimpleNamespace:
     from skfocal._kernels import cpu
 
+    if link == "posterior":
+        return cpu.single_posterior if fast else cpu.posterior
+    return cpu.single if fast else cpu.double if any(gamma) else cpu.cross_entropy
+
+
+@lru_cache(maxsize=256)
+def slope_table(gamma: PerClass) -> npt.NDArray[np.float32]:
+    """Cubics of `tabulated_rows` for a pair of gammas, through values in double.
+
+    They reach to where the slope is at its limit 1 / (1 + gamma), to single precision.
+    """
+    from skfocal._kernels._posterior_binary import PIECES
+
+    n_octaves = int(np.ceil(np.log2(40.0 * (1.0 + max(gamma)))))
+    nodes = 0.5 * np.cos((np.arange(4) + 0.5) * np.pi / 4)  # Chebyshev's, on (-1/2, 1/2)
+    pieces = 1.0 + (np.arange(PIECES)[:, np.newaxis] + 0.5 + nodes) / PIECES
+    distance = np.exp2(np.arange(n_octaves))[:, np.newaxis, np.newaxis] * pieces - 1.0
+    v = np.concatenate([-distance.ravel(), distance.ravel()])
+    slope = np.empty_like(v)
+    evaluate(v < 0, v, None, gamma, (1.0, 1.0), gradient=slope, link="posterior")
+    powers = np.vander(nodes, 4)
+    cubics = np.linalg.solve(powers, np.abs(slope).reshape(-1, 4).T).T
+    table = np.ascontiguousarray(cubics, dtype=np.float32)
+    table.flags.writeable = False
+    return table
+
+
+def multiclass_curvature(
+    y_true, raw, sample_weight, gamma: PerClass, weight: PerClass, link: str, n_threads: int = 1
+):
+    """Loss (n,), and slope (n,), curvature (n,) and shares (n, K) of the Hessian's bound."""
     rows = _rows(y_true, raw, sample_weight, raw.dtype)
     loss, slope, curvature = np.empty((3, raw.shape[0]), raw.dtype)
     share = like(raw)
     arguments = (*rows, loss, slope, curvature, share, *_per_class(raw, gamma, weight))
-    loop = cpu.double.multiclass_curvature_rows
+    loop = _loops(gamma, link, fast=False).multiclass_curvature_rows
     over_rows(
         lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
@@ -150,6 +204,7 @@ def sparse_loss_gradient(
     sample_weight,
     gamma: PerClass,
     weight: PerClass,
+    link: str,
     n_threads: int = 1,
 ) -> tuple[float, Array]:
     """Sum of losses, and its gradient in ``theta``, of the margins X coef + intercept.
@@ -157,14 +212,15 @@ def sparse_loss_gradient(
     X is a CSR matrix; ``theta`` has a column for two classes and K for more, with the
     intercepts in the last row if there are any.
     """
-    from skfocal._kernels import cpu
-
+    if is_cross_entropy(gamma, weight, link):
+        link = "focal"
+    loops = _loops(gamma, link, fast=False)
     p, m = X.shape[1], theta.shape[1]
     coef, intercept = theta[:p], theta[p] if fit_intercept else np.zeros(m)
     y_true, coef, sample_weight = _rows(y_true, np.ascontiguousarray(coef), sample_weight, "f8")
     entries = [_read_only(part, part.dtype) for part in (X.data, X.indices, X.indptr)]
     arguments = (*entries, coef, intercept, y_true, sample_weight)
-    loop = cpu.double.csr_binary_rows if m == 1 else cpu.double.csr_multiclass_rows
+    loop = loops.csr_binary_rows if m == 1 else loops.csr_multiclass_rows
     classes = (gamma, weight) if m == 1 else (np.array(gamma), np.array(weight))
 
     def part(start: int, stop: int) -> tuple[float, Array]:

@@ -63,8 +63,8 @@ def bind(
 ) -> dict[str, Any]:
     """The functions of modules, compiled in one precision, calling each other.
 
-    They keep their source. What is exchanged are the globals they look up, all of which
-    are in one namespace where later modules replace names of earlier ones, and then
+    They keep their source. What is exchanged are the functions they look up, where those
+    of later modules replace those of earlier ones that have the same name, and then
     ``names``; and literals, which become ``real``: beside a Python float, numba would
     compute in double.
 
@@ -85,15 +85,13 @@ def bind(
     Returns
     -------
     dict
-        The namespace.
+        The compiled functions by name.
     """
     formulas, loops = list(formulas), list(loops)
-    namespace: dict[str, Any] = {}
-    for module in (*formulas, *loops):
-        namespace |= {k: v for k, v in vars(module).items() if not k.startswith("__")}
-    namespace |= {"real": real, **names}
+    namespaces = {module: dict(vars(module)) for module in (*formulas, *loops)}
+    compiled: dict[str, Any] = {}
     tag = "_".join([np.dtype(real).name, *instead.values(), digest([*formulas, *loops])])
-    for module in (*formulas, *loops):
+    for module, namespace in namespaces.items():
         for name, function in vars(module).items():
             own = isinstance(function, FunctionType) and function.__module__ == module.__name__
             if not own or name in names:
@@ -103,5 +101,7 @@ def bind(
             bound = FunctionType(code.replace(co_consts=constants), namespace, name)
             bound.__module__ = module.__name__
             is_loop = module in loops and not name.startswith("_")
-            namespace[name] = jit(bound, tag, cache) if is_loop else _inlined(bound)
-    return namespace
+            compiled[name] = jit(bound, tag, cache) if is_loop else _inlined(bound)
+    for namespace in namespaces.values():
+        namespace |= {**compiled, "real": real, **names}
+    return compiled

@@ -6,19 +6,28 @@ from typing import Any
 import numpy as np
 
 from skfocal import _math
-from skfocal._kernels import _binary, _descent, _elementary, _multiclass, _sparse
+from skfocal._kernels import (
+    _binary,
+    _descent,
+    _elementary,
+    _multiclass,
+    _posterior_binary,
+    _posterior_multiclass,
+    _sparse,
+)
 from skfocal._kernels._jit import bind
 
 FORMULAS = [_math, _elementary]
 LOOPS = [_binary, _multiclass, _sparse, _descent]
+POSTERIOR_LOOPS = [_binary, _multiclass, _posterior_binary, _posterior_multiclass, _sparse]
 
 
-def compiled(real: Any, **options: Any) -> SimpleNamespace:
+def compiled(real: Any, loops: Any = LOOPS, **options: Any) -> SimpleNamespace:
     """All loops in one precision; nothing is compiled before its first call."""
     single = real is np.float32
     names = bind(
         FORMULAS,
-        LOOPS,
+        loops,
         real,
         integer=np.int32 if single else np.int64,
         TABLE=_elementary.SINGLE if single else _elementary.DOUBLE,
@@ -31,3 +40,5 @@ single = compiled(np.float32)
 double = compiled(np.float64)
 # Without the logarithms and powers that come to nothing at gamma = 0.
 cross_entropy = compiled(np.float64, instead={"loss_gradient_hessian": "cross_entropy"})
+posterior = compiled(np.float64, POSTERIOR_LOOPS)
+single_posterior = compiled(np.float32, POSTERIOR_LOOPS)
