@@ -106,6 +106,24 @@ def log_odds_slope(m, gamma):
     return (2.0 * gamma * p + q + gamma * (gamma - 1.0) * p * k) / (1.0 + gamma * k)
 
 
+def simplex_terms(m, gamma):
+    """p, q, `log_odds` and 1 / `log_odds_slope` of a margin m < 700, with few divisions.
+
+    exp(m), for which larger margins leave no room, comes from the same division as
+    1 / (1 + exp(-m)).
+    """
+    e = exp(-abs(m))
+    c = log1p_unit(e)
+    low = m < 0.0
+    r = 1.0 / (1.0 + e if low else e * (1.0 + e))
+    p = e * r
+    q = r if low else e * p
+    k = (c - m) * e if low else c * (1.0 + e) * r
+    h = gamma * (max(m, 0.0) + c) - (max(-m, 0.0) + c) - log1p(gamma * k)
+    inverse = (1.0 + gamma * k) / (2.0 * gamma * p + q + gamma * (gamma - 1.0) * p * k)
+    return p, q, h, inverse
+
+
 def binary_log_odds(z, gamma_neg, gamma_pos):
     """T(z) = log(w+ P+ / (w- P-)), the weighted posterior log-odds of the margin z.
 

@@ -25,22 +25,34 @@ from skfocal._math import (
     log_odds_slope,
     loss_gradient_hessian,
     multiclass_margins,
-    sigmoids,
+    simplex_terms,
 )
 
 # Columns of numbers: of the solver,
 TOP, TOP_GAMMA, LEVEL, STEP, OTHERS, BEND, PULL, NORM = range(8)
 # of the true class, and results.
-GAMMA, WEIGHT, MARGIN, OWN, ALL, REST, VALUE, SLOPE, CURVATURE, GRADIENT, HESSIAN = range(8, 19)
+CODE, GAMMA, WEIGHT, MARGIN, OWN, ALL, REST, VALUE, SLOPE, CURVATURE = range(8, 18)
+GRADIENT, HESSIAN, N_COLUMNS = range(18, 21)
 # Columns of each class.
-TARGET, LOGIT, DENOMINATOR, RESIDUAL = range(4)
-SMALLEST = 1e-300  # share of all classes but one
+TARGET, LOGIT, PROBABILITY, INVERSE, RESIDUAL, SHARE, N_CLASS_COLUMNS = range(7)
+# Constants of each class.
+LOG_WEIGHT, EVEN, RATIO = range(3)
+SMALLEST = np.finfo(np.float64).tiny  # share of all classes but one
+# Steps in single precision leave errors of about 1e-6; one in double then is enough for
+# results in single precision.
+COARSE_STEP, SINGLE_STEP = 1e-3, 1e-4
 
 
-def _working_space(n_classes):
-    """Columns of numbers; of each class; targets' parts that are the same in all rows."""
-    constants = np.empty((2, n_classes), real)
-    return np.zeros((19, BLOCK), real), np.zeros((4, n_classes, BLOCK), real), constants
+def _working_space(gamma, weight, dtype):
+    """Columns of numbers; of each class; constants: log(w), log h(1 / K) and its ratios."""
+    constants = np.empty((3, gamma.size), dtype)
+    for j in range(gamma.size):
+        constants[LOG_WEIGHT, j] = log(weight[j])
+        constants[EVEN, j] = log_odds(-log(gamma.size - 1.0), gamma[j])
+    for j in range(gamma.size):
+        constants[RATIO, j] = exp(constants[EVEN, j] - constants[EVEN].max())
+    work = np.zeros((N_COLUMNS, BLOCK), dtype)
+    return work, np.zeros((N_CLASS_COLUMNS, gamma.size, BLOCK), dtype), constants
 
 
 def _odds_margin(q):
@@ -50,88 +62,95 @@ def _odds_margin(q):
     return m if q < rest else -m
 
 
-def _set_targets(raw, gamma, constants, work, part):
-    """TOP, its gamma, targets less that of TOP, and NORM, which is to be added to levels.
+def _set_targets(raw, gamma, weight, constants, work, part):
+    """TOP, its gamma, targets less that of TOP; OTHERS, sums of their exponentials; and NORM.
 
-    TOP is the class that binds where all shares are 1 / K. As in `_multiclass`, sums under
-    a condition vectorise where assignments would not.
+    TOP is the class that binds where all shares are 1 / K, and NORM the factor between
+    exp(level) and the multiplier. As in `_multiclass`, sums under a condition vectorise
+    where assignments would not.
     """
-    log_weight, even = constants[0], constants[1]
-    target = part[TARGET]
+    n_classes = gamma.size
     for i in range(BLOCK):
-        work[NORM, i] = -LARGEST
-        work[STEP, i] = -LARGEST
+        work[STEP, i] = -np.inf
+        work[OTHERS, i] = 0.0
         work[LEVEL, i] = 0.0
-        work[ALL, i] = 0.0
         work[TOP_GAMMA, i] = 0.0
-    for j in range(gamma.size):
+        work[ALL, i] = 0.0
+        work[BEND, i] = 0.0
+    for j in range(n_classes):
         column = raw[:, j]
+        shift = constants[LOG_WEIGHT, j] - constants[EVEN, j]
         for i in range(column.size):
-            target[j, i] = max(min(np.float64(column[i]), LARGEST), -LARGEST)
+            part[TARGET, j, i] = column[i]
         for i in range(BLOCK):
-            work[NORM, i] = max(work[NORM, i], target[j, i])
-            work[STEP, i] = max(work[STEP, i], target[j, i] + (log_weight[j] - even[j]))
-    for j in range(gamma.size):
+            x = max(min(part[TARGET, j, i], LARGEST), -LARGEST) + shift
+            part[TARGET, j, i] = x
+            work[STEP, i] = max(work[STEP, i], x)
+    for j in range(n_classes):
+        code = real(j)
         for i in range(BLOCK):
-            work[ALL, i] += exp(target[j, i] - work[NORM, i])
-            binds = target[j, i] + (log_weight[j] - even[j]) >= work[STEP, i]
-            work[TOP, i] = j if binds else work[TOP, i]
-    for j in range(gamma.size):
+            top = work[TOP, i]
+            work[TOP, i] = code if part[TARGET, j, i] >= work[STEP, i] else top
+    for j in range(n_classes):
+        even, ratio, own_weight = constants[EVEN, j], constants[RATIO, j], weight[j]
         for i in range(BLOCK):
-            target[j, i] += log_weight[j]
             own = work[TOP, i] == j
-            work[LEVEL, i] += target[j, i] if own else 0.0
+            work[LEVEL, i] += even if own else 0.0
             work[TOP_GAMMA, i] += gamma[j] if own else 0.0
+            work[BEND, i] += ratio if own else 0.0
+            difference = part[TARGET, j, i] - work[STEP, i]
+            e = exp(difference) * ratio
+            work[OTHERS, i] += 0.0 if own else e
+            work[ALL, i] += e / own_weight
+            part[TARGET, j, i] = difference + even
     for i in range(BLOCK):
-        work[NORM, i] = work[LEVEL, i] - work[NORM, i] - log1p(max(work[ALL, i] - 1.0, 0.0))
-    for j in range(gamma.size):
+        work[OTHERS, i] /= work[BEND, i]
+        work[NORM, i] = work[BEND, i] / work[ALL, i]
+    for j in range(n_classes):
         for i in range(BLOCK):
-            target[j, i] -= work[LEVEL, i]
+            part[TARGET, j, i] -= work[LEVEL, i]
 
 
-def _guess(gamma, work, part):
+def _guess(work, part):
     """LEVEL and margins to start from, near for even rows and for near-certain ones.
 
-    With x = log(sum of exp(target) over the classes but TOP) the level tends to
-    softplus(x) for even rows and to (gamma x + log(1 + gamma)) / (1 + gamma) for x -> -inf.
+    With x = log(OTHERS) the level tends to softplus(x) for even rows and to
+    (gamma x + log(1 + gamma)) / (1 + gamma) for x -> -inf.
     """
-    for i in range(BLOCK):
-        work[OTHERS, i] = 0.0
-    for j in range(gamma.size):
-        for i in range(BLOCK):
-            e = exp(min(part[TARGET, j, i], 0.0))
-            work[OTHERS, i] += 0.0 if work[TOP, i] == j else e
     for i in range(BLOCK):
         others, g = max(work[OTHERS, i], SMALLEST), work[TOP_GAMMA, i]
         certain = g * log1p(1.0 / others) - log1p(g) / (1.0 + others)
         work[LEVEL, i] = log1p(others) - certain / (1.0 + g)
-    for j in range(gamma.size):
+    for j in range(part.shape[1]):
         for i in range(BLOCK):
             part[LOGIT, j, i] = min(part[TARGET, j, i] - work[LEVEL, i], 0.0)
 
 
-def _step(gamma, work, part):
-    """One Newton step for margins and levels together; returns the margins still moving."""
+def _step(gamma, small, work, part):
+    """One Newton step for margins and levels together; returns the margins still moving.
+
+    PROBABILITY and INVERSE, that of the slope, are from before it; RESIDUAL becomes the step.
+    """
     n_classes = gamma.size
-    most = 1.0 - 1.0 / n_classes
-    highest = log(n_classes - 1.0) + 2.0
+    most, highest = real(1.0 - 1.0 / n_classes), real(log(n_classes - 1.0) + 2.0)
+    small = real(small)
     for i in range(BLOCK):
         work[OTHERS, i] = 0.0
         work[BEND, i] = 0.0
         work[PULL, i] = 0.0
     for j in range(n_classes):
-        g = gamma[j]
+        g = real(gamma[j])
         for i in range(BLOCK):
-            m = part[LOGIT, j, i]
-            p, q, _, _ = sigmoids(m)
-            slope = log_odds_slope(m, g)
-            residual = log_odds(m, g) - part[TARGET, j, i] + work[LEVEL, i]
-            p = 0.0 if work[TOP, i] == j else p
-            bend = p * q / slope
+            p, q, h, inverse = simplex_terms(part[LOGIT, j, i], g)
+            residual = h - part[TARGET, j, i] + work[LEVEL, i]
+            own = work[TOP, i] == j
+            p = 0.0 if own else p
+            inverse = 0.0 if own else inverse
             work[OTHERS, i] += p
-            work[BEND, i] += bend
-            work[PULL, i] += bend * residual
-            part[DENOMINATOR, j, i] = slope
+            work[BEND, i] += p * q * inverse
+            work[PULL, i] += p * q * inverse * residual
+            part[PROBABILITY, j, i] = p
+            part[INVERSE, j, i] = inverse
             part[RESIDUAL, j, i] = residual
     for i in range(BLOCK):
         others, g = max(work[OTHERS, i], SMALLEST), work[TOP_GAMMA, i]
@@ -147,19 +166,38 @@ def _step(gamma, work, part):
     moving = integer(0)
     for j in range(n_classes):
         for i in range(BLOCK):
-            step = (part[RESIDUAL, j, i] - work[STEP, i]) / part[DENOMINATOR, j, i]
-            step = 0.0 if work[TOP, i] == j else step
+            step = (part[RESIDUAL, j, i] - work[STEP, i]) * part[INVERSE, j, i]
+            part[RESIDUAL, j, i] = step
             m = min(part[LOGIT, j, i] - step, highest)
             part[LOGIT, j, i] = m
-            moving += integer(1 if abs(step) > SMALL_STEP * (1.0 + abs(m)) else 0)
+            moving += integer(1 if abs(step) > small * (1.0 + abs(m)) else 0)
     return moving
 
 
-def _solve(gamma, work, part):
-    """Margins of all classes but TOP, and levels."""
-    _guess(gamma, work, part)
+def approach_rows(gamma, work, part):
+    """Guess, and Newton steps until they are small, in the precision of the compilation."""
+    _guess(work, part)
     for _ in range(MAX_STEPS):
-        if _step(gamma, work, part) == 0:
+        if _step(gamma, COARSE_STEP, work, part) == 0:
+            return
+
+
+def _solve(gamma, small, work, part, coarse_work, coarse_part):
+    """Margins of all classes but TOP, and levels; first in single precision."""
+    for k in (TOP, TOP_GAMMA, OTHERS):
+        for i in range(BLOCK):
+            coarse_work[k, i] = work[k, i]
+    for j in range(gamma.size):
+        for i in range(BLOCK):
+            coarse_part[TARGET, j, i] = part[TARGET, j, i]
+    approach_rows(gamma, coarse_work, coarse_part)
+    for i in range(BLOCK):
+        work[LEVEL, i] = coarse_work[LEVEL, i]
+    for j in range(gamma.size):
+        for i in range(BLOCK):
+            part[LOGIT, j, i] = coarse_part[LOGIT, j, i]
+    for _ in range(MAX_STEPS):
+        if _step(gamma, small, work, part) == 0:
             return
     target, margin = np.empty(gamma.size), np.empty(gamma.size)
     for i in range(BLOCK):
@@ -169,21 +207,29 @@ def _solve(gamma, work, part):
         work[LEVEL, i] = -log_odds(margin[int(work[TOP, i])], work[TOP_GAMMA, i])
 
 
-def _share(gamma, work, part):
-    """Margins of all classes, d as DENOMINATOR, ALL and REST, its sums with and without TOP."""
-    most = 1.0 - 1.0 / gamma.size
+def _share(gamma, small, work, part):
+    """D as SHARE, its sums ALL and REST, with and without TOP, and TOP's LOGIT."""
     for i in range(BLOCK):
         work[OTHERS, i] = 0.0
         work[REST, i] = 0.0
     for j in range(gamma.size):
-        for i in range(BLOCK):
-            m = part[LOGIT, j, i]
-            p, q, _, _ = sigmoids(m)
-            p = 0.0 if work[TOP, i] == j else p
-            d = p * q / log_odds_slope(m, gamma[j])
-            part[DENOMINATOR, j, i] = d
-            work[OTHERS, i] += p
-            work[REST, i] += d
+        if small == SINGLE_STEP:
+            for i in range(BLOCK):
+                # the last step was so small that first order is enough
+                p, step = part[PROBABILITY, j, i], part[RESIDUAL, j, i]
+                q = 1.0 - p
+                work[OTHERS, i] += p * (1.0 - q * step)
+                d = p * q * part[INVERSE, j, i] * (1.0 - (q - p) * step)
+                part[SHARE, j, i] = d
+                work[REST, i] += d
+        else:
+            for i in range(BLOCK):
+                p, q, _, inverse = simplex_terms(part[LOGIT, j, i], gamma[j])
+                p = 0.0 if work[TOP, i] == j else p
+                work[OTHERS, i] += p
+                part[SHARE, j, i] = p * q * inverse
+                work[REST, i] += p * q * inverse
+    most = 1.0 - 1.0 / gamma.size
     for i in range(BLOCK):
         others = min(max(work[OTHERS, i], SMALLEST), most)
         m = _odds_margin(others)
@@ -194,53 +240,79 @@ def _share(gamma, work, part):
         for i in range(BLOCK):
             own = work[TOP, i] == j
             part[LOGIT, j, i] = work[MARGIN, i] if own else part[LOGIT, j, i]
-            part[DENOMINATOR, j, i] = work[BEND, i] if own else part[DENOMINATOR, j, i]
+            part[SHARE, j, i] = work[BEND, i] if own else part[SHARE, j, i]
 
 
-def _evaluate(y, gamma, weight, work, part):
-    """Loss and slope of the true class, OWN = 1 - rho_t, and CURVATURE = exp(level)."""
+def _exp(x):
+    """exp(x) for x of either sign."""
+    e = exp(-abs(x))
+    return 1.0 / e if x > 0.0 else e
+
+
+def _look_up(y, weight, work, part):
+    """SLOPE of the true class and CURVATURE, both over sum(d), and OWN = (1 - rho_t) sum(d).
+
+    With log h(p_t) = target_t - level the slope is w_t d_t / h(p_t).
+    """
     for i in range(BLOCK):
-        for k in (GAMMA, WEIGHT, MARGIN, OWN):
-            work[k, i] = 0.0
+        work[WEIGHT, i] = 0.0
+        work[OWN, i] = 0.0
+        work[MARGIN, i] = 0.0
     for i in range(y.size):
-        work[PULL, i] = y[i]
+        work[CODE, i] = y[i]
+    for j in range(weight.size):
+        for i in range(BLOCK):
+            own = work[CODE, i] == j
+            rest = work[ALL, i] - part[SHARE, j, i]
+            rest = work[REST, i] if work[TOP, i] == j else rest
+            work[WEIGHT, i] += weight[j] * part[SHARE, j, i] if own else 0.0
+            work[OWN, i] += rest if own else 0.0
+            work[MARGIN, i] += part[TARGET, j, i] if own else 0.0
+    for i in range(BLOCK):
+        h = _exp(work[LEVEL, i] - work[MARGIN, i])
+        work[SLOPE, i] = work[WEIGHT, i] * h / work[ALL, i]
+        work[CURVATURE, i] = work[NORM, i] * _exp(work[LEVEL, i]) / work[ALL, i]
+
+
+def _losses(gamma, weight, work, part):
+    """VALUE, the loss of the true class."""
+    for i in range(BLOCK):
+        work[GAMMA, i] = 0.0
+        work[WEIGHT, i] = 0.0
+        work[MARGIN, i] = 0.0
     for j in range(gamma.size):
         for i in range(BLOCK):
-            own = work[PULL, i] == j
-            remainder = work[REST, i]
-            if work[TOP, i] != j:
-                remainder = work[ALL, i] - part[DENOMINATOR, j, i]
+            own = work[CODE, i] == j
             work[GAMMA, i] += gamma[j] if own else 0.0
             work[WEIGHT, i] += weight[j] if own else 0.0
             work[MARGIN, i] += part[LOGIT, j, i] if own else 0.0
-            work[OWN, i] += remainder if own else 0.0
     for i in range(BLOCK):
-        m, g, w = work[MARGIN, i], work[GAMMA, i], work[WEIGHT, i]
-        value, first, _ = loss_gradient_hessian(m, g, False)
-        work[VALUE, i] = w * value
-        work[SLOPE, i] = -w * first / log_odds_slope(m, g) / work[ALL, i]
-        level = work[NORM, i] + work[LEVEL, i]
-        e = exp(-abs(level))
-        work[CURVATURE, i] = (1.0 / e if level > 0.0 else e) / work[ALL, i]
+        value, _, _ = loss_gradient_hessian(work[MARGIN, i], work[GAMMA, i], False)
+        work[VALUE, i] = work[WEIGHT, i] * value
 
 
 def _column(j, ratio, scale, half, mask, work, part):
     """GRADIENT and HESSIAN of class j."""
     for i in range(BLOCK):
-        d = part[DENOMINATOR, j, i]
+        d = part[SHARE, j, i]
         remainder = work[REST, i] if work[TOP, i] == j else work[ALL, i] - d
-        own = work[PULL, i] == j
+        own = work[CODE, i] == j
         g = work[SLOPE, i] * (-work[OWN, i] if own else d)
         h = scale * max(work[CURVATURE, i] * d * remainder, ratio * abs(g))
         work[GRADIENT, i] = _rounded(g, half, mask)
         work[HESSIAN, i] = _rounded(h, half, mask)
 
 
-def _set_constants(gamma, weight, constants):
-    """Logarithms of weights, and log h at p = 1 / K, of each class."""
-    for j in range(gamma.size):
-        constants[0, j] = log(weight[j])
-        constants[1, j] = log_odds(-log(gamma.size - 1.0), gamma[j])
+def _small_step(loss_out, gradient_out, hessian_out):
+    """Size of the last Newton step, by the precision of the results."""
+    size = 8
+    if loss_out is not None:
+        size = loss_out.itemsize
+    if gradient_out is not None:
+        size = gradient_out.itemsize
+    if hessian_out is not None:
+        size = hessian_out.itemsize
+    return SINGLE_STEP if size == 4 else SMALL_STEP
 
 
 def multiclass_rows(
@@ -264,16 +336,18 @@ def multiclass_rows(
     """Loss, gradient and ``scale`` times the expected Hessian's diagonal of each row."""
     if not _are_codes(y_true[start:stop], gamma.size):
         return False
-    work, part, constants = _working_space(gamma.size)
-    _set_constants(gamma, weight, constants)
+    small = _small_step(loss_out, gradient_out, hessian_out)
+    work, part, constants = _working_space(gamma, weight, np.float64)
+    coarse_work, coarse_part, _ = _working_space(gamma, weight, np.float32)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
         rows = None if sample_weight is None else sample_weight[first:last]
-        _set_targets(raw[first:last], gamma, constants, work, part)
-        _solve(gamma, work, part)
-        _share(gamma, work, part)
-        _evaluate(y_true[first:last], gamma, weight, work, part)
+        _set_targets(raw[first:last], gamma, weight, constants, work, part)
+        _solve(gamma, small, work, part, coarse_work, coarse_part)
+        _share(gamma, small, work, part)
+        _look_up(y_true[first:last], weight, work, part)
         if loss_out is not None:
+            _losses(gamma, weight, work, part)
             _deliver(work, VALUE, rows, None, loss_out[first:last])
         if gradient_out is not None or hessian_out is not None:
             for j in range(gamma.size):
@@ -304,15 +378,17 @@ def multiclass_curvature_rows(
     """
     if not _are_codes(y_true[start:stop], gamma.size):
         return False
-    work, part, constants = _working_space(gamma.size)
-    _set_constants(gamma, weight, constants)
+    small = SMALL_STEP
+    work, part, constants = _working_space(gamma, weight, np.float64)
+    coarse_work, coarse_part, _ = _working_space(gamma, weight, np.float32)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
         rows = None if sample_weight is None else sample_weight[first:last]
-        _set_targets(raw[first:last], gamma, constants, work, part)
-        _solve(gamma, work, part)
-        _share(gamma, work, part)
-        _evaluate(y_true[first:last], gamma, weight, work, part)
+        _set_targets(raw[first:last], gamma, weight, constants, work, part)
+        _solve(gamma, small, work, part, coarse_work, coarse_part)
+        _share(gamma, small, work, part)
+        _look_up(y_true[first:last], weight, work, part)
+        _losses(gamma, weight, work, part)
         for i in range(BLOCK):
             work[CURVATURE, i] *= work[ALL, i] * work[ALL, i]
         _deliver(work, VALUE, rows, None, loss_out[first:last])
@@ -320,6 +396,6 @@ def multiclass_curvature_rows(
         curvature_out[first:last] = 0.0
         for j in range(gamma.size):
             for i in range(BLOCK):
-                work[GRADIENT, i] = part[DENOMINATOR, j, i] / work[ALL, i]
+                work[GRADIENT, i] = part[SHARE, j, i] / work[ALL, i]
             _deliver(work, GRADIENT, None, None, share_out[first:last, j])
     return True
