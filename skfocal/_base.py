@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skfocal._callbacks import CallbackSupportMixin
 from skfocal._kernels import Array
-from skfocal._loss import HESSIANS
+from skfocal._loss import HESSIANS, LINKS
 from skfocal._parameters import check_choice, check_gamma, class_totals, resolve_alpha
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss, raw_proba
 
@@ -27,7 +27,7 @@ FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 
 
 # Parameters that the boosters' own classes do not know.
-FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian")
+FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian", "link")
 
 
 class LearnedAttribute:
@@ -165,6 +165,7 @@ def training_loss(
     alpha: Any,
     *,
     hessian: str = "upper",
+    link: str = "focal",
     class_weight: Mapping | str | None = None,
 ) -> FocalLoss:
     """The loss with ``focal_gamma``, ``focal_alpha`` and ``class_weight`` as numbers.
@@ -174,6 +175,7 @@ def training_loss(
     n_classes = len(target.classes)
     gamma = check_gamma(gamma, n_classes, "focal_gamma")
     check_choice(hessian, HESSIANS, "hessian")
+    check_choice(link, LINKS, "link")
     if isinstance(class_weight, str) and class_weight != "balanced":
         raise ValueError(f'class_weight must be "balanced" or a dict; got {class_weight!r}.')
     if class_weight is not None and isinstance(alpha, str) and isinstance(class_weight, str):
@@ -189,7 +191,7 @@ def training_loss(
             class_weight = {**dict.fromkeys(known, 1.0), **class_weight}
         factors = resolve_alpha(class_weight, target.classes, target.totals, "class_weight")
         weights = tuple(np.multiply(weights or 1.0, factors or 1.0).tolist())
-    return make_loss(n_classes, gamma, weights, hessian)
+    return make_loss(n_classes, gamma, weights, hessian, link)
 
 
 def check_continued(before: FocalLoss | None, loss: FocalLoss, name: str) -> None:
@@ -212,6 +214,7 @@ class FocalClassifierMixin(CallbackSupportMixin):
 
     - ``predict_proba`` is the posterior of the population in y, or, with
       ``probability="raw"``, the sigmoid or softmax of the margin as other packages have it.
+      With ``link="posterior"`` the two are the same.
     - ``predict`` is the class with the largest weight times posterior: ``focal_alpha``
       and ``class_weight`` are costs, they move the decision and not the probabilities.
       ``sample_weight`` describes the population and is not undone.
@@ -223,6 +226,7 @@ class FocalClassifierMixin(CallbackSupportMixin):
     focal_alpha: Any
     probability: str
     hessian: str
+    link: str
     loss_: FocalLoss
     n_features_in_: int
     feature_names_in_: Any
@@ -238,10 +242,20 @@ class FocalClassifierMixin(CallbackSupportMixin):
         for name, value in learned.items():
             setattr(self, name, value)
         self.focal_gamma, self.focal_alpha = self.loss_.gamma, self.loss_.alpha
-        self.hessian = self.loss_.hessian
+        self.hessian, self.link = self.loss_.hessian, self.loss_.link
         self.n_features_in_ = n_features
         if names is not None:
             self.feature_names_in_ = names
+
+    def _training_loss(self, target: Target, class_weight: Any = None) -> FocalLoss:
+        return training_loss(
+            target,
+            self.focal_gamma,
+            self.focal_alpha,
+            hessian=getattr(self, "hessian", "upper"),
+            link=self.link,
+            class_weight=class_weight,
+        )
 
     def _check_probability(self) -> None:
         check_choice(self.probability, ("posterior", "raw"), "probability")

@@ -45,7 +45,7 @@ class LightGBMFiles(FocalClassifierMixin):
     def load_model(self, filename: str | Path) -> Self:
         """Become the classifier that `save_model` has written.
 
-        ``focal_gamma`` and ``focal_alpha`` are set to its numbers; other parameters stay.
+        ``focal_gamma``, ``focal_alpha`` and ``link`` are set to its; other parameters stay.
 
         Parameters
         ----------
@@ -81,6 +81,7 @@ class LightGBMFiles(FocalClassifierMixin):
         *,
         focal_gamma: float | Sequence[float],
         focal_alpha: Any = None,
+        link: str = "focal",
         classes: npt.ArrayLike | None = None,
     ) -> Self:
         """A fitted classifier of a booster whose margins are those of a focal model.
@@ -93,6 +94,8 @@ class LightGBMFiles(FocalClassifierMixin):
             The focusing parameter that it was trained with.
         focal_alpha : float, sequence of floats, dict or None, default=None
             The class weights that it was trained with, as numbers.
+        link : {"focal", "posterior"}, default="focal"
+            What its margins are.
         classes : array-like of shape (n_classes,), default=None
             Labels in the order of the columns; 0, 1, ... if None.
 
@@ -112,7 +115,7 @@ class LightGBMFiles(FocalClassifierMixin):
                 f"The booster must be of the binary or multiclass objective; it is of {objective}."
             )
         n_classes = max(2, booster.num_model_per_iteration())
-        labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha)
+        labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
         names = booster.feature_name()
         named = names != [f"Column_{i}" for i in range(len(names))]
         model = cls()

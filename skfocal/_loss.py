@@ -258,6 +258,10 @@ class FocalLossBase(ABC):
         """P(class | row) of the population behind the margins, shape (n, K)."""
 
     @abstractmethod
+    def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
+        """The margins that have the given posterior, shape (n, K)."""
+
+    @abstractmethod
     def convert(self, raw_prediction: npt.ArrayLike, link: str) -> Array:
         """The margins that say the same under another link, {"focal", "posterior"}."""
 

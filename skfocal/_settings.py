@@ -48,7 +48,7 @@ def settings_from_text(text: str) -> tuple[npt.NDArray, FocalLoss, npt.NDArray |
 
 
 def given_settings(
-    n_classes: int, classes: Any, gamma: Any, alpha: Any
+    n_classes: int, classes: Any, gamma: Any, alpha: Any, link: str
 ) -> tuple[npt.NDArray, FocalLoss]:
     """Labels and loss of a model file without settings, as the caller tells them."""
     labels = np.arange(n_classes) if classes is None else np.asarray(classes)
@@ -67,4 +67,4 @@ def given_settings(
             f"focal_alpha={alpha!r} needs the training labels: give the weights as numbers, as "
             "in loss_.class_weight of the fitted classifier."
         )
-    return labels, make_loss(n_classes, gamma, alpha)
+    return labels, make_loss(n_classes, gamma, alpha, link=link)

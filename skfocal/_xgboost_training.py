@@ -72,8 +72,8 @@ class Metrics:
             return XGBOOST[name]
         if kind == "error@":
             return error_at(float(name.partition("@")[2]))
-        if self.loss.is_cross_entropy and len(set(self.loss.class_weight)) == 1:
-            return None  # here the sigmoid of the margin is the posterior
+        if self.loss.raw_is_posterior:
+            return None
         raise ValueError(
             f"Metric {name!r} would be computed from the sigmoid or softmax of the margins. "
             f"By name there are {sorted(XGBOOST)} and 'error@t'; give any other as a function "

@@ -22,7 +22,6 @@ from skfocal._base import (
     check_features,
     make_target,
     restored_on_failure,
-    training_loss,
 )
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
@@ -58,7 +57,7 @@ _RESULTS = ("_best_iteration", "_best_score", "_evals_result")
 class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     """LightGBM classifier trained on the focal loss.
 
-    A `lightgbm.LGBMClassifier` with the four parameters below; all others, and all
+    A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all
     arguments of `fit`, are LightGBM's. Training starts at the constant with the smallest
     focal loss, and the fitted ``booster_`` is a standard binary or multiclass model with
     that start inside: it can be saved, loaded and used where skfocal is not installed, and
@@ -81,7 +80,13 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     hessian : {"upper", "exact", "abs"}, default="upper"
         Second derivative that trees are grown on. ``"upper"`` is positive and, for
         gamma > 0, bounds every leaf's step by 4 times the learning rate; ``"exact"``,
-        floored at 1e-16, is what other packages use.
+        floored at 1e-16, is what other packages use. Not with ``link="posterior"``, whose
+        Hessian is the expected one.
+    link : {"focal", "posterior"}, default="focal"
+        What the margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
+        ``"posterior"``: that is the posterior, so ``booster_.predict``
+        gives probabilities; the loss is the same in other coordinates. Gradients and
+        Hessians are scaled so that a Hessian at the start is as large as log loss's.
     **kwargs
         Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
         ``focal_alpha``. Refused: another ``objective``, ``scale_pos_weight``,
@@ -107,7 +112,8 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     Notes
     -----
     See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. ``booster_.predict`` is the sigmoid or softmax of the margin, not the posterior.
+    mean. ``booster_.predict`` is the sigmoid or softmax of the margin: the posterior only
+    with ``link="posterior"``.
     `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
     costs: its ``predict`` takes the likelier class.
 
@@ -141,6 +147,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         focal_alpha: Any = None,
         probability: str = "posterior",
         hessian: str = "upper",
+        link: str = "focal",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -148,6 +155,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         self.focal_alpha = focal_alpha
         self.probability = probability
         self.hessian = hessian
+        self.link = link
 
     @with_callbacks
     def fit(
@@ -213,13 +221,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
             if features.shape[0] < 2:
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
-            loss = training_loss(
-                target,
-                self.focal_gamma,
-                self.focal_alpha,
-                hessian=self.hessian,
-                class_weight=self.class_weight,
-            )
+            loss = self._training_loss(target, self.class_weight)
             init_model = check_init_model(init_model, loss)
             start = None
             if init_score is None and init_model is None and params.get("boost_from_average", True):
@@ -350,8 +352,8 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The margin; with a gamma per class log(w+ P+ / (w- P-)), for more classes
-            log(w_k P_k) plus a constant of the row.
+            The margin; with a gamma per class or the posterior link
+            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
         """
         raw, _ = self._predict(
             X,

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skfocal._base import FocalClassifierMixin, make_target, restored_on_failure, training_loss
+from skfocal._base import FocalClassifierMixin, make_target, restored_on_failure
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem, margins
@@ -43,6 +43,10 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     probability : {"posterior", "raw"}, default="posterior"
         What `predict_proba` returns: the posterior of the classes, or the sigmoid
         (softmax) of the margin.
+    link : {"focal", "posterior"}, default="focal"
+        What the linear margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
+        ``"posterior"``: that is the posterior, which makes the model one of log-odds whose
+        coefficients converge to the true ones of a logistic model for every gamma.
     C : float, default=1.0
         Inverse strength of the penalty, > 0; ``inf`` for none.
     fit_intercept : bool, default=True
@@ -122,6 +126,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         focal_alpha: Any = None,
         *,
         probability: str = "posterior",
+        link: str = "focal",
         C: float = 1.0,
         fit_intercept: bool = True,
         class_weight: Mapping[Any, float] | str | None = None,
@@ -137,6 +142,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.probability = probability
+        self.link = link
         self.C = C
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
@@ -180,9 +186,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
             target = make_target(self, X, y, sample_weight)
             X = X if target.kept is None else X[target.kept]
-            loss = training_loss(
-                target, self.focal_gamma, self.focal_alpha, class_weight=self.class_weight
-            )
+            loss = self._training_loss(target, self.class_weight)
             total = len(target.codes) if target.sample_weight is None else target.totals.sum()
             problem = LinearProblem(
                 X,
@@ -225,8 +229,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The linear margin; with a gamma per class log(w+ P+ / (w- P-)), for more
-            classes log(w_k P_k) plus a constant of the row.
+            The linear margin; with a gamma per class or the posterior link
+            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
         """
         raw = self._margins(X)
         return self.loss_.decision(raw)

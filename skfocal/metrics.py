@@ -9,6 +9,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import check_consistent_length
 
 from skfocal._kernels import Array
+from skfocal._loss import LINKS
 from skfocal._parameters import Alpha, Gamma, check_choice, class_totals, resolve_alpha
 from skfocal.losses import make_loss
 from skfocal.objectives import mean_loss
@@ -83,8 +84,8 @@ def focal_loss(
         All labels, where ``y_true`` may lack one.
     link : {"focal", "posterior"}, default="focal"
         What ``y_proba`` is. ``"focal"``: the paper's p, the plain loss. ``"posterior"``:
-        P(class | row), which is first mapped to the p that has it as posterior; only then
-        is the score proper, smallest in expectation for the true probabilities.
+        P(class | row), to which the p belongs that has it as posterior; only then is the
+        score proper, smallest in expectation for the true probabilities.
 
     Returns
     -------
@@ -106,20 +107,15 @@ def focal_loss(
     >>> round(focal_loss(["no", "yes"], [0.1, 0.8]), 6)
     0.00499
     """
-    check_choice(link, ("focal", "posterior"), "link")
+    check_choice(link, LINKS, "link")
     check_consistent_length(y_true, y_proba)
     classes, codes = _encode(y_true, labels)
     n_classes = len(classes)
     weight = _sample_weight(sample_weight, codes)
     totals = class_totals(codes, n_classes, weight)
-    loss = make_loss(n_classes, gamma, resolve_alpha(alpha, classes, totals))
-    proba = _columns(y_proba, n_classes)
-    if link == "posterior":
-        raw = loss.raw_prediction(proba)
-    elif n_classes == 2:
-        raw = np.log(proba[:, 1]) - np.log(proba[:, 0])
-    else:
-        raw = np.log(proba)
+    loss = make_loss(n_classes, gamma, resolve_alpha(alpha, classes, totals), link=link)
+    raw = np.log(_columns(y_proba, n_classes))
+    raw = raw[:, 1] - raw[:, 0] if n_classes == 2 else raw
     return mean_loss(loss, codes, raw, weight)
 
 

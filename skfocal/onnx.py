@@ -173,12 +173,7 @@ def _converter(margins: Callable[[_Graph, Any], str]) -> Callable:
         _refuse_what_is_lost(model)
         margin = margins(graph, operator)
         binary = model.loss_.n_classes == 2
-        scores = (_binary_log_odds if binary else _multiclass_scores)(graph, margin, model.loss_)
-        decided = margin if len(set(model.loss_.class_gamma)) == 1 else scores
-        if model.probability == "raw":
-            proba = margin
-        else:
-            proba = graph.node("Sub", scores, _log_weights(model.loss_))
+        proba, decided = _proba_and_decision(graph, margin, model)
         if binary:
             # as exp(-softplus): onnxruntime's Sigmoid is 0 from -37 on
             both = graph.node("Concat", proba, graph.node("Neg", proba), axis=1)
@@ -197,6 +192,17 @@ def _converter(margins: Callable[[_Graph, Any], str]) -> Callable:
         graph.copy_to(graph.node("Cast", proba, to=_FLOAT), operator.outputs[1].full_name)
 
     return convert
+
+
+def _proba_and_decision(graph: _Graph, margin: str, model: Any) -> tuple[str, str]:
+    """Margins whose sigmoid or softmax are the probabilities, and scores of the decision."""
+    loss = model.loss_
+    if loss.raw_is_posterior:
+        return margin, graph.node("Add", margin, _log_weights(loss))
+    scores = (_binary_log_odds if loss.n_classes == 2 else _multiclass_scores)(graph, margin, loss)
+    raw = model.probability == "raw"
+    proba = margin if raw else graph.node("Sub", scores, _log_weights(loss))
+    return proba, margin if len(set(loss.class_gamma)) == 1 else scores
 
 
 def _log_weights(loss: Any) -> Any:

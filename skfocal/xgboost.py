@@ -18,39 +18,35 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
-    FocalClassifierMixin,
     LearnedAttribute,
     check_features,
     make_target,
     restored_on_failure,
-    training_loss,
 )
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
-from skfocal._settings import NAME as SETTINGS
-from skfocal._settings import given_settings, settings_from_text
 from skfocal.objectives import base_score
 
 with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
     from xgboost import Booster, XGBClassifier
 
+    from skfocal._xgboost_files import XGBoostFiles
     from skfocal._xgboost_training import (
         check_parameters,
         check_xgb_model,
         evaluation_sets,
         learned_attributes,
         make_trainer,
-        n_classes_of,
     )
 
 __all__ = ["FocalXGBClassifier"]
 
 
-class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
+class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
     """XGBoost classifier trained on the focal loss.
 
-    An `xgboost.XGBClassifier` with the four parameters below; all others, and all
+    An `xgboost.XGBClassifier` with the five parameters below; all others, and all
     arguments of `fit`, are XGBoost's. Labels may be of any type. Training starts at the
     constant with the smallest focal loss, which the model keeps as its ``base_score``: the
     saved model is a standard one that predicts where skfocal is not installed.
@@ -74,7 +70,13 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     hessian : {"upper", "exact", "abs"}, default="upper"
         Second derivative that trees are grown on. ``"upper"`` is positive and, for
         gamma > 0, bounds every leaf's step by 4 times the learning rate; ``"exact"``,
-        floored at 1e-16, is what other packages use.
+        floored at 1e-16, is what other packages use. Not with ``link="posterior"``, whose
+        Hessian is the expected one.
+    link : {"focal", "posterior"}, default="focal"
+        What the margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
+        ``"posterior"``: that is the posterior, so ``get_booster().predict``
+        gives probabilities; the loss is the same in other coordinates. Gradients and
+        Hessians are scaled so that a Hessian at the start is as large as log loss's.
     **kwargs
         Parameters of `xgboost.XGBClassifier`. Refused: another ``objective``,
         ``num_class`` and ``scale_pos_weight``, which has no effect beside a custom
@@ -98,9 +100,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     Notes
     -----
     See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. ``get_booster().predict`` is the sigmoid or softmax of the margin, not the
-    posterior. `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and
-    loses the costs: its ``predict`` takes the likelier class.
+    mean. ``get_booster().predict`` is the sigmoid or softmax of the margin: the posterior
+    only with ``link="posterior"``. `sklearn.calibration.CalibratedClassifierCV` keeps the
+    probabilities and loses the costs: its ``predict`` takes the likelier class.
 
     The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
     ``"error"``, ``"error@t"``, ``"merror"``, ``"rmse"``, ``"mae"`` and callables see the
@@ -131,6 +133,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         focal_alpha: Any = None,
         probability: str = "posterior",
         hessian: str = "upper",
+        link: str = "focal",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -138,6 +141,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         self.focal_alpha = focal_alpha
         self.probability = probability
         self.hessian = hessian
+        self.link = link
 
     @with_callbacks
     def fit(
@@ -190,7 +194,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         with restored_on_failure(self):
             features = check_features(self, X, reset=True)
             target = make_target(self, features, y, sample_weight, np.float32)
-            loss = training_loss(target, self.focal_gamma, self.focal_alpha, hessian=self.hessian)
+            loss = self._training_loss(target)
             xgb_model = check_xgb_model(xgb_model, loss)
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
@@ -282,83 +286,11 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The margin; with a gamma per class log(w+ P+ / (w- P-)), for more classes
-            log(w_k P_k) plus a constant of the row.
+            The margin; with a gamma per class or the posterior link
+            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
         """
         raw = self._margins(X, validate_features, base_margin, iteration_range)
         return self.loss_.decision(raw)
-
-    def load_model(self, fname: Any) -> None:
-        """Become the classifier whose booster was saved, labels and loss included.
-
-        They are in the model's attributes. ``focal_gamma`` and ``focal_alpha`` are set to
-        the loss's numbers, ``base_score`` stays, as otherwise a later fit would start at
-        the loaded one; all else is as in `xgboost.XGBClassifier.load_model`.
-
-        Parameters
-        ----------
-        fname : str, Path or bytearray
-            A model of this class, written by its or its booster's ``save_model``.
-
-        Raises
-        ------
-        ValueError
-            If the model has no labels and loss; `from_booster` takes them as arguments.
-        """
-        with restored_on_failure(self):
-            self._Booster = Booster({"n_jobs": self.n_jobs})
-            base = self.get_params(deep=False)["base_score"]
-            super().load_model(fname)
-            text = self.get_booster().attr(SETTINGS)
-            if text is None:
-                raise ValueError(
-                    "The model holds a booster without labels and loss: use "
-                    "FocalXGBClassifier.from_booster, which takes them as arguments."
-                )
-            classes, loss, names = settings_from_text(text)
-            booster = self.get_booster()
-            learned = learned_attributes(booster, classes, loss, names)
-            self._become(learned, booster.num_features(), names)
-            self.base_score = base
-
-    @classmethod
-    def from_booster(
-        cls,
-        booster: Booster,
-        *,
-        focal_gamma: float | Sequence[float],
-        focal_alpha: Any = None,
-        classes: npt.ArrayLike | None = None,
-    ) -> "FocalXGBClassifier":
-        """A fitted classifier of a booster whose margins are those of a focal model.
-
-        Parameters
-        ----------
-        booster : xgboost.Booster
-            Of ``binary:logistic`` or ``multi:softprob``. It is copied.
-        focal_gamma : float or sequence of floats
-            The focusing parameter that it was trained with.
-        focal_alpha : float, sequence of floats, dict or None, default=None
-            The class weights that it was trained with, as numbers.
-        classes : array-like of shape (n_classes,), default=None
-            Labels in the order of the columns; 0, 1, ... if None.
-
-        Returns
-        -------
-        FocalXGBClassifier
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument does not fit the booster.
-        """
-        labels, loss = given_settings(n_classes_of(booster), classes, focal_gamma, focal_alpha)
-        booster, names = booster.copy(), booster.feature_names
-        names = None if names is None else np.array(names, dtype=object)
-        model = cls()
-        learned = learned_attributes(booster, labels, loss, names)
-        model._become(learned, booster.num_features(), names)
-        return model
 
     def get_xgb_params(self) -> dict[str, Any]:
         """XGBoost's parameters only, as the fitted booster has to know them.

@@ -28,6 +28,7 @@ FLOORS = {
     "_lightgbm_files": 4.25,
     "_lightgbm_training": 4.25,
     "_xgboost_training": 4.25,
+    "_xgboost_files": 4.4,
     "linear_model": 4.5,
     "lightgbm": 4.5,
     "onnx": 5,

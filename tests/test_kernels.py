@@ -264,7 +264,7 @@ def test_sparse_pass_is_a_product_and_the_loss(loss, weighted, index):
     matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
     for intercept in (True, False):
         coef = theta if intercept else theta[:-1]
-        arguments = intercept, y, weight, loss.class_gamma, loss.class_weight
+        arguments = intercept, y, weight, loss.class_gamma, loss.class_weight, loss.link
         total, gradient = _kernels.sparse_loss_gradient(matrix, coef, *arguments)
         design = np.column_stack([X, np.ones(80)]) if intercept else X
         raw = (design @ coef).squeeze()

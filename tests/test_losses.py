@@ -102,7 +102,7 @@ def test_full_hessian_bound_is_the_derivative_of_the_gradient_at_gamma_zero():
     """At gamma = 0 the bound is the Hessian: finite differences of the gradient."""
     raw, label = np.array([0.3, -1.0, 0.8, 0.1]), 2
     loss = MulticlassFocalLoss(4, 0.0, (1.0, 1.0, 2.0, 1.0))
-    value, slope, curvature, share = loss.full_hessian_bound([label], [raw])
+    value, _, slope, curvature, share = loss.full_hessian_bound([label], [raw])
     assert_allclose(value, loss.loss([label], [raw]), rtol=1e-14)
     d = -share[0]
     d[label] = 1.0
@@ -122,7 +122,7 @@ def test_full_hessian_bound_exceeds_the_hessian(gamma):
     rng = np.random.default_rng(0)
     loss = MulticlassFocalLoss(4, gamma)
     for label, raw in enumerate(rng.normal(scale=3, size=(4, 4))):
-        _, slope, curvature, share = loss.full_hessian_bound([label], [raw])
+        _, _, slope, curvature, share = loss.full_hessian_bound([label], [raw])
         d = -share[0]
         d[label] = 1.0
         bound = curvature[0] * np.outer(d, d)

@@ -114,34 +114,29 @@ def evaluate(
     dtype = next(out.dtype for out in (loss, gradient, hessian) if out is not None)
     if is_cross_entropy(gamma, weight, link):
         link = "focal"
-    single = dtype == np.float32
+    single, binary = dtype == np.float32, raw.ndim == 1
     both = loss is None and gradient is not None and hessian is not None
-    tabulated = link == "posterior" and single and both and raw.ndim == 1
+    tabulated = link == "posterior" and single and binary and both
     fast = tabulated or (single and policy == "upper" and any(gamma) and link == "focal")
-    y_true, raw, sample_weight = _rows(y_true, raw, sample_weight, dtype)
     dropped = (24 if fast else 53) - bits
     half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (None, None)
     if scale != 1.0:
         weight = tuple(scale * w for w in weight)
-    arrays = y_true, raw, sample_weight, loss, gradient, hessian
-    options = ratio, floor, half, mask
     loops = _loops(gamma, link, fast)
+    y_true, raw, sample_weight = _rows(y_true, raw, sample_weight, dtype)
+    arguments: tuple
     if tabulated:
-        arrays = y_true, raw, sample_weight, gradient, hessian
         shift = float(np.log(weight[1] / weight[0]))
-        loop, options = loops.tabulated_rows, (slope_table(gamma), weight, shift, *options)
+        arguments = y_true, raw, sample_weight, gradient, hessian, slope_table(gamma), weight, shift
+        loop, arguments = loops.tabulated_rows, (*arguments, ratio, floor, half, mask)
     else:
         absolute = None if policy == "upper" else policy == "abs"
-        options = (*_per_class(raw, gamma, weight), absolute, *options)
-        if raw.ndim == 1:
-            loop = loops.binary_rows
-        else:
-            loop, options = loops.multiclass_rows, (*options, hessian_scale)
+        arguments = y_true, raw, sample_weight, loss, gradient, hessian
+        arguments += (*_per_class(raw, gamma, weight), absolute, ratio, floor, half, mask)
+        loop = loops.binary_rows if binary else loops.multiclass_rows
+        arguments = arguments if binary else (*arguments, hessian_scale)
     valid = over_rows(
-        lambda start, stop: loop(start, stop, *arrays, *options),
-        len(raw),
-        n_threads,
-        _n_columns(raw),
+        lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
     return all(valid)
 

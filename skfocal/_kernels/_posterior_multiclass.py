@@ -37,6 +37,8 @@ GRADIENT, HESSIAN, N_COLUMNS = range(18, 21)
 TARGET, LOGIT, PROBABILITY, INVERSE, RESIDUAL, SHARE, N_CLASS_COLUMNS = range(7)
 # Constants of each class.
 LOG_WEIGHT, EVEN, RATIO = range(3)
+
+
 SMALLEST = np.finfo(np.float64).tiny  # share of all classes but one
 # Steps in single precision leave errors of about 1e-6; one in double then is enough for
 # results in single precision.

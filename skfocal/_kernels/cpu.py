@@ -42,6 +42,4 @@ double = compiled(np.float64)
 # Without the logarithms and powers that come to nothing at gamma = 0.
 cross_entropy = compiled(np.float64, instead={"loss_gradient_hessian": "cross_entropy"})
 single_posterior = compiled(np.float32, POSTERIOR_LOOPS)
-posterior = compiled(
-    np.float64, POSTERIOR_LOOPS, approach_rows=single_posterior.approach_rows
-)
+posterior = compiled(np.float64, POSTERIOR_LOOPS, approach_rows=single_posterior.approach_rows)

@@ -1,0 +1,96 @@
+"""`FocalXGBClassifier` from files and boosters (floor 4)."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from xgboost import Booster
+
+from skfocal._base import FocalClassifierMixin, restored_on_failure
+from skfocal._settings import NAME as SETTINGS
+from skfocal._settings import given_settings, settings_from_text
+from skfocal._xgboost_training import learned_attributes, n_classes_of
+
+
+class XGBoostFiles(FocalClassifierMixin):
+    """Loading, and the way back from a plain booster."""
+
+    n_jobs: Any
+    base_score: Any
+
+    def load_model(self, fname: Any) -> None:
+        """Become the classifier whose booster was saved, labels and loss included.
+
+        They are in the model's attributes. ``focal_gamma``, ``focal_alpha`` and ``link``
+        are set to the loss's, ``base_score`` stays, as otherwise a later fit would start at
+        the loaded one; all else is as in `xgboost.XGBClassifier.load_model`.
+
+        Parameters
+        ----------
+        fname : str, Path or bytearray
+            A model of this class, written by its or its booster's ``save_model``.
+
+        Raises
+        ------
+        ValueError
+            If the model has no labels and loss; `from_booster` takes them as arguments.
+        """
+        with restored_on_failure(self):
+            self._Booster = Booster({"n_jobs": self.n_jobs})
+            base = self.get_params(deep=False)["base_score"]
+            super().load_model(fname)  # type: ignore[misc]  # XGBClassifier's
+            text = self.get_booster().attr(SETTINGS)
+            if text is None:
+                raise ValueError(
+                    "The model holds a booster without labels and loss: use "
+                    "FocalXGBClassifier.from_booster, which takes them as arguments."
+                )
+            classes, loss, names = settings_from_text(text)
+            booster = self.get_booster()
+            learned = learned_attributes(booster, classes, loss, names)
+            self._become(learned, booster.num_features(), names)
+            self.base_score = base
+
+    @classmethod
+    def from_booster(
+        cls,
+        booster: Booster,
+        *,
+        focal_gamma: float | Sequence[float],
+        focal_alpha: Any = None,
+        link: str = "focal",
+        classes: npt.ArrayLike | None = None,
+    ) -> Self:
+        """A fitted classifier of a booster whose margins are those of a focal model.
+
+        Parameters
+        ----------
+        booster : xgboost.Booster
+            Of ``binary:logistic`` or ``multi:softprob``. It is copied.
+        focal_gamma : float or sequence of floats
+            The focusing parameter that it was trained with.
+        focal_alpha : float, sequence of floats, dict or None, default=None
+            The class weights that it was trained with, as numbers.
+        link : {"focal", "posterior"}, default="focal"
+            What its margins are.
+        classes : array-like of shape (n_classes,), default=None
+            Labels in the order of the columns; 0, 1, ... if None.
+
+        Returns
+        -------
+        FocalXGBClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit the booster.
+        """
+        n_classes = n_classes_of(booster)
+        labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
+        booster, names = booster.copy(), booster.feature_names
+        names = None if names is None else np.array(names, dtype=object)
+        model = cls()
+        learned = learned_attributes(booster, labels, loss, names)
+        model._become(learned, booster.num_features(), names)
+        return model
