@@ -271,18 +271,18 @@ class FocalLossBase(ABC):
 
     @property
     def is_scaled(self) -> bool:
-        """Whether `booster_scale` depends on the data; it is 1 otherwise."""
+        """Whether `log_loss_scale` depends on the data; it is 1 otherwise."""
         return self.link == "posterior" and not self.is_cross_entropy
 
-    def booster_scale(
+    def log_loss_scale(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
-        """The factor that keeps a booster's parameters near their meaning for log loss.
+        """The factor that brings the loss to the scale of log loss.
 
-        ``min_child_weight``, ``min_sum_hessian_in_leaf`` and ``reg_lambda`` are compared
-        with, or added to, sums of Hessians. Under the posterior link the factor makes the
-        Hessian at the start, the log-odds of the classes' shares, as large as that of log
-        loss. It is 1 under the focal link.
+        Under the posterior link it makes the Hessian at the log-odds of the classes' shares,
+        where training starts, as large as that of log loss: with it, what boosters compare
+        with sums of Hessians (``min_child_weight``, ``min_sum_hessian_in_leaf``,
+        ``reg_lambda``) keeps its meaning. It is 1 under the focal link.
 
         Parameters
         ----------

@@ -60,7 +60,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         tables; ``"lbfgs"`` for larger ones; ``"prox-newton"``, coordinate descent on
         quadratic models, for an ``l1_ratio`` above 0. ``"auto"`` chooses.
     tol : float, default=1e-4
-        The solver stops where no component of the gradient of the mean loss exceeds it.
+        The solver stops where no component of the gradient of the mean loss exceeds it;
+        with ``link="posterior"`` of the mean loss in the scale of log loss.
     max_iter : int, default=100
         Limit of iterations; a `ConvergenceWarning` tells where it was reached.
     warm_start : bool, default=False
@@ -210,7 +211,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
                 rounds.begin()
                 return rounds.end(lambda: learned(theta))
 
-            solution = SOLVERS[solver](problem, start, self.tol, self.max_iter, watch)
+            tol = self.tol / loss.log_loss_scale(target.codes, target.sample_weight)
+            solution = SOLVERS[solver](problem, start, tol, self.max_iter, watch)
             warn_if_stopped(solver, solution)
             for name, value in learned(solution.theta).items():
                 setattr(self, name, value)

@@ -284,12 +284,12 @@ class FocalObjective:
         return self._remembered("_counted", (copy(self.alpha), n_classes), labels, weight, count)
 
     def _scale(self, labels: npt.ArrayLike, weight: Any) -> float:
-        """The loss's `booster_scale` on these rows; found anew only where they changed."""
+        """The loss's `log_loss_scale` on these rows; found anew only where they changed."""
         loss = self.loss_
         if not loss.is_scaled:
             return 1.0
         return self._remembered(
-            "_scaled", loss, labels, weight, lambda: loss.booster_scale(labels, weight)
+            "_scaled", loss, labels, weight, lambda: loss.log_loss_scale(labels, weight)
         )
 
     def _remembered(

@@ -26,8 +26,8 @@ SMALL_STEP = 1e-8
 LARGEST = 1e300  # stands for an infinite margin
 
 # Pieces of the table in an octave of 1 + |v|, and the bits of a significand after them.
-PIECES = 16
-PIECE_SHIFT, PIECE_MASK = 19, 2**19 - 1
+PIECES = 64
+PIECE_SHIFT, PIECE_MASK = 17, 2**17 - 1
 ONE = 127 << 23  # the bits of 1
 
 
@@ -150,7 +150,7 @@ def tabulated_rows(
             x = x if x < largest else largest  # NaN goes there too
             bits = integer(real(x).view(integer))
             piece[i] = integer(bits >> PIECE_SHIFT) - (before if v < 0.0 else after)
-            local = integer((bits & PIECE_MASK) << 4) | ONE
+            local = integer((bits & PIECE_MASK) << 6) | ONE
             position[i] = real(integer(local).view(real)) - 1.5
         for i in range(BLOCK):
             k, x = piece[i], position[i]
