@@ -56,13 +56,13 @@ def numpy_multiclass(y, raw, gamma):
     return gradient.astype(np.float32), hessian.astype(np.float32)
 
 
-def kernel(y, raw, gamma, dtype=np.float32, n_threads=1):
+def kernel(y, raw, gamma, dtype=np.float32, n_threads=1, link="focal"):
     """The loops alone, into arrays that are there."""
     n_classes = 2 if raw.ndim == 1 else raw.shape[1]
     order = "F" if raw.flags.f_contiguous else "C"
     out = {k: np.empty(raw.shape, dtype, order) for k in ("gradient", "hessian")}
     per_class = (gamma,) * n_classes, (1.0,) * n_classes
-    return lambda: evaluate(y, raw, None, *per_class, **out, n_threads=n_threads)
+    return lambda: evaluate(y, raw, None, *per_class, **out, link=link, n_threads=n_threads)
 
 
 def peers(y, raw, gamma):
@@ -98,11 +98,15 @@ def binary_cases(rows: int, repeats: int) -> list[pd.DataFrame]:
             NUMPY: lambda g=gamma: numpy_binary(y, raw, g),
             "kernel": kernel(y, raw, gamma),
             "kernel, two threads": kernel(y, raw, gamma, n_threads=2),
+            "kernel, posterior link": kernel(y, raw, gamma, link="posterior"),
             "FocalObjective": lambda f=one: f(y, raw),
             "FocalObjective, two threads": lambda f=two: f(y, raw),
             "FocalObjective, weights": lambda f=one: f(y, raw, weight),
             "FocalObjective, float32 margins": lambda f=one: f(y, single),
             "kernel, float64 results": kernel(y, raw, gamma, np.float64),
+            "kernel, float64 results, posterior link": kernel(
+                y, raw, gamma, np.float64, link="posterior"
+            ),
             "loss alone, float64": lambda f=double: f.loss(y, raw),
         }
         if gamma:
@@ -128,6 +132,10 @@ def multiclass_cases(rows: int, repeats: int) -> list[pd.DataFrame]:
         NUMPY: lambda: numpy_multiclass(y, raw, 2.0),
         "kernel": kernel(y, columns, 2.0),
         "kernel, two threads": kernel(y, columns, 2.0, n_threads=2),
+        "kernel, posterior link": kernel(y, columns, 2.0, link="posterior"),
+        "kernel, posterior link, two threads": kernel(
+            y, columns, 2.0, n_threads=2, link="posterior"
+        ),
         "FocalObjective": lambda: objective(y, columns),
         "FocalObjective, float32 margins by rows": lambda: objective(y, single),
         "kernel, float64 results": kernel(y, columns, 2.0, np.float64),

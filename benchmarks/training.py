@@ -44,6 +44,7 @@ def models(library: str, n_classes: int) -> dict:
         plain, focal = XGBClassifier, FocalXGBClassifier
     found = {"built-in": plain(**common)}
     found |= {f"focal_gamma={g}": focal(focal_gamma=g, **common) for g in (0.0, 2.0)}
+    found["focal_gamma=2.0, posterior link"] = focal(focal_gamma=2.0, link="posterior", **common)
     if n_classes == 2:
         found["NumPy callback, gamma 2"] = plain(objective=numpy_objective, **common)
     return found

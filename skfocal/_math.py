@@ -106,22 +106,24 @@ def log_odds_slope(m, gamma):
     return (2.0 * gamma * p + q + gamma * (gamma - 1.0) * p * k) / (1.0 + gamma * k)
 
 
-def simplex_terms(m, gamma):
-    """p, q, `log_odds` and 1 / `log_odds_slope` of a margin m < 700, with few divisions.
+def simplex_terms(m, x, back, gamma):
+    """p, q, m - `log_odds` and 1 / `log_odds_slope` of a margin m < 700, with few divisions.
 
     exp(m), for which larger margins leave no room, comes from the same division as
-    1 / (1 + exp(-m)).
+    1 / (1 + exp(-m)). p may be had exp(s) times as large, with x = m + s <= 0 and
+    back = exp(-s); else x is m and back is 1.
     """
-    e = exp(-abs(m))
+    power = exp(-abs(x))
+    e = power * back
     c = log1p_unit(e)
     low = m < 0.0
     r = 1.0 / (1.0 + e if low else e * (1.0 + e))
-    p = e * r
-    q = r if low else e * p
+    q = r if low else e * e * r
     k = (c - m) * e if low else c * (1.0 + e) * r
-    h = gamma * (max(m, 0.0) + c) - (max(-m, 0.0) + c) - log1p(gamma * k)
+    difference = (1.0 - gamma) * (max(m, 0.0) + c) + log1p(gamma * k)
+    p = e * r
     inverse = (1.0 + gamma * k) / (2.0 * gamma * p + q + gamma * (gamma - 1.0) * p * k)
-    return p, q, h, inverse
+    return power * r, q, difference, inverse
 
 
 def binary_log_odds(z, gamma_neg, gamma_pos):

@@ -117,7 +117,10 @@ def evaluate(
     single, binary = dtype == np.float32, raw.ndim == 1
     both = loss is None and gradient is not None and hessian is not None
     tabulated = link == "posterior" and single and binary and both
-    fast = tabulated or (single and policy == "upper" and any(gamma) and link == "focal")
+    if link == "focal":
+        fast = single and policy == "upper" and any(gamma)
+    else:
+        fast = tabulated or (single and loss is None and not binary)
     dropped = (24 if fast else 53) - bits
     half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (None, None)
     if scale != 1.0:

@@ -32,6 +32,7 @@ def compiled(real: Any, loops: Any = LOOPS, **options: Any) -> SimpleNamespace:
         integer=np.int32 if single else np.int64,
         TABLE=_elementary.SINGLE if single else _elementary.DOUBLE,
         SMALLEST=np.finfo(real).tiny,
+        SMALL_STEP=1e-3 if single else 1e-8,
         **options,
     )
     return SimpleNamespace(**{k: v for k, v in names.items() if k.endswith("_rows")})
@@ -41,5 +42,5 @@ single = compiled(np.float32)
 double = compiled(np.float64)
 # Without the logarithms and powers that come to nothing at gamma = 0.
 cross_entropy = compiled(np.float64, instead={"loss_gradient_hessian": "cross_entropy"})
+posterior = compiled(np.float64, POSTERIOR_LOOPS)
 single_posterior = compiled(np.float32, POSTERIOR_LOOPS)
-posterior = compiled(np.float64, POSTERIOR_LOOPS, approach_rows=single_posterior.approach_rows)
