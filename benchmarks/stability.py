@@ -1,10 +1,10 @@
 """Does it train on very rare positives? 0.2 % of 200,000 rows, default tree parameters.
 
 Every gamma in {0.5, 1, 2, 5} with every alpha in {None, .25, .75, "balanced"}, on LightGBM
-and XGBoost, three seeds, half of the rows held out. The reference has the same weights,
-gamma 0 and max_delta_step=1 (plain LightGBM explodes here). Without class weights each
-model is also trained with early stopping on the posterior's log loss, on a quarter of the
-training rows.
+and XGBoost, under both links, three seeds, half of the rows held out. The reference has
+the same weights, gamma 0 and max_delta_step=1 (plain LightGBM explodes here). Without class
+weights each model is also trained with early stopping on the posterior's log loss, on a
+quarter of the training rows.
 
     python -m benchmarks.stability [--quick]
 
@@ -33,7 +33,15 @@ LIBRARIES = {
 }
 
 
-def one_model(library: str, gamma: float, alpha: object, stopped: bool, seed: int, rows: int):
+def one_model(
+    library: str,
+    gamma: float,
+    alpha: object,
+    stopped: bool,
+    seed: int,
+    rows: int,
+    link: str = "focal",
+) -> dict:
     """Fit one model and measure it on the held-out half."""
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", message="The argument 'eval_set' is deprecated")
@@ -42,7 +50,7 @@ def one_model(library: str, gamma: float, alpha: object, stopped: bool, seed: in
         X, y, test_size=0.5, stratify=y, random_state=seed
     )
     classifier, params, log_loss_name = LIBRARIES[library]
-    params = {"focal_gamma": gamma, "focal_alpha": alpha, "n_jobs": 1, **params}
+    params = {"focal_gamma": gamma, "focal_alpha": alpha, "link": link, "n_jobs": 1, **params}
     if gamma == 0:
         params["max_delta_step"] = 1
     fit_params = {}
@@ -63,6 +71,7 @@ def one_model(library: str, gamma: float, alpha: object, stopped: bool, seed: in
         "library": library,
         "gamma": gamma,
         "alpha": str(alpha),
+        "link": link,
         "early_stopping": stopped,
         "seed": seed,
         "max_abs_margin": float(np.abs(model.decision_function(X_test)).max()),
@@ -75,9 +84,10 @@ def one_model(library: str, gamma: float, alpha: object, stopped: bool, seed: in
 def run(seeds: range, rows: int, n_jobs: int = 2) -> pd.DataFrame:
     """All models, with the average precision relative to the mean of the reference."""
     settings = [
-        (library, gamma, alpha, stopped, seed, rows)
+        (library, gamma, alpha, stopped, seed, rows, link)
         for library in LIBRARIES
         for gamma in (0.0, *GAMMAS)
+        for link in (("focal", "posterior") if gamma else ("focal",))
         for alpha in ALPHAS
         for stopped in ((False, True) if alpha is None else (False,))
         for seed in seeds
@@ -101,7 +111,7 @@ def main() -> None:
     name = "stability-quick" if quick else "stability"
     write_results(table, name)
     means = table.drop(columns="seed").groupby(
-        ["library", "gamma", "alpha", "early_stopping"], sort=False
+        ["library", "link", "gamma", "alpha", "early_stopping"], sort=False
     )
     means = means.agg(
         {

@@ -13,6 +13,9 @@ ESTIMATORS = [
     FocalLogisticRegression(solver="lbfgs", focal_gamma=0.5),
     FocalLGBMClassifier(),
     FocalXGBClassifier(),
+    FocalLogisticRegression(link="posterior"),
+    FocalLGBMClassifier(link="posterior"),
+    FocalXGBClassifier(link="posterior"),
 ]
 
 

@@ -24,8 +24,11 @@ MULTI = RNG.integers(0, 4, 60), RNG.normal(scale=4, size=(60, 4)), RNG.uniform(0
 LOSSES = [
     (BinaryFocalLoss((1.5, 3.0), 0.3), *BINARY),
     (MulticlassFocalLoss(4, (0.5, 2.0, 0.0, 5.0), (1.0, 2.0, 0.5, 3.0)), *MULTI),
+    (BinaryFocalLoss((1.5, 3.0), 0.3, link="posterior"), *BINARY),
+    (MulticlassFocalLoss(4, (0.5, 2.0, 0.0, 5.0), (1.0, 2.0, 0.5, 3.0), link="posterior"), *MULTI),
 ]
-each_loss = pytest.mark.parametrize("loss, y, raw, weight", LOSSES, ids=["binary", "multi"])
+NAMES = ["binary", "multi", "binary, posterior link", "multi, posterior link"]
+each_loss = pytest.mark.parametrize("loss, y, raw, weight", LOSSES, ids=NAMES)
 
 
 def results(loss, y, raw, weight):
@@ -253,7 +256,7 @@ def test_multiclass_accuracy_far_out(raw_type, out_type, rtol, atol, order):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", [loss for loss, *_ in LOSSES], ids=["binary", "multi"])
+@pytest.mark.parametrize("loss", [loss for loss, *_ in LOSSES], ids=NAMES)
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 def test_sparse_pass_is_a_product_and_the_loss(loss, weighted, index):
     rng = np.random.default_rng(0)
@@ -323,3 +326,31 @@ def test_loops_vectorise(real):
         widths = vector_operations(loops.multiclass_rows, operation)
         assert len(widths) >= at_least
         assert min(widths) * bits >= 128
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="reads compiled code")
+def test_loops_of_the_posterior_link_vectorise():
+    """Of the table only the look-up does not; the solver's steps divide four times a class."""
+    n, y, raw = 100, np.zeros(100, np.float32), np.zeros((100, 5))
+    single = cpu.compiled(np.float32, cpu.POSTERIOR_LOOPS, cache=False)
+    outputs = np.zeros((2, n), np.float32)
+    table, options = np.zeros((128, 4), np.float32), (0.25, 1e-16, None, None)
+    single.tabulated_rows(
+        0, n, y, raw[:, 0].copy(), None, *outputs, table, (1.0, 1.0), 0.0, *options
+    )
+    each = np.ones(5)
+    outputs = None, *np.zeros((2, n, 5), np.float32)
+    single.multiclass_rows(0, n, y, raw, None, *outputs, each, each, None, *options, 1.0)
+    double = cpu.compiled(np.float64, cpu.POSTERIOR_LOOPS, cache=False)
+    outputs = np.zeros((3, n))
+    arrays = y, raw[:, 0].copy(), None, *outputs
+    double.binary_rows(0, n, *arrays, (2.0, 2.0), (1.0, 1.0), None, *options)
+    for loop, bits, divisions, shifts in (
+        (single.tabulated_rows, 32, 1, 2),
+        (single.multiclass_rows, 32, 12, 4),
+        (double.binary_rows, 64, 8, 3),
+    ):
+        for operation, at_least in (("fdiv", divisions), ("shl", shifts)):
+            widths = vector_operations(loop, operation)
+            assert len(widths) >= at_least
+            assert min(widths) * bits >= 128

@@ -354,6 +354,16 @@ def test_infinite_and_missing_margins():
         assert_allclose(gradient[:2], [-1 / 3, 0], rtol=1e-6)
         assert_allclose(hessian[:2], 0)
         assert np.isnan(gradient[2])
+    rows = np.array([[np.inf, 0, 0], [1e300, -1e300, 0], [1e5, -1e5, 0], [0, 0, -np.inf]])
+    loss = MulticlassFocalLoss(3, 2.0, link="posterior")
+    for dtype in ("f4", "f8"):
+        for label in (0, 1):
+            gradient, hessian = loss.gradient_hessian(np.full(4, label), rows, dtype=dtype)
+            assert_allclose(gradient.sum(axis=1), 0, atol=1e-6)
+            assert (np.abs(gradient[:3, label] + 0.75 * label) <= 0.25 * label + 1e-6).all()
+            assert_allclose(hessian[:3], 0, atol=1e-30)
+            two = MulticlassFocalLoss(2, 2.0, link="posterior").gradient([label], [[0.0, 0.0]])
+            assert_allclose(gradient[3, :2], two[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -12,18 +12,21 @@ CASES = [(0.5, 0.25), (2.0, None), (5.0, "balanced")]
 
 @pytest.mark.parametrize("gamma, alpha", CASES)
 @pytest.mark.parametrize("library", ["LightGBM", "XGBoost"])
-def test_rare_positives_train(library, gamma, alpha):
-    result = one_model(library, gamma, alpha, False, seed=0, rows=40_000)
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_rare_positives_train(library, gamma, alpha, link):
+    result = one_model(library, gamma, alpha, False, seed=0, rows=40_000, link=link)
     assert result["max_abs_margin"] < 50
     assert result["average_precision"] > 10 * 0.002
 
 
-def test_the_step_bound_is_what_prevents_the_explosion(monkeypatch):
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_the_step_bound_is_what_prevents_the_explosion(link, monkeypatch):
     """The same model without it runs away, as LightGBM's own log loss does."""
     X, y = rare_positives(0, 40_000)
 
     def largest_margin(gamma):
-        model = FocalLGBMClassifier(focal_gamma=gamma, focal_alpha=0.25, verbose=-1, n_jobs=1)
+        options = {"focal_alpha": 0.25 if gamma else None, "link": link}
+        model = FocalLGBMClassifier(focal_gamma=gamma, verbose=-1, n_jobs=1, **options)
         return np.abs(model.fit(X, y).decision_function(X)).max()
 
     assert largest_margin(0.1) < 20

@@ -47,6 +47,7 @@ INVERSE, RESIDUAL, SHARE, NARROW_LOGIT, N_CLASS_COLUMNS = range(5)
 # Constants of each class.
 LOG_WEIGHT, EVEN, RATIO = range(3)
 NOWHERE = -1e30  # margin of TOP while it is not known
+FARTHEST = -1e6  # of a target below the highest, where shares are 0 long since
 SMALLEST = np.finfo(np.float64).tiny
 # A Newton step this small leaves an error of about its square.
 SMALL_STEP = 1e-8
@@ -108,7 +109,7 @@ def _set_targets(raw, gamma, weight, constants, wide, wide_part, work):
         even, ratio, own_weight = constants[EVEN, j], real(constants[RATIO, j]), real(weight[j])
         own_gamma = real(gamma[j])
         for i in range(BLOCK):
-            difference = wide_part[TARGET, j, i] - wide[HIGHEST, i]
+            difference = max(wide_part[TARGET, j, i] - wide[HIGHEST, i], FARTHEST)
             wide_part[TARGET, j, i] = difference + even
             own = work[TOP, i] == j
             wide[LEVEL, i] += even if own else 0.0
