@@ -45,7 +45,7 @@ _REFUSED = {
     ("scale_pos_weight",): ((1.0,), "weigh classes by focal_alpha"),
     ("is_unbalance", "unbalance", "unbalanced_sets"): ((False,), 'use focal_alpha="balanced"'),
     ("auc_mu_weights",): ((), "auc_mu here has equal costs; give another as a function"),
-    ("sigmoid",): ((1.0,), "the margin is the paper's z, without a factor"),
+    ("sigmoid",): ((1.0,), "the margin has no factor here"),
     ("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"): (
         (1.0,),
         "weigh classes by focal_alpha, or sample rows by subsample",

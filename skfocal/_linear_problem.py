@@ -98,8 +98,8 @@ class LinearProblem:
     def newton_terms(self, theta: Array) -> tuple[float, Array, Array]:
         """The objective, its gradient (p, m) and the step's positive matrix (p, m, p, m).
 
-        The matrix bounds the Hessian from above at theta, but is no bound elsewhere: the
-        step needs a line search.
+        The matrix bounds the Hessian from above at theta (posterior link: is the expected
+        one), but is no bound elsewhere: the step needs a line search.
         """
         q, m = theta.shape
         total, gradient, matrix = 0.0, np.zeros_like(theta), np.zeros((q, m, q, m))

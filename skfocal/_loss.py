@@ -27,7 +27,7 @@ class FocalLossBase(ABC):
     ``sample_weight``. The precision of what is returned is that of ``raw_prediction``:
     float32 stays float32, everything else is float64. float64 is computed in double, to
     1e-12 (posterior link: 1e-10); float32 in single precision, to 1e-5, but in double for
-    cross-entropy, for the Hessians "exact" and "abs" and mostly for the posterior link.
+    cross-entropy, for the Hessians "exact" and "abs" and for losses under the posterior link.
     """
 
     gamma: float | tuple[float, ...]
@@ -271,8 +271,9 @@ class FocalLossBase(ABC):
 
     @property
     def is_scaled(self) -> bool:
-        """Whether `log_loss_scale` depends on the data; it is 1 otherwise."""
-        return self.link == "posterior" and not self.is_cross_entropy
+        """Whether `log_loss_scale` may differ from 1."""
+        plain = not any(self.class_gamma) and set(self.class_weight) == {1.0}
+        return self.link == "posterior" and not plain
 
     def log_loss_scale(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None

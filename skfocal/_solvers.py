@@ -126,7 +126,7 @@ def solve_lbfgs(
 def solve_newton_cholesky(
     problem: LinearProblem, theta: Array, tol: float, max_iter: int, watch: Watch
 ) -> Solution:
-    """Damped Newton on the upper bound of the Hessian, with an Armijo line search.
+    """Damped Newton on the positive matrix of `newton_terms`, with an Armijo line search.
 
     Stops where no component of the gradient exceeds ``tol`` and the decrease that the
     quadratic model promises is at most ``tol``.

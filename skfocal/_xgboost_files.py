@@ -86,6 +86,12 @@ class XGBoostFiles(FocalClassifierMixin):
         TypeError, ValueError
             If an argument does not fit the booster.
         """
+        text = booster.attr(SETTINGS)
+        if text is not None and settings_from_text(text)[1].link != link:
+            raise ValueError(
+                f"link={link!r}, but the booster says that its margins are of the other link: "
+                "give that one, or use load_model."
+            )
         n_classes = n_classes_of(booster)
         labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
         booster, names = booster.copy(), booster.feature_names

@@ -26,8 +26,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + (1 - r) sum(coef**2) / 2 +
     r sum(abs(coef)) over coefficients and intercept, where p = sigmoid or softmax of the
-    linear margin [1]_, sw are sample weights, w class weights and r is ``l1_ratio``. With
-    ``focal_gamma=0`` it is `sklearn.linear_model.LogisticRegression`.
+    linear margin [1]_ (with ``link="posterior"`` the p whose posterior that is), sw are
+    sample weights, w class weights and r is ``l1_ratio``. With ``focal_gamma=0`` it is
+    `sklearn.linear_model.LogisticRegression`.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     l1_ratio : float, default=0.0
         Share r of the L1 penalty, in [0, 1]; above 0 some coefficients are exactly 0.
     solver : {"auto", "newton-cholesky", "lbfgs", "prox-newton"}, default="auto"
-        ``"newton-cholesky"``, damped Newton on a positive bound of the Hessian, for small
+        ``"newton-cholesky"``, damped Newton on a positive matrix near the Hessian, for small
         tables; ``"lbfgs"`` for larger ones; ``"prox-newton"``, coordinate descent on
         quadratic models, for an ``l1_ratio`` above 0. ``"auto"`` chooses.
     tol : float, default=1e-4
@@ -65,8 +66,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     max_iter : int, default=100
         Limit of iterations; a `ConvergenceWarning` tells where it was reached.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit, if classes and features are the same:
-        for a path of values of ``C``.
+        Start from the coefficients of the last fit, if classes, features and link are the
+        same: for a path of values of ``C``.
     verbose : int, default=0
         Above 0 a line is printed for each iteration of the solver.
     n_jobs : int, default=None
@@ -294,7 +295,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     def _start(self, problem: LinearProblem, classes: npt.NDArray) -> Array:
         shape = (problem.n_coefficients, problem.n_outputs)
-        if self.warm_start and hasattr(self, "coef_") and np.array_equal(self.classes_, classes):
+        known = self.warm_start and hasattr(self, "coef_")
+        same = known and self.loss_.link == problem.loss.link
+        if same and np.array_equal(self.classes_, classes):
             theta = np.vstack([self.coef_.T, self.intercept_]).astype(np.float64)
             theta = theta if problem.fit_intercept else theta[:-1]
             if theta.shape == shape:

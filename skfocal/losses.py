@@ -301,7 +301,7 @@ class MulticlassFocalLoss(FocalLossBase):
         check_codes(rows[0], self.n_classes)
         parts = _kernels.multiclass_curvature(*rows, *self._classes, self.link)
         loss, slope, curvature, share = parts
-        if self.link == "posterior":
+        if self.link == "posterior" and not self.is_cross_entropy:
             gradient = self.gradient(*rows)
         else:
             gradient = slope[:, np.newaxis] * share

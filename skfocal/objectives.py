@@ -25,8 +25,9 @@ FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 # Floor of the Hessian. XGBoost's own objectives have the same; its GPU trees take a
 # Hessian of exactly 0 for a row that was not sampled.
 MIN_HESSIAN = 1e-16
-# Bound of every leaf's step in the margin, for gamma > 0: |gradient| / Hessian is
-# 1 / ((1 + gamma) p), so that a leaf of badly missed rows would step out of all bounds.
+# Bound of every leaf's step in the margin, for all but cross-entropy: |gradient| / Hessian
+# is 1 / ((1 + gamma) p), under the posterior link 1 / eta, so that a leaf of badly missed
+# rows would step out of all bounds.
 MAX_STEP = 4.0
 # XGBoost sums float32 in double. With two bits to spare the products with weights 1 to 4
 # are exact, and rows of these weights are, bit for bit, rows repeated. LightGBM's bins

@@ -108,7 +108,8 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
     ``"error"``, ``"error@t"``, ``"merror"``, ``"rmse"``, ``"mae"`` and callables see the
     posterior (the errors: the class of `predict`), and so do ``"auc"`` and ``"aucpr"`` of
     more than two classes, as weighted means of one class against the rest. XGBoost computes
-    binary rank metrics. Other names are refused unless the loss is plain log loss.
+    binary rank metrics. Other names are refused, unless the sigmoid or softmax of the
+    margin is the posterior: with ``link="posterior"``, or for plain log loss.
 
     Examples
     --------

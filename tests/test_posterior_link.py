@@ -1,12 +1,13 @@
 """The posterior link: cross-entropy whose rows are weighted by their log-odds.
 
-The witness is the composite loss in 60-digit arithmetic. The point p that belongs to a
+The witness is the composite loss in 110-digit arithmetic. The point p that belongs to a
 posterior is found there from its definition, the minimum of the expected weighted loss
 (equal w_k eta_k phi_k'(p_k) for all classes), and differentiated by finite differences.
 """
 
 import subprocess
 import sys
+from inspect import signature
 
 import lightgbm as lgb
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from test_kernels import assert_near
 
 from skfocal import (
@@ -31,7 +33,9 @@ from skfocal import (
     _kernels,
     _math,
 )
+from skfocal._kernels import _threads
 from skfocal.losses import make_loss
+from skfocal.metrics import focal_loss
 from skfocal.onnx import to_onnx
 
 BINARY = [
@@ -298,7 +302,7 @@ def test_the_start_is_the_log_odds_of_the_shares_and_optimal(n_classes):
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 5.0, "one per class"])
 @pytest.mark.parametrize("alpha", [None, "balanced"])
 def test_objective_starts_with_the_hessian_of_log_loss(n_classes, gamma, alpha):
-    """And with gradients of sum 0, in the scaling of either library."""
+    """And with gradients of sum 0, in LightGBM's scaling."""
     rng = np.random.default_rng(0)
     y = rng.choice(n_classes, 500, p=[0.9, 0.1] if n_classes == 2 else [0.7, 0.2, 0.1])
     gamma = np.linspace(0.5, 4, n_classes) if isinstance(gamma, str) else gamma
@@ -310,22 +314,125 @@ def test_objective_starts_with_the_hessian_of_log_loss(n_classes, gamma, alpha):
     _, plain = log_loss(y, start)
     assert_allclose(gradient.sum(axis=0, dtype=float), 0, atol=1e-4)
     # the bound of the step may add to it, never take away
-    bounded = np.maximum(hessian, 0)
-    assert bounded.sum(dtype=float) >= plain.sum(dtype=float) * (1 - 1e-5)
+    assert hessian.sum(dtype=float) >= plain.sum(dtype=float) * (1 - 1e-5)
     loss = objective.loss_
     _, free = loss.gradient_hessian(y, start, scale=loss.log_loss_scale(y))
     factor = 1 if n_classes == 2 else n_classes / (n_classes - 1)
     assert factor * free.sum() == pytest.approx(plain.sum(dtype=float), rel=1e-5)
 
 
-def test_the_step_is_bounded():
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_the_step_is_bounded(n_classes, link):
+    rng = np.random.default_rng(0)
     raw = np.linspace(-60, 60, 501)
-    for loss in (BinaryFocalLoss(2.0, (1.0, 50.0), link="posterior"), BinaryFocalLoss(2.0)):
-        for dtype in ("f4", "f8"):
-            for label in (0, 1):
-                y = np.full(501, label)
-                gradient, hessian = loss.gradient_hessian(y, raw, max_step=4.0, dtype=dtype)
-                assert (np.abs(gradient) <= 4 * hessian * (1 + 1e-6) + 1e-44).all()
+    raw = raw if n_classes == 2 else raw[:, np.newaxis] * rng.uniform(-1, 1, n_classes)
+    loss = make_loss(n_classes, 2.0, tuple(np.geomspace(1, 50, n_classes)), link=link)
+    for dtype in ("f4", "f8"):
+        for label in range(n_classes):
+            y = np.full(501, label)
+            gradient, hessian = loss.gradient_hessian(y, raw, max_step=4.0, dtype=dtype)
+            assert (np.abs(gradient) <= 4 * hessian * (1 + 1e-6) + 1e-44).all()
+
+
+def test_rows_led_by_a_class_without_gamma():
+    """There d of the leading class is its share, however far it leads."""
+    rows = np.array([[0.0, 0, 0], [95, 0, 0], [200, 0, 1], [800, 3, 0], [0, 300, 1], [5, 0, -400]])
+    for gamma, alpha in (((0.0, 2.0, 2.0), None), (0.0, (1.0, 2.0, 3.0)), (0.0, (9.0, 1.0, 1.0))):
+        loss = MulticlassFocalLoss(3, gamma, alpha, link="posterior")
+        for label in range(3):
+            y = np.full(len(rows), label)
+            exact, bound = loss.gradient_hessian(y, rows)
+            if np.ndim(gamma) == 0:
+                p = softmax(rows + np.log(alpha), axis=1)
+                expected = alpha[label] * (p - np.eye(3)[label])
+                assert_allclose(exact, expected, rtol=1e-10, atol=1e-13)
+            single, single_bound = loss.gradient_hessian(y, rows, dtype=np.float32)
+            assert_allclose(single, exact, rtol=1e-5, atol=1e-37)
+            assert_allclose(single_bound, bound, rtol=1e-5, atol=1e-37)
+            losses = loss.loss(y, rows)
+            focal = MulticlassFocalLoss(3, gamma, alpha)
+            assert_allclose(
+                losses, focal.loss(y, loss.convert(rows, "focal")), rtol=1e-9, atol=1e-12
+            )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_threads_and_bits_change_nothing_else(n_classes, monkeypatch):
+    monkeypatch.setattr(_threads, "MIN_NUMBERS", 100)
+    rng = np.random.default_rng(0)
+    raw = rng.normal(scale=3, size=(3001,) if n_classes == 2 else (3001, 3))
+    y, weight = rng.integers(0, n_classes, 3001), rng.integers(1, 5, 3001)
+    loss = make_loss(n_classes, 2.0, link="posterior")
+    for dtype in ("f4", "f8"):
+        one = loss.gradient_hessian(y, raw, weight, dtype=dtype)
+        two = loss.gradient_hessian(y, raw, weight, dtype=dtype, n_threads=3)
+        for a, b in zip(one, two, strict=True):
+            assert_array_equal(a, b)
+    plain = loss.gradient_hessian(y, raw, dtype=np.float32, bits=22)
+    weighted = loss.gradient_hessian(y, raw, weight, dtype=np.float32, bits=22)
+    for a, b in zip(plain, weighted, strict=True):
+        assert_array_equal(a * (weight if n_classes == 2 else weight[:, np.newaxis]), b)
+
+
+@pytest.mark.parametrize("kind", [FocalLGBMClassifier, FocalXGBClassifier])
+def test_other_links_do_not_mix(kind):
+    """Neither in continued training, nor in a booster that says what it is."""
+    X, y, _ = table()
+    extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
+    before = kind(n_estimators=3, **extra).fit(X, y)
+    name = "init_model" if kind is FocalLGBMClassifier else "xgb_model"
+    with pytest.raises(ValueError, match="another gamma, alpha or link"):
+        kind(n_estimators=3, link="posterior", **extra).fit(X, y, **{name: before})
+    if kind is FocalXGBClassifier:
+        with pytest.raises(ValueError, match="margins are of the other link"):
+            kind.from_booster(before.get_booster(), focal_gamma=2.0, link="posterior")
+    with pytest.raises(ValueError, match="link must be one of"):
+        kind(link="logit", **extra).fit(X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_metrics_by_name_are_those_of_the_predictions(n_classes):
+    """The libraries' own log loss of these margins is the posterior's."""
+    X, y, _ = table(n_classes)
+    name = "logloss" if n_classes == 2 else "mlogloss"
+    model = FocalXGBClassifier(
+        focal_alpha="balanced",
+        link="posterior",
+        n_estimators=200,
+        learning_rate=0.5,
+        early_stopping_rounds=5,
+        eval_metric=["focal_loss", name],
+    )
+    model.fit(X[1::2], y[1::2], eval_set=[(X[::2], y[::2])], verbose=False)
+    assert model.best_iteration < 190
+    (seen,) = model.evals_result_.values()
+    P = model.predict_proba(X[::2])
+    best = model.best_iteration
+    assert seen[name][best] == pytest.approx(log_loss(y[::2], P), rel=1e-5)
+    alpha = model.loss_.class_weight
+    expected = focal_loss(y[::2], P, gamma=2.0, alpha=alpha, link="posterior")
+    assert seen["focal_loss"][best] == pytest.approx(expected, rel=1e-4)
+    light = FocalLGBMClassifier(
+        link="posterior",
+        class_weight="balanced",
+        n_estimators=20,
+        verbose=-1,
+        metric="binary_logloss" if n_classes == 2 else "multi_logloss",
+    )
+    light.fit(X[1::2], y[1::2], eval_X=X[::2], eval_y=y[::2]) if "eval_X" in signature(
+        lgb.LGBMClassifier.fit
+    ).parameters else light.fit(X[1::2], y[1::2], eval_set=[(X[::2], y[::2])])
+    ((values,),) = (d.values() for d in light.evals_result_.values())
+    assert values[-1] == pytest.approx(log_loss(y[::2], light.predict_proba(X[::2])), rel=1e-9)
+
+
+def test_warm_start_does_not_take_coefficients_of_the_other_link():
+    X, y, _ = table()
+    model = FocalLogisticRegression(warm_start=True, max_iter=200).fit(X, y)
+    model.set_params(link="posterior").fit(X, y)
+    fresh = FocalLogisticRegression(link="posterior", max_iter=200).fit(X, y)
+    assert_array_equal(model.coef_, fresh.coef_)
 
 
 def test_scale_multiplies_gradient_and_hessian():
@@ -405,7 +512,7 @@ np.save("xgb.npy", xgboost.Booster(model_file="xgb.json").predict(xgboost.DMatri
 
 @pytest.mark.parametrize("kind", [FocalLGBMClassifier, FocalXGBClassifier])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_gamma_zero_gives_the_trees_of_the_library(kind, n_classes):
+def test_gamma_zero_gives_the_trees_of_the_focal_link(kind, n_classes):
     X, y, _ = table(n_classes)
     extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
     focal, posterior = (

@@ -108,8 +108,7 @@ def evaluate(
     -----
     float32 is computed in single precision, except: cross-entropy, which is to agree with
     the libraries' own to the last bit; Hessians that may be negative, where single
-    precision would lose the sign near 0; and all of the posterior link but the gradient and
-    Hessian of two classes.
+    precision would lose the sign near 0; and losses under the posterior link.
     """
     dtype = next(out.dtype for out in (loss, gradient, hessian) if out is not None)
     if is_cross_entropy(gamma, weight, link):
@@ -170,8 +169,9 @@ def slope_table(gamma: PerClass) -> npt.NDArray[np.float32]:
     pieces = 1.0 + (np.arange(PIECES)[:, np.newaxis] + 0.5 + nodes) / PIECES
     distance = np.exp2(np.arange(n_octaves))[:, np.newaxis, np.newaxis] * pieces - 1.0
     v = np.concatenate([-distance.ravel(), distance.ravel()])
-    slope = np.empty_like(v)
-    evaluate(v < 0, v, None, gamma, (1.0, 1.0), gradient=slope, link="posterior")
+    slope, hessian = np.empty((2, len(v)))  # both: a loop that other callers compile too
+    rows = v < 0, v, None, gamma, (1.0, 1.0)
+    evaluate(*rows, link="posterior", gradient=slope, hessian=hessian)
     powers = np.vander(nodes, 4)
     cubics = np.linalg.solve(powers, np.abs(slope).reshape(-1, 4).T).T
     table = np.ascontiguousarray(cubics, dtype=np.float32)
@@ -183,6 +183,8 @@ def multiclass_curvature(
     y_true, raw, sample_weight, gamma: PerClass, weight: PerClass, link: str, n_threads: int = 1
 ):
     """Loss (n,), and slope (n,), curvature (n,) and shares (n, K) of the Hessian's bound."""
+    if is_cross_entropy(gamma, weight, link):
+        link = "focal"
     rows = _rows(y_true, raw, sample_weight, raw.dtype)
     loss, slope, curvature = np.empty((3, raw.shape[0]), raw.dtype)
     share = like(raw)

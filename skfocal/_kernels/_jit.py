@@ -90,7 +90,10 @@ def bind(
     formulas, loops = list(formulas), list(loops)
     namespaces = {module: dict(vars(module)) for module in (*formulas, *loops)}
     compiled: dict[str, Any] = {}
-    tag = "_".join([np.dtype(real).name, *instead.values(), digest([*formulas, *loops])])
+    exchanged = [v for v in names.values() if isinstance(v, (float, int, np.generic, tuple))]
+    constants_digest = hashlib.sha256(repr(exchanged).encode()).hexdigest()[:6]
+    parts = np.dtype(real).name, *instead.values(), constants_digest, digest([*formulas, *loops])
+    tag = "_".join(parts)
     for module, namespace in namespaces.items():
         for name, function in vars(module).items():
             own = isinstance(function, FunctionType) and function.__module__ == module.__name__

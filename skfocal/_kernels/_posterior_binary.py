@@ -26,8 +26,9 @@ SMALL_STEP = 1e-8
 LARGEST = 1e300  # stands for an infinite margin
 
 # Pieces of the table in an octave of 1 + |v|, and the bits of a significand after them.
-PIECES = 64
-PIECE_SHIFT, PIECE_MASK = 17, 2**17 - 1
+PIECE_BITS = 6
+PIECES = 2**PIECE_BITS
+PIECE_SHIFT, PIECE_MASK = 23 - PIECE_BITS, 2 ** (23 - PIECE_BITS) - 1
 ONE = 127 << 23  # the bits of 1
 
 
@@ -48,7 +49,8 @@ def _binary_margins(shift, gamma_neg, gamma_pos, u, z):
         if waiting == 0:
             return
     for i in range(u.size):
-        z[i] = binary_margin(u[i] + shift, gamma_neg, gamma_pos)
+        v = max(min(u[i] + shift, LARGEST), -LARGEST)
+        z[i] = binary_margin(v, gamma_neg, gamma_pos)
 
 
 def binary_rows(
@@ -150,7 +152,7 @@ def tabulated_rows(
             x = x if x < largest else largest  # NaN goes there too
             bits = integer(real(x).view(integer))
             piece[i] = integer(bits >> PIECE_SHIFT) - (before if v < 0.0 else after)
-            local = integer((bits & PIECE_MASK) << 6) | ONE
+            local = integer((bits & PIECE_MASK) << PIECE_BITS) | ONE
             position[i] = real(integer(local).view(real)) - 1.5
         for i in range(BLOCK):
             k, x = piece[i], position[i]
@@ -164,7 +166,7 @@ def tabulated_rows(
             w = weight_pos if positive else weight_neg
             near = weight_pos if below else weight_neg
             far = weight_neg if below else weight_pos
-            h = max(against * near * far * e / (near + far * e), ratio * w * slope)
+            h = max(against * near * (far * e / (near + far * e)), ratio * w * slope)
             g = _rounded(-w * slope if positive else w * slope, half, mask)
             h = _rounded(h, half, mask)
             if sample_weight is not None:

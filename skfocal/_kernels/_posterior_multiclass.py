@@ -34,8 +34,8 @@ from skfocal._math import (
 )
 
 # Columns of double numbers: of rows, and of classes.
-LEVEL, HIGHEST, NORM = range(3)
-TARGET, LOGIT = range(2)
+LEVEL, HIGHEST, NORM, MOVING, N_WIDE = range(5)
+TARGET, LOGIT, N_WIDE_CLASS = range(3)
 # Columns of the solver,
 TOP, TOP_GAMMA, SHIFT, BACK, STEP, OTHERS, BEND, PULL = range(8)
 M, X, GAP = range(8, 11)
@@ -48,7 +48,7 @@ INVERSE, RESIDUAL, SHARE, NARROW_LOGIT, N_CLASS_COLUMNS = range(5)
 LOG_WEIGHT, EVEN, RATIO = range(3)
 NOWHERE = -1e30  # margin of TOP while it is not known
 FARTHEST = -1e6  # of a target below the highest, where shares are 0 long since
-SMALLEST = np.finfo(np.float64).tiny
+SMALLEST, HUGE = np.finfo(np.float64).tiny, 0.5 * np.finfo(np.float64).max
 # A Newton step this small leaves an error of about its square.
 SMALL_STEP = 1e-8
 
@@ -61,7 +61,7 @@ def _working_space(gamma, weight):
         constants[EVEN, j] = np.float64(log_odds(real(-log(gamma.size - 1.0)), real(gamma[j])))
     for j in range(gamma.size):
         constants[RATIO, j] = np.exp(constants[EVEN, j] - constants[EVEN].max())
-    wide, wide_part = np.zeros((3, BLOCK)), np.zeros((2, gamma.size, BLOCK))
+    wide, wide_part = np.zeros((N_WIDE, BLOCK)), np.zeros((N_WIDE_CLASS, gamma.size, BLOCK))
     work, part = (
         np.zeros((N_COLUMNS, BLOCK), real),
         np.zeros((N_CLASS_COLUMNS, gamma.size, BLOCK), real),
@@ -174,7 +174,6 @@ def _step(gamma, small, wide, wide_part, work, part):
     """One Newton step for margins and levels together; returns the margins still moving."""
     n_classes = gamma.size
     most, highest = real(1.0 - 1.0 / n_classes), log(n_classes - 1.0) + 2.0
-    small = real(small)
     _set_shift(wide, work)
     for i in range(BLOCK):
         work[OTHERS, i] = 0.0
@@ -211,19 +210,20 @@ def _step(gamma, small, wide, wide_part, work, part):
         work[STEP, i] = step
     for i in range(BLOCK):
         wide[LEVEL, i] -= work[STEP, i]
-        work[M, i] = 0.0
+        wide[MOVING, i] = 0.0
     for j in range(n_classes):
         for i in range(BLOCK):
             step = (part[RESIDUAL, j, i] - work[STEP, i]) * part[INVERSE, j, i]
             part[RESIDUAL, j, i] = step
-            work[M, i] = max(work[M, i], abs(step))
         for i in range(BLOCK):
-            m = min(wide_part[LOGIT, j, i] - part[RESIDUAL, j, i], highest)
+            step = part[RESIDUAL, j, i]
+            m = min(wide_part[LOGIT, j, i] - step, highest)
+            wide[MOVING, i] = max(wide[MOVING, i], abs(step) - small * abs(m))
             wide_part[LOGIT, j, i] = m
             wide[HIGHEST, i] = max(wide[HIGHEST, i], m)
     moving = integer(0)
     for i in range(BLOCK):
-        moving += integer(1 if work[M, i] > small else 0)
+        moving += integer(1 if wide[MOVING, i] > small else 0)
     return moving
 
 
@@ -233,12 +233,12 @@ def _solve(gamma, small, wide, wide_part, work, part):
     for _ in range(MAX_STEPS):
         if _step(gamma, small, wide, wide_part, work, part) == 0:
             return
-    target, margin = np.empty(gamma.size, real), np.empty(gamma.size, real)
+    target, margin = np.empty(gamma.size), np.empty(gamma.size)
     for i in range(BLOCK):
         target[:] = wide_part[TARGET, :, i]
         multiclass_margins(target, gamma, margin)
         top = int(work[TOP, i])
-        wide[LEVEL, i] = -log_odds(margin[top], work[TOP_GAMMA, i])
+        wide[LEVEL, i] = -log_odds(min(margin[top], -FARTHEST), gamma[top])
         margin[top] = NOWHERE
         wide_part[LOGIT, :, i] = margin
         wide[HIGHEST, i] = margin.max()
@@ -266,7 +266,9 @@ def _share(gamma, wide, wide_part, work, part):
         inside = min(others * work[BACK, i], most)
         m = _top_margin(others, inside, work[SHIFT, i])
         work[MARGIN, i] = m
-        work[BEND, i] = others * (1.0 - inside) / log_odds_slope(m, work[TOP_GAMMA, i])
+        # at gamma = 0 TOP's d is its share, beyond all numbers where it is multiplied
+        d = others * (1.0 - inside) / log_odds_slope(m, work[TOP_GAMMA, i])
+        work[BEND, i] = min(d, HUGE)
         work[ALL, i] = work[REST, i] + work[BEND, i]
     for j in range(gamma.size):
         for i in range(BLOCK):

@@ -32,6 +32,7 @@ def compiled(real: Any, loops: Any = LOOPS, **options: Any) -> SimpleNamespace:
         integer=np.int32 if single else np.int64,
         TABLE=_elementary.SINGLE if single else _elementary.DOUBLE,
         SMALLEST=np.finfo(real).tiny,
+        HUGE=0.5 * np.finfo(real).max,
         SMALL_STEP=1e-3 if single else 1e-8,
         **options,
     )
