@@ -11,8 +11,8 @@ model.
 
     python -m benchmarks.links [--quick] [--part quality consistency]
 
-writes benchmarks/results/links.csv (one row per model), links.md, links_consistency.csv
-and links_consistency.png.
+writes benchmarks/results/links.csv (one row per model), links.md (means over tables),
+links_tables.md, links_consistency.csv and links_consistency.png.
 """
 
 import argparse
@@ -203,9 +203,10 @@ def main() -> None:
         table = quality(arguments.quick)
         write_results(table, f"links{suffix}")
         whole = summary(table)
-        text = [frame.round(4).to_markdown(index=False) for frame in (counts(whole), whole)]
-        (RESULTS / f"links{suffix}.md").write_text("\n\n".join(text) + "\n")
-        print(text[0])
+        for frame, name in ((counts(whole), "links"), (whole, "links_tables")):
+            text = frame.round(4).to_markdown(index=False)
+            (RESULTS / f"{name}{suffix}.md").write_text(text + "\n")
+        print(counts(whole).round(4).to_markdown(index=False))
     if "consistency" in arguments.part:
         table = consistency(arguments.quick)
         write_results(table, f"links_consistency{suffix}")
