@@ -140,7 +140,7 @@ class BinaryFocalLoss(FocalLossBase):
         >>> from skfocal import BinaryFocalLoss
         >>> loss = BinaryFocalLoss(gamma=2.0)
         >>> loss.convert([1.0], "posterior").round(4)
-        array([2.6851])
+        array([2.6817])
         """
         log_odds = self._log_odds(self._check_raw(raw_prediction).astype(np.float64))
         return replace(self, hessian="upper", link=link)._margins(log_odds)
