@@ -248,11 +248,30 @@ def multiclass_margins(target, gamma, margin):
         elif excess < 0.0:
             high = c
         else:
-            return
+            break
         new = 0.5 * (low + high) if excess == inf else _newton_step(c, low, high, excess, slope)
         if new == c or high - low <= 2e-16 * abs(c):
-            return
+            break
         c = new
+    _set_top_margin(margin)
+
+
+def _set_top_margin(margin):
+    """The largest margin from the sum of the others' p, where that is tiny.
+
+    At gamma = 0 log h is log p, which tells margins less and less apart, from 36 on no more.
+    """
+    top = 0
+    for k in range(len(margin)):
+        if margin[k] > margin[top]:
+            top = k
+    rest = 0.0
+    for k in range(len(margin)):
+        if k != top:
+            p, _, _, _ = sigmoids(margin[k])
+            rest += p
+    if 0.0 < rest < 1e-4:
+        margin[top] = log1p((1.0 - 2.0 * rest) / rest)
 
 
 def against_rest(z, k):

@@ -299,14 +299,7 @@ class MulticlassFocalLoss(FocalLossBase):
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         check_codes(rows[0], self.n_classes)
-        parts = _kernels.multiclass_curvature(*rows, *self._classes, self.link)
-        loss, slope, curvature, share = parts
-        if self.link == "posterior" and not self.is_cross_entropy:
-            gradient = self.gradient(*rows)
-        else:
-            gradient = slope[:, np.newaxis] * share
-            gradient[np.arange(len(slope)), rows[0].astype(np.intp)] = -slope
-        return loss, gradient, slope, curvature, share
+        return _kernels.multiclass_curvature(*rows, *self._classes, self.link)
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)

@@ -94,6 +94,7 @@ def test_layout_of_the_margins_is_kept(loss, y, raw, weight):
 def test_user_input_compiles_each_loop_once_per_precision_and_layout():
     loss, y, raw, weight = LOSSES[0]
     loss.gradient_hessian(y, raw)
+    loss.gradient_hessian(y, raw, weight)
     before = len(cpu.double.binary_rows.signatures)
     for gamma in (0, 1, np.float32(2), np.int64(3)):
         for labels in (y, y.astype(bool), y.astype(np.float32), y.tolist()):
@@ -332,7 +333,8 @@ def test_loops_vectorise(real):
 def test_loops_of_the_posterior_link_vectorise():
     """Of the table only the look-up does not; the solver's steps divide four times a class."""
     n, y, raw = 100, np.zeros(100, np.float32), np.zeros((100, 5))
-    single = cpu.compiled(np.float32, cpu.POSTERIOR_LOOPS, cache=False)
+    scalar = {"multiclass_margin_rows": cpu.double.multiclass_margin_rows}
+    single = cpu.compiled(np.float32, cpu.POSTERIOR_LOOPS, cache=False, **scalar)
     outputs = np.zeros((2, n), np.float32)
     table, options = np.zeros((128, 4), np.float32), (0.25, 1e-16, None, None)
     single.tabulated_rows(

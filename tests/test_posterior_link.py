@@ -33,7 +33,7 @@ from skfocal import (
     _kernels,
     _math,
 )
-from skfocal._kernels import _threads
+from skfocal._kernels import _threads, cpu
 from skfocal.losses import make_loss
 from skfocal.metrics import focal_loss
 from skfocal.onnx import to_onnx
@@ -182,20 +182,20 @@ def test_table_of_the_slope(gamma, alpha):
             assert_allclose(a, b, rtol=1e-6 + 80 * 2.0**-24, atol=1e-37)
             near = np.abs(raw) < 4
             assert_allclose(a[near], b[near], rtol=1e-6, atol=0)
-    if _kernels.is_cross_entropy(loss.class_gamma, (1.0, 1.0), "focal"):
-        return
-    pieces = _kernels.slope_table(loss.class_gamma)
+    cubics = _kernels.slope_cubics(loss.class_gamma)
+    table = _kernels.slope_table(loss.class_gamma)
+    assert_array_equal(table, cubics.astype(np.float32))
     x = np.linspace(-0.5, 0.5, 11)
-    n_octaves = len(pieces) // 128
+    n_octaves = len(cubics) // 128
     start = np.exp2(np.arange(n_octaves))[:, np.newaxis] * (1 + np.arange(64) / 64)
     width = np.exp2(np.arange(n_octaves))[:, np.newaxis] / 64 * np.ones(64)
     v = (start.ravel()[:, np.newaxis] + width.ravel()[:, np.newaxis] * (x + 0.5)) - 1
     plain = BinaryFocalLoss(gamma, link="posterior")
-    for sign, half in ((-1, pieces[: len(pieces) // 2]), (1, pieces[len(pieces) // 2 :])):
-        cubic = np.array([np.polyval(c.astype(float), x) for c in half])
+    for sign, half in ((-1, cubics[: len(cubics) // 2]), (1, cubics[len(cubics) // 2 :])):
+        cubic = np.array([np.polyval(c, x) for c in half])
         y = np.full(v.size, sign < 0)
         slope = np.abs(plain.gradient(y, sign * v.ravel())).reshape(v.shape)
-        assert_allclose(cubic, slope, rtol=1e-7 + 2.0**-23)
+        assert_allclose(cubic, slope, rtol=1e-7)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5, 30, 100])
@@ -225,7 +225,37 @@ def test_solver_has_no_hard_rows(n_classes, gamma):
         # the scalar solver, which converges by bisection, as the witness of the loss
         y = rng.integers(0, n_classes, 400)
         expected = focal.loss(y, loss.convert(raw, "focal"))
-        assert_allclose(loss.loss(y, raw), expected, rtol=1e-9, atol=1e-13)
+        assert_allclose(loss.loss(y, raw), expected, rtol=1e-9, atol=1e-300)
+
+
+@pytest.mark.parametrize("real, rtol", [(np.float32, 1e-5), (np.float64, 1e-10)])
+def test_the_scalar_solvers_can_take_over(real, rtol):
+    """Compiled with no steps of Newton's method for the block, the results are the same."""
+    rng = np.random.default_rng(0)
+    options = (0.25, 1e-16, None, None)
+    names = {"multiclass_margin_rows": cpu.double.multiclass_margin_rows, "MAX_STEPS": 0}
+    without = cpu.compiled(real, cpu.POSTERIOR_LOOPS, cache=False, **names)
+    for gamma, weight in (((2.0, 2.0, 2.0), (1.0, 9.0, 1.0)), ((0.0, 1.0, 5.0), (1.0, 1.0, 0.1))):
+        y, raw = rng.integers(0, 3, 100).astype("f4"), rng.normal(scale=6, size=(100, 3))
+        found = []
+        for loops in (without, cpu.single_posterior if real is np.float32 else cpu.posterior):
+            out = [np.zeros((100, 3), real) for _ in range(2)]
+            each = np.array(gamma), np.array(weight)
+            assert loops.multiclass_rows(
+                0, 100, y, raw, None, None, *out, *each, None, *options, 1.0
+            )
+            found.append(out)
+        for a, b in zip(*found, strict=True):
+            assert_allclose(a, b, rtol=rtol, atol=1e-12 if real is np.float64 else 1e-7)
+        if real is np.float64:
+            y, raw, found = (y > 0).astype("f4"), raw[:, 0].copy(), []
+            for loops in (without, cpu.posterior):
+                out = [np.zeros(100) for _ in range(3)]
+                pairs = gamma[1:], weight[1:]
+                assert loops.binary_rows(0, 100, y, raw, None, *out, *pairs, None, *options)
+                found.append(out)
+            for a, b in zip(*found, strict=True):
+                assert_allclose(a, b, rtol=rtol)
 
 
 def test_stationarity_binary():
@@ -250,11 +280,10 @@ def test_both_links_are_one_loss(loss):
     if loss.n_classes > 2:
         back, raw = (a - a.mean(axis=1, keepdims=True) for a in (back, raw))
     assert_allclose(back, raw, rtol=1e-10, atol=1e-11)
-    assert_array_equal(
-        np.sign(other.decision(u)), np.sign(loss.decision(loss.convert(raw, "focal")))
-    ) if loss.n_classes == 2 else assert_array_equal(
-        other.decision(u).argmax(axis=1), loss.decision(raw).argmax(axis=1)
-    )
+    if loss.n_classes == 2:
+        assert_array_equal(other.decision(u) > 0, loss.decision(raw) > 0)
+    else:
+        assert_array_equal(other.decision(u).argmax(axis=1), loss.decision(raw).argmax(axis=1))
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -559,22 +588,26 @@ def logistic_table(seed, n_rows):
 @pytest.mark.parametrize("gamma, alpha", [(0.5, None), (2.0, None), (5.0, None), (2.0, "balanced")])
 def test_logistic_coefficients_are_consistent(gamma, alpha):
     """The error falls with the rows under the posterior link, and stays under the other."""
-    errors = {"posterior": [], "focal": []}
+    coefficients, log_odds = [], {"posterior": 0.0, "focal": 0.0}
     for n_rows in (4_000, 400_000):
         X, y, truth = logistic_table(1, n_rows)
-        for link, error in errors.items():
+        true = X @ truth[:-1] + truth[-1]
+        for link in log_odds:
             model = FocalLogisticRegression(gamma, alpha, link=link, C=np.inf, tol=1e-8).fit(X, y)
-            theta = np.r_[model.coef_[0], model.intercept_]
-            # the focal margin is about the log-odds / (1 + gamma): the best multiple of it
-            slope = theta[:-1] @ truth[:-1] / (theta[:-1] @ theta[:-1])
-            found = theta[:-1] if link == "posterior" else theta[:-1] * slope
-            error.append(np.abs(found - truth[:-1]).max())
-    assert errors["posterior"][1] < 0.025
-    assert errors["posterior"][1] < 0.5 * errors["posterior"][0]
+            if link == "posterior":
+                coefficients.append(np.abs(model.coef_[0] - truth[:-1]).max())
+            found = model.loss_.convert(X @ model.coef_[0] + model.intercept_[0], "posterior")
+            log_odds[link] = np.sqrt(np.square(found - true).mean())
+    assert coefficients[1] < 0.025
+    assert coefficients[1] < 0.5 * coefficients[0]
+    if gamma < 2:  # from there on T is so nearly straight that it takes more rows to show
+        assert log_odds["focal"] > 1.5 * log_odds["posterior"]
     proba = FocalLogisticRegression(gamma, alpha, C=np.inf).fit(X, y).predict_proba(X)[:, 1]
     ours = FocalLogisticRegression(gamma, alpha, link="posterior", C=np.inf).fit(X, y)
-    true = expit(X @ truth[:-1] + truth[-1])
-    assert np.abs(ours.predict_proba(X)[:, 1] - true).mean() < np.abs(proba - true).mean()
+    assert (
+        np.abs(ours.predict_proba(X)[:, 1] - expit(true)).mean()
+        < np.abs(proba - expit(true)).mean()
+    )
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

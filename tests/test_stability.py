@@ -32,7 +32,8 @@ def test_the_step_bound_is_what_prevents_the_explosion(link, monkeypatch):
     assert largest_margin(0.1, link) < 20
     assert largest_margin(0.0, "focal") > 1000
     monkeypatch.setattr(objectives, "MAX_STEP", np.inf)
-    assert largest_margin(0.1, link) > 200
+    # in u the steps of this table are of the log-loss kind, and fewer leaves are so sure
+    assert largest_margin(0.1, link) > (1000 if link == "focal" else 200)
 
 
 def test_generator_has_the_prevalence_it_promises():

@@ -158,7 +158,14 @@ def _loops(gamma: PerClass, link: str, fast: bool) -> SimpleNamespace:
 
 @lru_cache(maxsize=256)
 def slope_table(gamma: PerClass) -> npt.NDArray[np.float32]:
-    """Cubics of `tabulated_rows` for a pair of gammas, through values in double.
+    """`slope_cubics` as `tabulated_rows` reads them."""
+    table = np.ascontiguousarray(slope_cubics(gamma), dtype=np.float32)
+    table.flags.writeable = False
+    return table
+
+
+def slope_cubics(gamma: PerClass) -> Array:
+    """Cubics (n, 4) of the slope for a pair of gammas, to 1e-7, through values in double.
 
     They reach to where the slope is at its limit 1 / (1 + gamma), to single precision.
     """
@@ -172,28 +179,24 @@ def slope_table(gamma: PerClass) -> npt.NDArray[np.float32]:
     slope, hessian = np.empty((2, len(v)))  # both: a loop that other callers compile too
     rows = v < 0, v, None, gamma, (1.0, 1.0)
     evaluate(*rows, link="posterior", gradient=slope, hessian=hessian)
-    powers = np.vander(nodes, 4)
-    cubics = np.linalg.solve(powers, np.abs(slope).reshape(-1, 4).T).T
-    table = np.ascontiguousarray(cubics, dtype=np.float32)
-    table.flags.writeable = False
-    return table
+    return np.linalg.solve(np.vander(nodes, 4), np.abs(slope).reshape(-1, 4).T).T
 
 
 def multiclass_curvature(
     y_true, raw, sample_weight, gamma: PerClass, weight: PerClass, link: str, n_threads: int = 1
 ):
-    """Loss (n,), and slope (n,), curvature (n,) and shares (n, K) of the Hessian's bound."""
+    """Loss (n,), gradient (n, K), and slope, curvature (n,) and shares (n, K) of the Hessian."""
     if is_cross_entropy(gamma, weight, link):
         link = "focal"
     rows = _rows(y_true, raw, sample_weight, raw.dtype)
     loss, slope, curvature = np.empty((3, raw.shape[0]), raw.dtype)
-    share = like(raw)
-    arguments = (*rows, loss, slope, curvature, share, *_per_class(raw, gamma, weight))
+    gradient, share = like(raw), like(raw)
+    arguments = (*rows, loss, gradient, slope, curvature, share, *_per_class(raw, gamma, weight))
     loop = _loops(gamma, link, fast=False).multiclass_curvature_rows
     over_rows(
         lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
-    return loss, slope, curvature, share
+    return loss, gradient, slope, curvature, share
 
 
 def sparse_loss_gradient(

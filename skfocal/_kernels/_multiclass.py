@@ -172,18 +172,20 @@ def multiclass_curvature_rows(
     raw,
     sample_weight,
     loss_out,
+    gradient_out,
     slope_out,
     curvature_out,
     share_out,
     gamma,
     weight,
 ):
-    """Loss, and parts of the positive semi-definite bound of the full Hessian.
+    """Loss, gradient, and parts of the positive semi-definite bound of the full Hessian.
 
     curvature d d' + slope (diag(pi) - pi pi'), with pi_t = 0; ``share_out`` receives pi.
     """
     if not _are_codes(y_true[start:stop], raw.shape[1]):
         return False
+    ratio, scale = real(0.0), real(1.0)
     work, code, top, margins, part = _working_space(raw.shape[1], raw.dtype)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
@@ -191,6 +193,9 @@ def multiclass_curvature_rows(
         _look_up(y_true[first:last], gamma, weight, work, code)
         _exponentiate(raw[first:last], code, top, margins, work, part)
         _evaluate(None, work)
+        for j in range(raw.shape[1]):
+            _column(j, None, ratio, scale, None, None, work, code, part)
+            _deliver(work, GRADIENT, rows, None, gradient_out[first:last, j])
         for i in range(BLOCK):
             work[VALUE, i] *= work[WEIGHT, i]
             work[SLOPE, i] *= -work[WEIGHT, i]

@@ -13,13 +13,21 @@ from skfocal._kernels import (
     _multiclass,
     _posterior_binary,
     _posterior_multiclass,
+    _simplex,
     _sparse,
 )
 from skfocal._kernels._jit import bind
 
 FORMULAS = [_math, _elementary]
 LOOPS = [_binary, _multiclass, _sparse, _descent]
-POSTERIOR_LOOPS = [_binary, _multiclass, _posterior_binary, _posterior_multiclass, _sparse]
+POSTERIOR_LOOPS = [
+    _binary,
+    _multiclass,
+    _posterior_binary,
+    _simplex,
+    _posterior_multiclass,
+    _sparse,
+]
 
 
 def compiled(real: Any, loops: Any = LOOPS, **options: Any) -> SimpleNamespace:
@@ -44,4 +52,9 @@ double = compiled(np.float64)
 # Without the logarithms and powers that come to nothing at gamma = 0.
 cross_entropy = compiled(np.float64, instead={"loss_gradient_hessian": "cross_entropy"})
 posterior = compiled(np.float64, POSTERIOR_LOOPS)
-single_posterior = compiled(np.float32, POSTERIOR_LOOPS)
+single_posterior = compiled(
+    # the scalar solver mixes with double numbers, for which single tables are not made
+    np.float32,
+    POSTERIOR_LOOPS,
+    multiclass_margin_rows=double.multiclass_margin_rows,
+)
