@@ -287,8 +287,13 @@ def _named_metric(name: Any, loss: FocalLoss) -> _Metric:
     )
 
 
-def make_trainer(params: dict[str, Any], loss: FocalLoss, eval_metric: Any) -> LGBMClassifier:
-    """A plain classifier on the focal objective, with metrics that see it rightly."""
+def make_trainer(
+    params: dict[str, Any], loss: FocalLoss, scale: float, eval_metric: Any
+) -> LGBMClassifier:
+    """A plain classifier on the focal objective, with metrics that see it rightly.
+
+    ``scale`` is the loss's `log_loss_scale` on all training rows.
+    """
     for name in N_CLASSES_ALIASES:
         if params.get(name) not in (None, loss.n_classes):
             raise ValueError(
@@ -299,9 +304,7 @@ def make_trainer(params: dict[str, Any], loss: FocalLoss, eval_metric: Any) -> L
     trainer = LGBMClassifier(**{k: v for k, v in params.items() if k not in ours})
     n_jobs = next((params[k] for k in N_THREADS_ALIASES if params.get(k) is not None), None)
     trainer.set_params(
-        objective=FocalObjective(
-            loss.gamma, loss.alpha, loss.hessian, loss.link, n_threads=booster_threads(n_jobs)
-        ),
+        objective=FocalObjective._of_loss(loss, scale, booster_threads(n_jobs)),
         class_weight=None,
         metric=names or "None",
     )

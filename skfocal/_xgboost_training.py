@@ -108,15 +108,20 @@ def _on_posterior(function: Callable) -> Measure:
     return measure
 
 
-class Trainer(XGBClassifier):
-    """XGBClassifier whose callable metrics are a `Metrics`."""
+class WithMetrics:
+    """For a class of XGBoost's: its callable metrics are a `Metrics`."""
 
     _metrics: Metrics
 
     def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
-        model, _, params, feature_weights = super()._configure_fit(*args, **kwargs)
+        configured = super()._configure_fit(*args, **kwargs)  # type: ignore[misc]
+        model, _, params, feature_weights = configured
         metric = self._metrics if self._metrics.measures else None
         return model, metric, params, feature_weights
+
+
+class Trainer(WithMetrics, XGBClassifier):
+    """Trains on what is in memory."""
 
 
 class _RoundsCallback(TrainingCallback):
@@ -136,14 +141,21 @@ class _RoundsCallback(TrainingCallback):
 def make_trainer(
     params: dict[str, Any],
     loss: FocalLoss,
-    rounds: Rounds,
+    scale: float,
+    rounds: Rounds | None,
     learned: Callable[[Booster], dict[str, Any]],
-) -> Trainer:
-    """A plain classifier on the focal objective, with metrics that see it rightly."""
+    kind: Any = Trainer,
+    metrics_of: Callable[[FocalLoss], Metrics] = Metrics,
+) -> Any:
+    """A plain classifier on the focal objective, with metrics that see it rightly.
+
+    ``scale`` is the loss's `log_loss_scale` on all training rows; ``kind`` the class of
+    the trainer, `WithMetrics`.
+    """
     params = {k: v for k, v in params.items() if k not in FOCAL_PARAMETERS}
     given = params.pop("eval_metric")
     given = [given] if isinstance(given, str) or callable(given) else given
-    metrics, names = Metrics(loss), []
+    metrics, names = metrics_of(loss), []
     for metric in given or ["focal_loss"]:
         last = metrics.add(metric)
         if last is None:
@@ -158,14 +170,9 @@ def make_trainer(
     if rounds:
         # the first, since XGBoost asks no other once one has said to stop
         params["callbacks"] = [_RoundsCallback(rounds, learned), *(params["callbacks"] or [])]
-    trainer = Trainer(**params)
-    trainer.objective = FocalObjective(
-        loss.gamma,
-        loss.alpha,
-        loss.hessian,
-        loss.link,
-        n_threads=booster_threads(params.get("nthread") or params["n_jobs"]),
-    )
+    trainer = kind(**params)
+    n_threads = booster_threads(params.get("nthread") or params["n_jobs"])
+    trainer.objective = FocalObjective._of_loss(loss, scale, n_threads)
     trainer.eval_metric = names or None
     trainer._metrics = metrics
     return trainer

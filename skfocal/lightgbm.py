@@ -51,7 +51,7 @@ with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
 __all__ = ["FocalLGBMClassifier"]
 
 # What LGBMClassifier.fit leaves on the trainer besides the booster.
-_RESULTS = ("_best_iteration", "_best_score", "_evals_result")
+RESULTS = ("_best_iteration", "_best_score", "_evals_result")
 
 
 class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
@@ -222,6 +222,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
             loss = self._training_loss(target, self.class_weight)
+            scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = check_init_model(init_model, loss)
             start = None
             if init_score is None and init_model is None and params.get("boost_from_average", True):
@@ -249,7 +250,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
                 booster = standard(booster, loss.n_classes, start)
                 return learned_attributes(booster, target.classes, loss)
 
-            trainer = make_trainer(params, loss, eval_metric)
+            trainer = make_trainer(params, loss, scale, eval_metric)
             train(
                 trainer,
                 features,
@@ -264,7 +265,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
                 init_model=init_model,
                 **evaluation,
             )
-            results = {name: getattr(trainer, name) for name in _RESULTS}
+            results = {name: getattr(trainer, name) for name in RESULTS}
             model = {**learned_attributes(trainer.booster_, target.classes, loss), **results}
             for name, value in model.items():
                 setattr(self, name, value)

@@ -130,6 +130,17 @@ class FocalObjective:
         self.hessian = hessian
         self.link = link
         self.n_threads = n_threads
+        self._known_scale: float | None = None
+
+    @classmethod
+    def _of_loss(cls, loss: FocalLoss, scale: float, n_threads: int = 1) -> "FocalObjective":
+        """The objective of a loss whose `log_loss_scale` on all rows is known.
+
+        It may then be called on a part of the rows, as in a process of a cluster.
+        """
+        objective = cls(loss.gamma, loss.alpha, loss.hessian, loss.link, n_threads=n_threads)
+        objective._known_scale = scale
+        return objective
 
     def __repr__(self) -> str:
         names = ("gamma", "alpha", "hessian", "link")
@@ -286,6 +297,8 @@ class FocalObjective:
 
     def _scale(self, labels: npt.ArrayLike, weight: Any) -> float:
         """The loss's `log_loss_scale` on these rows; found anew only where they changed."""
+        if self._known_scale is not None:
+            return self._known_scale
         loss = self.loss_
         if not loss.is_scaled:
             return 1.0

@@ -196,6 +196,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
             features = check_features(self, X, reset=True)
             target = make_target(self, features, y, sample_weight, np.float32)
             loss = self._training_loss(target)
+            scale = loss.log_loss_scale(target.codes, target.sample_weight)
             xgb_model = check_xgb_model(xgb_model, loss)
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
@@ -207,7 +208,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
             def learned(booster: Booster) -> dict[str, Any]:
                 return learned_attributes(booster, target.classes, loss, names)
 
-            trainer = make_trainer(params, loss, rounds, learned)
+            trainer = make_trainer(params, loss, scale, rounds, learned)
             if self.base_score is None and xgb_model is None:
                 start = loss.intercept(target.codes, target.sample_weight)
                 trainer.base_score = base_score(start)

@@ -31,6 +31,7 @@ FLOORS = {
     "_xgboost_files": 4.4,
     "linear_model": 4.5,
     "lightgbm": 4.5,
+    "dask": 5,
     "onnx": 5,
     "xgboost": 4.5,
 }

@@ -1,0 +1,309 @@
+"""`DaskFocalLGBMClassifier` (floor 5)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import distributed
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from skfocal._base import check_features, restored_on_failure
+from skfocal._optional import optional_dependency
+from skfocal.dask import _collections as collections
+
+with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
+    from skfocal._lightgbm_files import learned_attributes
+    from skfocal._lightgbm_training import check_init_model, evaluation_pairs
+    from skfocal.dask._workers import Whole, train_on_cluster
+    from skfocal.lightgbm import RESULTS, FocalLGBMClassifier
+
+__all__ = ["DaskFocalLGBMClassifier"]
+
+
+class DaskFocalLGBMClassifier(FocalLGBMClassifier):
+    """`FocalLGBMClassifier` that trains and predicts on a Dask cluster.
+
+    Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of
+    prediction are lazy Dask arrays. Labels, class weights (``"balanced"`` too) and the start
+    are those of the whole cluster. Every worker needs skfocal and LightGBM.
+
+    Parameters
+    ----------
+    focal_gamma, focal_alpha, probability, hessian, link
+        As in `FocalLGBMClassifier`.
+    client : distributed.Client, default=None
+        The default client if None.
+    **kwargs
+        Parameters of `lightgbm.LGBMClassifier`, and of its ``lightgbm.dask`` module
+        (``tree_learner``, ``machines``, ``local_listen_port``, ``time_out``). Threads are
+        those of the workers.
+
+    Attributes
+    ----------
+    client_ : distributed.Client
+        The client in use.
+
+    See Also
+    --------
+    FocalLGBMClassifier : The same in memory, with the attributes that fit learns.
+    DaskFocalXGBClassifier : The same on XGBoost.
+
+    Notes
+    -----
+    LightGBM has no way to add up a metric over workers, so each worker gets all rows of the
+    evaluation sets: metrics are exact, and all workers stop at the same round. Evaluation
+    sets therefore have to fit in the memory of a worker, and the training set is none.
+
+    If a worker is lost, `fit` raises an error within seconds, and the model is as it was. The
+    others wait for the lost one in LightGBM's own code: their nannies restart them, which
+    loses what was persisted there.
+
+    Two fits on the same rows differ a little, as sums are taken in another order. The labels
+    are read twice: ``persist`` what is expensive to make.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from dask.distributed import Client, LocalCluster
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal.dask import DaskFocalLGBMClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X, y = da.from_array(X, chunks=(300, -1)), da.from_array(y, chunks=300)
+    >>> cluster = LocalCluster(n_workers=1, processes=False, dashboard_address=":0")
+    >>> with cluster, Client(cluster):
+    ...     model = DaskFocalLGBMClassifier(n_estimators=20, verbose=-1).fit(X, y)
+    ...     proba = model.predict_proba(X)
+    ...     print(type(proba).__name__, proba.compute().shape)
+    Finding random open ports for workers
+    Array (569, 2)
+    >>> type(model.to_local()).__name__
+    'FocalLGBMClassifier'
+    """
+
+    def __init__(
+        self,
+        *,
+        focal_gamma: float | Sequence[float] = 2.0,
+        focal_alpha: Any = None,
+        probability: str = "posterior",
+        hessian: str = "upper",
+        link: str = "focal",
+        client: distributed.Client | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            focal_gamma=focal_gamma,
+            focal_alpha=focal_alpha,
+            probability=probability,
+            hessian=hessian,
+            link=link,
+            **kwargs,
+        )
+        self.client = client
+
+    @property
+    def client_(self) -> distributed.Client:
+        """The client in use."""
+        return self.client or distributed.default_client()
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; LightGBM would hand the client on as one of its own.
+
+        Returns
+        -------
+        self : DaskFocalLGBMClassifier
+        """
+        if "client" in params:
+            self.client = params.pop("client")
+        return super().set_params(**params)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "client": None}
+
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Any = None,
+        eval_class_weight: Any = None,
+        eval_init_score: Any = None,
+        eval_metric: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable] | None = None,
+        init_model: Any = None,
+        *,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> "DaskFocalLGBMClassifier":
+        """Fit the model on the cluster; all that is of rows is a Dask collection.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            NaN is a missing value.
+        y : Dask array or series of shape (n_samples,)
+            Labels of any type, at least two different ones.
+        sample_weight : Dask array or series of shape (n_samples,), default=None
+            Non-negative; rows of weight 0 are as if absent.
+        init_score : Dask array, default=None
+            Replaces the start that skfocal computes. It is not part of the model.
+        eval_set : list of (X, y), default=None
+            Dask collections; all workers evaluate all rows each round.
+        callbacks : list of callable, default=None
+            LightGBM's; they travel to the workers and are called there.
+        eval_names, eval_sample_weight, eval_class_weight, eval_init_score, eval_metric,
+        feature_name, categorical_feature, init_model, eval_X, eval_y
+            As in `FocalLGBMClassifier.fit`, what is of rows as Dask collections.
+
+        Returns
+        -------
+        self : DaskFocalLGBMClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described; the model is then left as it was.
+        WorkerLostError
+            If a worker is lost; the model is left as it was.
+        """
+        self._check_parameters()
+        collections.refuse_callbacks(self)
+        with restored_on_failure(self):
+            rows = collections.aligned_rows(
+                X, y=y, sample_weight=sample_weight, init_score=init_score
+            )
+            check_features(self, collections.one_row(rows.X), reset=True)
+            client = self.client_
+            target, zeros = collections.summarise(client, *rows.others[:2])
+            loss = self._training_loss(target, self.class_weight)
+            scale = loss.log_loss_scale(target.codes, target.sample_weight)
+            init_model = check_init_model(init_model, loss)
+            start = None
+            params = self.get_params(deep=False)
+            del params["client"]
+            if init_score is None and init_model is None and params.get("boost_from_average", True):
+                start = loss.intercept(target.codes, target.sample_weight)
+            evaluation = self._evaluation(
+                evaluation_pairs(eval_set, eval_X, eval_y),
+                target.classes,
+                eval_names=eval_names,
+                eval_sample_weight=eval_sample_weight,
+                eval_class_weight=eval_class_weight,
+                eval_init_score=eval_init_score,
+            )
+            if zeros:
+                rows = collections.without_zero_weights(rows)
+            features, labels, sample_weight, init_score = rows.all
+            trainer = train_on_cluster(
+                client,
+                params,
+                features,
+                collections.encode(labels, target.classes),
+                sample_weight=sample_weight,
+                init_score=init_score,
+                whole=Whole(target.classes, loss, scale, start),
+                evaluation=evaluation,
+                callbacks=callbacks,
+                init_model=init_model,
+                feature_name=feature_name,
+                categorical_feature=categorical_feature,
+                eval_metric=eval_metric,
+            )
+            learned = learned_attributes(trainer.booster_, target.classes, loss)
+            for name, value in learned.items():
+                setattr(self, name, value)
+            for name in RESULTS:
+                setattr(self, name, getattr(trainer, name))
+        return self
+
+    def _evaluation(
+        self, pairs: list[tuple[Any, Any]], classes: npt.NDArray, **given: Any
+    ) -> dict[str, Any]:
+        """Evaluation sets as futures of whole tables, which each worker fetches."""
+        if not pairs:
+            return {}
+        client = self.client_
+        pairs = collections.evaluation_sets(self, client, pairs, classes)
+        sets = {
+            "tables": [collections.whole(client, table) for table, _ in pairs],
+            "labels": [collections.whole(client, labels) for _, labels in pairs],
+        }
+        for name in ("eval_sample_weight", "eval_init_score"):
+            if given[name] is not None:
+                given[name] = [collections.whole(client, c) for c in given[name]]
+        return {**sets, **given}
+
+    def to_local(self) -> FocalLGBMClassifier:
+        """The same model for data in memory.
+
+        Returns
+        -------
+        FocalLGBMClassifier
+        """
+        check_is_fitted(self)
+        params = self.get_params(deep=False)
+        del params["client"]
+        local = FocalLGBMClassifier(**params)
+        local.__dict__.update({k: v for k, v in vars(self).items() if k != "client"})
+        return local
+
+    def predict(  # type: ignore[override]
+        self, X: Any, raw_score: bool = False, **kwargs: Any
+    ) -> Any:
+        """The label with the largest weight times posterior, lazily.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            Columns as in fit.
+        raw_score : bool, default=False
+            Return the booster's margins instead.
+        **kwargs
+            As in `FocalLGBMClassifier.predict`, ``pred_leaf`` and ``pred_contrib`` too.
+
+        Returns
+        -------
+        Dask array of shape (n_samples,)
+        """
+        return self._predict_blocks("predict", X, raw_score=raw_score, **kwargs)
+
+    def predict_proba(  # type: ignore[override]
+        self, X: Any, raw_score: bool = False, **kwargs: Any
+    ) -> Any:
+        """Probabilities of the classes, lazily; arguments as in `predict`.
+
+        Returns
+        -------
+        Dask array of shape (n_samples, n_classes)
+        """
+        return self._predict_blocks("predict_proba", X, raw_score=raw_score, **kwargs)
+
+    def decision_function(self, X: Any, **kwargs: Any) -> Any:
+        """Scores whose sign or argmax is `predict`, lazily; arguments as there.
+
+        Returns
+        -------
+        Dask array of shape (n_samples,) or (n_samples, n_classes)
+        """
+        return self._predict_blocks("decision_function", X, **kwargs)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of `predict`, computed at once; all arguments are Dask collections.
+
+        Returns
+        -------
+        float
+        """
+        return collections.score(self, X, y, sample_weight)
+
+    def _predict_blocks(self, method: str, X: Any, **arguments: Any) -> Any:
+        local = self.to_local()
+        # one row tells shape and type of all that LightGBM can be asked for
+        row = getattr(local, method)(collections.one_row(X), **arguments)
+        width = row.shape[1] if row.ndim == 2 else None
+        return collections.predict(local, method, X, row.dtype, width, **arguments)

@@ -1,0 +1,470 @@
+"""The boosters on a Dask cluster of two worker processes."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+from dask.distributed import Client, LocalCluster, get_worker
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.metrics import average_precision_score, log_loss
+from sklearn.utils import shuffle
+
+from skfocal import FocalLGBMClassifier, FocalXGBClassifier
+from skfocal.dask import (
+    DaskFocalLGBMClassifier,
+    DaskFocalXGBClassifier,
+    WorkerLostError,
+    _cluster,
+)
+
+N_ROWS = 8000
+CHUNK = 900  # nine blocks, the last of them short
+
+
+def local_cluster():
+    return LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with local_cluster() as cluster, Client(cluster) as client:
+        yield client
+
+
+KINDS = [
+    (DaskFocalLGBMClassifier, FocalLGBMClassifier, {"verbose": -1}),
+    (DaskFocalXGBClassifier, FocalXGBClassifier, {}),
+]
+each_kind = pytest.mark.parametrize("kind, local_kind, quiet", KINDS, ids=["lightgbm", "xgboost"])
+
+
+def rows(n_classes=2, n_rows=N_ROWS, seed=0):
+    weights = [0.85, 0.15] if n_classes == 2 else [0.6, 0.3, 0.1]
+    X, y = make_classification(
+        n_rows,
+        10,
+        n_informative=6,
+        n_classes=n_classes,
+        weights=weights,
+        flip_y=0.05,
+        random_state=seed,
+    )
+    # few values: bins are the same wherever rows are
+    return np.round(2 * X) / 2, np.array(["common", "rare", "seldom"])[y]
+
+
+def lazy(*arrays, chunk=CHUNK):
+    return [da.from_array(a, chunks=(chunk, *a.shape[1:])) for a in arrays]
+
+
+def scores(model, X, y):
+    """Average precision of the classes, and log loss."""
+    proba = np.asarray(model.predict_proba(X))
+    own = np.asarray(y)[:, np.newaxis] == model.classes_
+    return average_precision_score(own, proba), log_loss(y, proba)
+
+
+def assert_alike(one, other, X, y):
+    (precision, loss), (expected_precision, expected_loss) = scores(one, X, y), scores(other, X, y)
+    assert precision == pytest.approx(expected_precision, abs=0.005)
+    assert loss == pytest.approx(expected_loss, rel=0.01)
+
+
+@each_kind
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_as_good_as_in_one_process(client, kind, local_kind, quiet, n_classes, link):
+    X, y = rows(n_classes, 30_000)
+    settings = {"n_estimators": 30, "focal_alpha": "balanced", "link": link, **quiet}
+    local = local_kind(**settings).fit(X, y)
+    model = kind(**settings).fit(*lazy(X, y, chunk=3500)).to_local()
+    assert type(model) is local_kind
+    assert model.loss_ == local.loss_
+    assert_array_equal(model.classes_, local.classes_)
+    assert_alike(model, local, X, y)
+
+
+@each_kind
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_workers_that_see_one_class_each(client, kind, local_kind, quiet, link):
+    # labels, class weights, start and scale of a worker's own rows would be nonsense
+    X, y = rows()
+    order = np.argsort(y, kind="stable")
+    X, y = X[order], y[order]
+    settings = {"n_estimators": 20, "link": link, "focal_alpha": "balanced", **quiet}
+    model = kind(**settings).fit(*lazy(X, y)).to_local()
+    assert_alike(model, local_kind(**settings).fit(X, y), X, y)
+
+
+@each_kind
+def test_weights_count_as_repetitions(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=10_000)
+    weight = np.random.default_rng(0).integers(1, 4, len(y)).astype(float)
+    settings = {"n_estimators": 20, **quiet}
+    weighted = kind(**settings).fit(*lazy(X, y), sample_weight=lazy(weight)[0])
+    times = weight.astype(int)
+    # repetitions of a row are put anywhere, so that workers share them
+    repeated = shuffle(np.repeat(X, times, axis=0), np.repeat(y, times), random_state=0)
+    repeated = kind(**settings).fit(*lazy(*repeated, chunk=2000))
+    assert_allclose(weighted.loss_.class_weight, repeated.loss_.class_weight)
+    assert_alike(weighted.to_local(), repeated.to_local(), X, y)
+    plain = kind(**settings).fit(*lazy(X, y)).to_local()
+    assert np.ptp(plain.predict_proba(X)[:, 1] - weighted.to_local().predict_proba(X)[:, 1]) > 0.01
+
+
+@each_kind
+def test_rows_of_weight_zero_are_as_if_absent(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=6000)
+    weight = np.ones(len(y))
+    weight[::3] = 0
+    y[0] = "not seen"
+    X[::3] = 1e9
+    settings = {"n_estimators": 10, **quiet}
+    model = kind(**settings).fit(*lazy(X, y), sample_weight=lazy(weight)[0]).to_local()
+    assert_array_equal(model.classes_, ["common", "rare"])
+    local = local_kind(**settings).fit(X, y, sample_weight=weight)
+    assert_alike(model, local, X[weight > 0], y[weight > 0])
+
+
+@each_kind
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_results_are_lazy_arrays_equal_to_the_local_models(
+    client, kind, local_kind, quiet, n_classes
+):
+    X, y = rows(n_classes, 3000)
+    dX, dy = lazy(X, y, chunk=700)
+    model = kind(n_estimators=5, **quiet).fit(dX, dy)
+    local = model.to_local()
+    for name in ("predict", "predict_proba", "decision_function"):
+        expected = getattr(local, name)(X)
+        result = getattr(model, name)(dX)
+        assert isinstance(result, da.Array)
+        assert result.chunks[0] == dX.chunks[0]
+        assert result.shape == expected.shape
+        assert result.dtype == expected.dtype
+        assert_array_equal(result.compute(), expected)
+    assert model.score(dX, dy) == local.score(X, y)
+    weight = np.linspace(0, 1, len(y))
+    assert model.score(dX, dy, lazy(weight)[0]) == pytest.approx(local.score(X, y, weight))
+
+
+@each_kind
+def test_nothing_is_computed_before_it_is_asked_for(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=2000)
+    model = kind(n_estimators=2, **quiet).fit(*lazy(X, y))
+
+    def fail(block):
+        raise AssertionError("computed")
+
+    never = da.from_array(X, chunks=(500, -1)).map_blocks(fail, meta=np.empty((0, 10)))
+    result = model.predict_proba(never)
+    with pytest.raises(AssertionError, match="computed"):
+        result.compute()
+
+
+def test_other_things_to_predict(client):
+    X, y = rows(n_rows=2000)
+    dX, dy = lazy(X, y)
+    model = DaskFocalLGBMClassifier(n_estimators=3, verbose=-1).fit(dX, dy)
+    local = model.to_local()
+    for asked in ({"pred_leaf": True}, {"pred_contrib": True}, {"raw_score": True}):
+        assert_array_equal(model.predict(dX, **asked), local.predict(X, **asked))
+    model = DaskFocalXGBClassifier(n_estimators=3).fit(dX, dy)
+    margin = np.linspace(-1, 1, len(y))
+    given = {"output_margin": True, "base_margin": margin}
+    lazily = given | {"base_margin": lazy(margin, chunk=300)[0]}
+    assert_array_equal(model.predict(dX, **lazily), model.to_local().predict(X, **given))
+
+
+@each_kind
+def test_dataframes_keep_names_and_categories(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=4000)
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(10)])
+    frame["kind"] = pd.Categorical(np.where(y == "rare", "b", "a"), categories=["a", "b", "c"])
+    labels = pd.Series(y, name="label").astype("category")
+    settings = {"n_estimators": 5, **quiet}
+    if kind is DaskFocalXGBClassifier:
+        settings["enable_categorical"] = True
+    dX, dy = dd.from_pandas(frame, npartitions=4), dd.from_pandas(labels, npartitions=4)
+    model = kind(**settings).fit(dX, dy)
+    assert_array_equal(model.feature_names_in_, frame.columns)
+    result = model.predict_proba(dX)
+    assert isinstance(result, da.Array)
+    assert_array_equal(result.compute(), model.to_local().predict_proba(frame))
+    assert scores(model.to_local(), frame, y)[0] > 0.99  # the category tells the class
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(dX.rename(columns={"x0": "y0"})).compute()
+
+
+@each_kind
+def test_sparse_blocks(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=12_000)
+    X[np.abs(X) < 1] = 0
+    dX, dy = lazy(X, y)
+    csr = dX.map_blocks(sparse.csr_matrix, meta=sparse.csr_matrix((0, 10)))
+    model = kind(n_estimators=5, **quiet).fit(csr, dy).to_local()
+    dense = local_kind(n_estimators=5, **quiet).fit(sparse.csr_matrix(X), y)
+    assert_alike(model, dense, sparse.csr_matrix(X), y)
+
+
+def test_metrics_are_of_all_rows_on_lightgbm(client):
+    X, y = rows(n_rows=9100)
+    (X, X_eval), (y, y_eval) = np.split(X, [6000]), np.split(y, [6000])
+    weight = np.random.default_rng(0).uniform(0.1, 2, len(y_eval)).astype(np.float32)
+    model = DaskFocalLGBMClassifier(
+        n_estimators=200, verbose=-1, learning_rate=0.3, metric=["binary_logloss", "auc"]
+    )
+    model.fit(
+        *lazy(X, y),
+        eval_set=[tuple(lazy(X_eval, y_eval))],
+        eval_sample_weight=lazy(weight),
+        eval_names=["new"],
+        callbacks=[lgb.early_stopping(5, verbose=False)],
+    )
+    recorded = model.evals_result_["new"]["binary_logloss"]
+    assert 1 < model.best_iteration_ < 200
+    assert model.best_iteration_ == np.argmin(recorded) + 1
+    local = model.to_local()
+    assert local.best_iteration_ == model.best_iteration_
+    expected = log_loss(y_eval, local.predict_proba(X_eval), sample_weight=weight)
+    assert recorded[model.best_iteration_ - 1] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_metrics_are_of_all_rows_on_xgboost(client, n_classes):
+    X, y = rows(n_classes, 9100)
+    (X, X_eval), (y, y_eval) = np.split(X, [6000]), np.split(y, [6000])
+    weight = np.random.default_rng(0).uniform(0.1, 2, len(y_eval))
+    weight[:1000] *= 50  # most of the weight lies with one worker
+    names = ["error", "rmse", "logloss"] if n_classes == 2 else ["merror", "mlogloss"]
+    model = DaskFocalXGBClassifier(n_estimators=100, early_stopping_rounds=5, eval_metric=names)
+    model.fit(
+        *lazy(X, y),
+        eval_set=[tuple(lazy(X_eval, y_eval))],
+        sample_weight_eval_set=lazy(weight),
+        verbose=False,
+    )
+    recorded = model.evals_result()["validation_0"]
+    assert 1 < model.best_iteration < 99
+    assert model.best_iteration == np.argmin(recorded[names[-1]])
+    local = model.to_local()
+    proba = local.predict_proba(X_eval)
+    own = y_eval == "rare"
+    expected = {
+        names[-1]: log_loss(y_eval, proba, sample_weight=weight),
+        names[0]: np.average(local.predict(X_eval) != y_eval, weights=weight),
+    }
+    if n_classes == 2:
+        expected["rmse"] = np.average((proba[:, 1] - own) ** 2, weights=weight) ** 0.5
+    for name, value in expected.items():
+        # XGBoost writes metrics with five digits or more
+        assert recorded[name][model.best_iteration] == pytest.approx(value, rel=1e-4), name
+
+
+def test_an_evaluation_set_of_one_block_leaves_a_worker_without_rows(client):
+    X, y = rows(n_rows=4000)
+    model = DaskFocalXGBClassifier(n_estimators=5)
+    model.fit(*lazy(X, y), eval_set=[tuple(lazy(X[:200], y[:200]))], verbose=False)
+    recorded = model.evals_result()["validation_0"]["focal_loss"]
+    local = model.to_local()
+    codes = np.searchsorted(local.classes_, y[:200])
+    expected = local.loss_.loss(codes, local.predict(X[:200], output_margin=True)).mean()
+    assert recorded[-1] == pytest.approx(expected, rel=1e-4)
+
+
+@each_kind
+def test_pickle_and_clone_leave_the_client_behind(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=2000)
+    dX, dy = lazy(X, y)
+    model = kind(n_estimators=3, focal_gamma=1.5, **quiet)
+    if kind is DaskFocalXGBClassifier:
+        model.client = client
+    else:
+        model.set_params(client=client)
+        assert model.client_ is client
+    model.fit(dX, dy)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(dX), model.predict(dX))
+    left_out = {"client": None, "missing": None}  # the latter is NaN
+    assert again.get_params() | left_out == model.get_params() | left_out
+    assert clone(again).get_params() | left_out == again.get_params() | left_out
+    assert "client" not in model.to_local().get_params()
+
+
+@each_kind
+def test_training_goes_on(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=3000)
+    dX, dy = lazy(X, y)
+    first = kind(n_estimators=5, **quiet).fit(dX, dy)
+    name = "xgb_model" if kind is DaskFocalXGBClassifier else "init_model"
+    second = kind(n_estimators=5, **quiet).fit(dX, dy, **{name: first})
+    assert scores(second.to_local(), X, y)[1] < scores(first.to_local(), X, y)[1]
+    with pytest.raises(ValueError, match="another gamma"):
+        kind(n_estimators=5, focal_gamma=1, **quiet).fit(dX, dy, **{name: first})
+
+
+@each_kind
+def test_a_start_of_ones_own(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=20_000)
+    start = np.full(len(y), -3.0)
+    name = "base_margin" if kind is DaskFocalXGBClassifier else "init_score"
+    model = kind(n_estimators=5, **quiet).fit(*lazy(X, y), **{name: lazy(start)[0]}).to_local()
+    local = local_kind(n_estimators=5, **quiet).fit(X, y, **{name: start})
+    losses = [  # the start is no part of the models
+        m.loss_.loss(y == "rare", start + m.decision_function(X)).mean() for m in (model, local)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
+@each_kind
+def test_bad_input_is_told_and_leaves_the_model_as_it_was(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=2000)
+    dX, dy = lazy(X, y)
+    model = kind(n_estimators=2, **quiet).fit(dX, dy)
+    before = model.predict_proba(dX).compute()
+    bad = [
+        (TypeError, "X must be a Dask", (X, dy), {}),
+        (TypeError, "y must be a Dask", (dX, y), {}),
+        (ValueError, "2000 rows, but y has 1999", (dX, dy[:-1]), {}),
+        (ValueError, "3 partitions, but y has 2", (dX, dd.from_pandas(pd.Series(y), 2)), {}),
+        (ValueError, "two dimensions", (dX[:, 0], dy), {}),
+        (ValueError, "only one class", (dX, da.full(2000, 1, chunks=CHUNK)), {}),
+        (ValueError, "continuous", (dX, dX[:, 0]), {}),
+        (ValueError, "Negative values", (dX, dy), {"sample_weight": -da.ones(2000)}),
+        (ValueError, "zero for all", (dX, dy), {"sample_weight": da.zeros(2000)}),
+        (ValueError, "labels that are not in y", (dX, dy), {"eval_set": [(dX, dy + "?")]}),
+        (ValueError, "features", (dX, dy), {"eval_set": [(dX[:, :4], dy)]}),
+    ]
+    for error, text, arguments, named in bad:
+        with pytest.raises(error, match=text):
+            model.fit(*arguments, **named)
+        assert_array_equal(model.predict_proba(dX), before)
+    with pytest.raises(ValueError, match="features"):
+        model.predict(dX[:, :3]).compute()
+
+
+@each_kind
+def test_scikit_learns_callbacks_are_refused(client, kind, local_kind, quiet):
+    callback = pytest.importorskip("sklearn.callback")
+    X, y = rows(n_rows=1000)
+    model = kind(n_estimators=2, **quiet).set_callbacks(callback.ProgressBar())
+    with pytest.raises(ValueError, match="cannot be called from a cluster"):
+        model.fit(*lazy(X, y))
+
+
+@each_kind
+def test_a_lost_worker_is_an_error_within_a_minute(kind, local_kind, quiet):
+    X, y = rows(n_rows=20_000)
+    with local_cluster() as cluster, Client(cluster) as client:
+        dX, dy = client.persist(lazy(X, y, chunk=2000))
+        model = kind(n_estimators=2, **quiet).fit(dX, dy)
+        before = model.get_params()
+        model.set_params(n_estimators=100_000)
+        pid = next(iter(client.run(os.getpid).values()))
+        ended = []
+
+        def end():
+            time.sleep(3)
+            ended.append(time.monotonic())
+            os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=end)
+        killer.start()
+        with pytest.raises(WorkerLostError, match="Lost during fit"):
+            model.fit(dX, dy)
+        killer.join()
+        assert time.monotonic() - ended[0] < 60
+        # the model is the one before, and the cluster is of use
+        model.set_params(n_estimators=before["n_estimators"])
+        assert len(model.to_local().predict(X[:10])) == 10
+        assert kind(n_estimators=2, **quiet).fit(*lazy(X, y)).score(*lazy(X, y)) > 0.8
+
+
+def wait_forever():
+    while True:
+        time.sleep(0.1)
+
+
+def end_soon():
+    time.sleep(1)
+    os._exit(1)
+
+
+@pytest.mark.parametrize("nanny", [True, False])
+def test_workers_that_wait_for_a_lost_one_are_restarted(monkeypatch, nanny):
+    monkeypatch.setattr(_cluster, "GRACE", 1.0)
+    if not nanny:
+        with LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster:
+            check_error_of_a_task(cluster)
+        return
+    with local_cluster() as cluster, Client(cluster) as client:
+        first, second = client.ncores()
+        watched = _cluster.WatchedClient(client)
+        tasks = [
+            watched.submit(end_soon, workers=[first], pure=False),
+            watched.submit(wait_forever, workers=[second], pure=False),
+        ]
+        with pytest.raises(WorkerLostError, match=first) as caught:
+            watched.gather(tasks)
+        assert "were restarted" in caught.value.__notes__[0]
+        assert client.submit(lambda: get_worker().address).result(timeout=30) not in (first, second)
+
+
+def check_error_of_a_task(cluster):
+    """Without nannies, in one process: the error of a task is what is raised."""
+    with Client(cluster) as client:
+        first, second = client.ncores()
+        watched = _cluster.WatchedClient(client)
+        tasks = [
+            watched.submit(divide, 1, 0, workers=[first], pure=False),
+            watched.submit(time.sleep, 3, workers=[second], pure=False),
+        ]
+        with pytest.raises(ZeroDivisionError) as caught:
+            watched.gather(tasks)
+        assert "end them" in caught.value.__notes__[0]
+
+
+def divide(one, other):
+    return one / other
+
+
+def test_a_missing_part_of_the_extra_names_the_command():
+    code = (
+        "import sys\n"
+        "sys.modules['pyarrow'] = None\n"
+        "try:\n"
+        "    import skfocal.dask\n"
+        "except ImportError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (
+        'skfocal.dask needs pyarrow, which is not installed: pip install "skfocal[dask]"'
+    )
+
+
+def test_the_cluster_is_asked_once_for_each_block_of_labels(client):
+    """Labels are counted where they are; nothing but counts comes to the client."""
+    from skfocal.dask import _collections
+
+    y = da.from_array(np.repeat([3, 1, 2], 100), chunks=70)
+    target, zeros = _collections.summarise(client, y, None)
+    assert_array_equal(target.classes, [1, 2, 3])
+    assert_array_equal(target.sample_weight, [100, 100, 100])
+    assert not zeros
+    with dask.config.set(scheduler="synchronous"):
+        assert_array_equal(_collections.encode(y, target.classes), np.repeat([2, 0, 1], 100))
