@@ -6,7 +6,7 @@ Floor 4; knows the losses, not the libraries that train on them.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skfocal._callbacks import CallbackSupportMixin
-from skfocal._kernels import Array
-from skfocal._loss import HESSIANS, LINKS
-from skfocal._parameters import check_choice, check_gamma, class_totals, resolve_alpha
+from skfocal._kernels import Array, on_device
+from skfocal._loss import HESSIANS, LINKS, checked_totals
+from skfocal._parameters import check_choice, check_gamma, class_totals, resolve_alpha, row_blocks
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss, raw_proba
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
@@ -71,7 +71,7 @@ class Target:
     """Training labels as codes in the order of ``classes``, without rows of weight 0."""
 
     classes: npt.NDArray
-    codes: npt.NDArray[np.intp]
+    codes: npt.NDArray[np.integer]
     sample_weight: npt.NDArray[np.floating] | None
     kept: npt.NDArray[np.intp] | None
     """Indices of the rows that are left, None where that is all of them."""
@@ -96,7 +96,8 @@ def make_target(
         )
     y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=estimator)
     y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
+    if y.dtype.kind not in "iub":  # which are labels, and need no sorted copy to see it
+        check_classification_targets(y)
     if len(y) != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, but y has {len(y)} labels.")
     kept = None
@@ -109,18 +110,46 @@ def make_target(
         if not sample_weight.all():
             kept = np.flatnonzero(sample_weight)
             y, sample_weight = y[kept], sample_weight[kept]
-    classes = np.unique(y)
+    classes = np.unique(np.concatenate([np.unique(y[rows]) for rows in row_blocks(len(y))]))
     if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs at least two classes, but y (rows of weight "
             f"zero left out) has only one class: {classes.tolist()[0]!r}."
         )
     # a search among few labels; the inverse of unique would sort all rows
-    return Target(classes, np.searchsorted(classes, y), sample_weight, kept)
+    codes = np.empty(len(y), dtype=np.int32)
+    for rows in row_blocks(len(y)):
+        codes[rows] = np.searchsorted(classes, y[rows])
+    return Target(classes, codes, sample_weight, kept)
+
+
+def codes_target(labels: npt.NDArray, sample_weight: npt.NDArray | None) -> Target:
+    """One row for each class, of the sum of its weights, for labels that are codes already.
+
+    So are those of the boosters' own data sets, which may be too large to be copied; all
+    that a loss, its start and its scale depend on is in the sums.
+
+    Raises
+    ------
+    ValueError
+        If they are not 0..K-1 with K >= 2, each with rows of positive weight.
+    """
+    if labels is None or len(labels) == 0:
+        raise ValueError("The data set has no labels.")
+    n_classes = int(np.max(labels)) + 1
+    totals = checked_totals(labels, max(n_classes, 2), sample_weight)
+    if n_classes < 2 or not (totals > 0).all():
+        raise ValueError(
+            "The labels of the data set must be the codes 0..K-1 of at least two classes, each "
+            f"with rows of positive weight; sums of weights by code: {totals.tolist()}."
+        )
+    return Target(np.arange(n_classes), np.arange(n_classes), totals, None)
 
 
 def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Check number and names of columns; frames stay frames, all else becomes an array."""
+    if on_device(X):
+        return _check_device_table(estimator, X, reset)
     if hasattr(X, "collect"):  # a lazy frame
         X = X.collect()
     if hasattr(X, "columns") or hasattr(X, "column_names"):
@@ -137,12 +166,33 @@ def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     )
 
 
+def _check_device_table(estimator: Any, X: Any, reset: bool) -> Any:
+    """scikit-learn's checks of the shape, which it does of arrays on the host."""
+    if len(X.shape) != 2 or 0 in X.shape:
+        raise ValueError(
+            f"X must have two dimensions, with at least one row and one column; got {X.shape}."
+        )
+    if reset:
+        estimator._set_columns(X.shape[1], None)
+    elif X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    return X
+
+
 def booster_threads(n_jobs: int | None) -> int:
     """Threads that a booster uses for ``n_jobs``: None or 0 leave it to OpenMP."""
     if n_jobs:
         return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
     limit = os.environ.get("OMP_NUM_THREADS", "")  # joblib sets it in its workers
     return int(limit) if limit.isdigit() and int(limit) > 0 else cpu_count()
+
+
+def repeat(start: float | Array, n_rows: int) -> Array:
+    """The start in every row."""
+    return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))
 
 
 def encode_labels(classes: npt.NDArray, y: Any, name: str) -> npt.NDArray[np.intp]:
@@ -237,12 +287,15 @@ class FocalClassifierMixin(CallbackSupportMixin):
 
         Parameters are set past ``set_params``, which hands them to a fitted booster.
         """
-        for stale in ("feature_names_in_", "evals_result_"):
-            self.__dict__.pop(stale, None)
+        self.__dict__.pop("evals_result_", None)
         for name, value in learned.items():
             setattr(self, name, value)
         self.focal_gamma, self.focal_alpha = self.loss_.gamma, self.loss_.alpha
         self.hessian, self.link = self.loss_.hessian, self.loss_.link
+        self._set_columns(n_features, names)
+
+    def _set_columns(self, n_features: int, names: Any) -> None:
+        self.__dict__.pop("feature_names_in_", None)
         self.n_features_in_ = n_features
         if names is not None:
             self.feature_names_in_ = names
@@ -262,7 +315,11 @@ class FocalClassifierMixin(CallbackSupportMixin):
 
     def _proba(self, raw: Array) -> Array:
         self._check_probability()
-        return raw_proba(raw) if self.probability == "raw" else self.loss_.posterior(raw)
+        if self.probability == "posterior":
+            return self.loss_.posterior(raw)
+        if on_device(raw):  # under the posterior link the two are the same
+            return replace(self.loss_, link="posterior", hessian="upper").posterior(raw)
+        return raw_proba(raw)
 
     def _label(self, raw: Array) -> npt.NDArray:
         decision = self.loss_.decision(raw)

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from lightgbm import Booster
+from lightgbm import Booster, LGBMClassifier
 from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,11 +14,22 @@ from skfocal._base import FocalClassifierMixin, FocalLoss
 from skfocal._lightgbm_text import objective_of, settings_of, with_settings
 from skfocal._settings import given_settings, settings_from_text, settings_text
 
+# What LGBMClassifier.fit leaves on the trainer besides the booster.
+_RESULTS = ("_best_iteration", "_best_score", "_evals_result")
+
 
 class LightGBMFiles(FocalClassifierMixin):
-    """Saving, loading, and the way back from a plain booster."""
+    """Learning what a trainer has learned, saving, loading, and the way from a plain booster."""
 
     booster_: Booster
+
+    def _learn(self, trainer: LGBMClassifier, classes: npt.NDArray, loss: FocalLoss) -> dict:
+        """Take what a trainer has learned; returns it by the names of the attributes."""
+        results = {name: getattr(trainer, name) for name in _RESULTS}
+        model = {**learned_attributes(trainer.booster_, classes, loss), **results}
+        for name, value in model.items():
+            setattr(self, name, value)
+        return model
 
     def save_model(self, filename: str | Path) -> None:
         """Write the booster, up to its best iteration, with labels and loss beside it.

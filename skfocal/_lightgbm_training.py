@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from lightgbm import Booster, LGBMClassifier, LGBMModel
 from lightgbm.basic import LightGBMError
 from lightgbm.callback import CallbackEnv, EarlyStopException
@@ -21,19 +22,15 @@ from skfocal._base import (
     check_continued,
     check_features,
     encode_labels,
+    repeat,
 )
 from skfocal._callbacks import Rounds
 from skfocal._kernels import Array
+from skfocal._lightgbm_files import learned_attributes
+from skfocal._lightgbm_metrics import METRIC_PARAMETERS, AtConstant, split_metrics
 from skfocal._lightgbm_text import settings_of, standardised
 from skfocal._settings import settings_from_text
-from skfocal._training_metrics import (
-    LIGHTGBM,
-    ONLY_BINARY,
-    ONLY_MULTICLASS,
-    RANK_METRICS,
-    Measure,
-)
-from skfocal.objectives import FocalEvalMetric, FocalObjective
+from skfocal.objectives import FocalObjective
 
 # Parameters that LightGBM would ignore, or misread, beside a custom objective:
 # {aliases: (the values that change nothing, what to do instead)}.
@@ -58,7 +55,6 @@ _REFUSED = {
 
 N_CLASSES_ALIASES = ("num_class", "num_classes")
 N_THREADS_ALIASES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
-METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
 N_ROUNDS_ALIASES = (
     *("num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees", "num_round"),
     *("num_rounds", "nrounds", "num_boost_round", "max_iter"),
@@ -68,8 +64,6 @@ _COLUMN_TYPES = (
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float", "double", "float32", "float64", "bool", "boolean"),
 )
-DEFAULT_METRIC = "focal_loss"
-_NO_METRIC = ("", "None", "none", "na", "null", "custom")
 
 
 def check_parameters(params: dict[str, Any]) -> None:
@@ -190,103 +184,6 @@ def weights_of_codes(weights: Any, target: Target) -> Any:
     return {int(k): weights[label] for k, label in zip(codes, labels, strict=True)}
 
 
-class _Metric:
-    """A measure of the loss's margins in the form of LightGBM's callable metrics."""
-
-    def __init__(self, name: str, measure: Measure, greater: bool, loss: FocalLoss) -> None:
-        self.name, self.measure, self.greater, self.loss = name, measure, greater, loss
-
-    def __call__(
-        self, y_true: Array, y_pred: Array, weight: Array | None
-    ) -> tuple[str, float, bool]:
-        return self.name, self.measure(self.loss, y_true, y_pred, weight), self.greater
-
-
-class _OnPosterior:
-    """A user's metric, shown probabilities as it is under a built-in objective."""
-
-    def __init__(self, function: Callable, loss: FocalLoss) -> None:
-        self.function, self.loss = function, loss
-        self.n_arguments = len(signature(function).parameters)
-        if not 2 <= self.n_arguments <= 4:
-            raise TypeError(
-                f"eval_metric {function!r} must take 2, 3 or 4 arguments, (y_true, y_pred, "
-                f"weight, group); it takes {self.n_arguments}."
-            )
-
-    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
-        proba = self.loss.posterior(y_pred)
-        proba = proba[:, 1] if self.loss.n_classes == 2 else proba
-        return self.function(*(y_true, proba, weight, None)[: self.n_arguments])
-
-
-class _AtConstant:
-    """A metric of the margins, at a model that has the same margins for all rows."""
-
-    def __init__(self, metric: Callable, constant: Array) -> None:
-        self.metric, self.constant = metric, constant
-
-    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
-        return self.metric(y_true, repeat(self.constant, len(y_true)), weight)
-
-
-def split_metrics(
-    eval_metric: Any, params: dict[str, Any], loss: FocalLoss
-) -> tuple[list[str], list[Callable]]:
-    """Built-in metrics to leave to LightGBM, and those computed here; each name once.
-
-    The order is LightGBM's, by which early stopping goes: the names in ``eval_metric``,
-    then the ones among the parameters or the default, then the callables.
-    """
-    asked = _flat(eval_metric)
-    given = [m for k in METRIC_PARAMETERS for m in _flat(params.get(k))]
-    default = given or [DEFAULT_METRIC]
-    names = [m for m in asked if isinstance(m, str)]
-    functions = [m for m in asked if not isinstance(m, str)]
-    passed: list[str] = []
-    computed: dict[Any, Callable] = {}
-    for name in [*names, *default]:
-        if isinstance(name, str) and name in _NO_METRIC:
-            continue
-        metric = _named_metric(name, loss)
-        # LightGBM evaluates its own first: one that comes after ours has to be ours too
-        if metric.name in RANK_METRICS and loss.n_classes == 2 and not computed:
-            passed += [] if metric.name in passed else [metric.name]
-        elif metric.name not in passed:
-            computed[metric.name] = metric
-    for function in functions:
-        if isinstance(function, FocalEvalMetric):
-            computed[function.__name__] = function  # takes margins
-        else:
-            computed[id(function)] = _OnPosterior(function, loss)
-    return passed, list(computed.values())
-
-
-def _flat(given: Any) -> list[Any]:
-    """Metrics in a list, in text with commas, or one alone."""
-    given = [given] if isinstance(given, str) or callable(given) else given or []
-    return [part for m in given for part in (m.split(",") if isinstance(m, str) else [m])]
-
-
-def _named_metric(name: Any, loss: FocalLoss) -> _Metric:
-    binary = loss.n_classes == 2
-    for own, (aliases, measure, greater) in LIGHTGBM.items():
-        if name == own or name in aliases:
-            if own in (ONLY_MULTICLASS if binary else ONLY_BINARY):
-                number = "more than two" if binary else "two"
-                raise ValueError(
-                    f"Metric {name!r} is for {number} classes; y has {loss.n_classes}."
-                )
-            if own in ("logloss", "error"):
-                own = f"{'binary' if binary else 'multi'}_{own}"
-            return _Metric(own, measure, greater, loss)
-    known = sorted({*LIGHTGBM, *(alias for aliases, *_ in LIGHTGBM.values() for alias in aliases)})
-    raise ValueError(
-        f"Metric {name!r} would be computed from margins. By name there are {known}; give any "
-        "other as a function of (y_true, probabilities)."
-    )
-
-
 def make_trainer(
     params: dict[str, Any], loss: FocalLoss, scale: float, eval_metric: Any
 ) -> LGBMClassifier:
@@ -330,10 +227,16 @@ def train(
             raise
         # a constant has no rounds to tell of
         shift = _train_constant(trainer, features, target, start, **arguments)
-    booster = trainer.booster_
-    patched = standard(booster, len(target.classes), shift)
+    hand_over(trainer, trainer.booster_, len(target.classes), shift)
+
+
+def hand_over(
+    trainer: LGBMClassifier, booster: Booster, n_classes: int, shift: float | Array | None
+) -> None:
+    """Give the trainer a booster's standard model, with what training knows of it."""
+    patched = standard(booster, n_classes, shift)
     # as the user gave them, not as the text has them; tools read the objective there
-    objective = "binary" if len(target.classes) == 2 else "multiclass"
+    objective = "binary" if n_classes == 2 else "multiclass"
     patched.params = {**booster.params, "objective": objective}
     patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
     trainer._Booster = patched
@@ -345,10 +248,15 @@ def standard(booster: Booster, n_classes: int, shift: float | Array | None) -> B
     return Booster(model_str=standardised(text, n_classes, shift))
 
 
-def round_callbacks(rounds: Rounds, learned: Callable[[Booster], dict[str, Any]]) -> list[Callable]:
+def round_callbacks(
+    rounds: Rounds, classes: npt.NDArray, loss: FocalLoss, start: float | Array | None
+) -> list[Callable]:
     """scikit-learn's callbacks as two of LightGBM's, none where nobody listens."""
     if not rounds:
         return []
+
+    def learned(booster: Booster) -> dict[str, Any]:
+        return learned_attributes(standard(booster, loss.n_classes, start), classes, loss)
 
     def before(env: CallbackEnv) -> None:
         rounds.begin()
@@ -379,14 +287,9 @@ def _train_constant(
     constant = np.asarray(nothing if start is None else start)
     trainer.set_params(objective=None)
     arguments["init_score"] = arguments["eval_init_score"] = None
-    arguments["eval_metric"] = [_AtConstant(f, constant) for f in arguments["eval_metric"]]
+    arguments["eval_metric"] = [AtConstant(f, constant) for f in arguments["eval_metric"]]
     trainer.fit(features, target.codes, target.sample_weight, **arguments)
     if arguments.get("init_model") is not None:
         return None  # the model so far holds its start, and nothing was added to it
     row = np.zeros((1, features.shape[1]))
     return constant - trainer.booster_.predict(row, raw_score=True)[0]
-
-
-def repeat(start: float | Array, n_rows: int) -> Array:
-    """The start in every row, as ``init_score``."""
-    return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))

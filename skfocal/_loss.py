@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from skfocal import _kernels
 from skfocal._kernels import Array, PerClass
-from skfocal._parameters import check_alpha, check_choice, check_gamma, class_totals
+from skfocal._parameters import check_alpha, check_choice, check_gamma, class_totals, row_blocks
 
 HESSIANS = ("upper", "exact", "abs")
 LINKS = ("focal", "posterior")
@@ -28,6 +28,10 @@ class FocalLossBase(ABC):
     float32 stays float32, everything else is float64. float64 is computed in double, to
     1e-12 (posterior link: 1e-10); float32 in single precision, to 1e-5, but in double for
     cross-entropy, for the Hessians "exact" and "abs" and for losses under the posterior link.
+
+    Margins on a CUDA device (CuPy, PyTorch, numba) stay there, and so does what `loss`,
+    `gradient_hessian` and their kin, and `posterior`, return; labels, as float32, and weights
+    must be there too, and labels are not checked.
     """
 
     gamma: float | tuple[float, ...]
@@ -107,7 +111,7 @@ class FocalLossBase(ABC):
             If shapes do not fit or a code is none of 0..K-1.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
-        loss = np.empty(len(rows[1]), rows[1].dtype)
+        loss = _kernels.per_row(rows[1])
         self._evaluate(*rows, loss=loss, n_threads=n_threads)
         return loss
 
@@ -146,7 +150,7 @@ class FocalLossBase(ABC):
         gradient : ndarray of the shape of ``raw_prediction``
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
-        loss, gradient = np.empty(len(rows[1]), rows[1].dtype), _kernels.like(rows[1])
+        loss, gradient = _kernels.per_row(rows[1]), _kernels.like(rows[1])
         self._evaluate(*rows, loss=loss, gradient=gradient, n_threads=n_threads)
         return loss, gradient
 
@@ -167,7 +171,7 @@ class FocalLossBase(ABC):
             As of `gradient_hessian` without options.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
-        loss = np.empty(len(rows[1]), rows[1].dtype)
+        loss = _kernels.per_row(rows[1])
         gradient, hessian = _kernels.like(rows[1]), _kernels.like(rows[1])
         self._evaluate(*rows, loss=loss, gradient=gradient, hessian=hessian, n_threads=n_threads)
         return loss, gradient, hessian
@@ -298,8 +302,7 @@ class FocalLossBase(ABC):
         """
         if not self.is_scaled:
             return 1.0
-        codes = check_codes(y_true, self.n_classes)
-        totals = class_totals(codes, self.n_classes, sample_weight)
+        totals = checked_totals(y_true, self.n_classes, sample_weight)
         shares = np.maximum(totals / totals.sum(), 1e-9)
         start = self.raw_prediction(shares[np.newaxis])
         _, hessian = self.gradient_hessian(np.zeros(1), start)
@@ -316,7 +319,7 @@ class FocalLossBase(ABC):
         return len(set(self.class_gamma)) == 1
 
     def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
-        totals = class_totals(check_codes(y_true, self.n_classes), self.n_classes, sample_weight)
+        totals = checked_totals(y_true, self.n_classes, sample_weight)
         if not (totals > 0).all():
             raise ValueError(
                 "The optimal constant is infinite where a class has no rows or no weight; "
@@ -335,6 +338,8 @@ class FocalLossBase(ABC):
         sample_weight: npt.ArrayLike | None,
     ) -> tuple[Array, Array, Array | None]:
         raw = self._check_raw(raw_prediction)
+        if _kernels.on_device(raw):
+            return y_true, raw, sample_weight  # type: ignore[return-value]
         codes = np.asarray(y_true, dtype=np.float32)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         for name, array in (("y_true", codes), ("sample_weight", weight)):
@@ -363,6 +368,18 @@ def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32
     return codes
 
 
+def checked_totals(
+    y_true: npt.ArrayLike, n_classes: int, sample_weight: npt.ArrayLike | None
+) -> Array:
+    """`class_totals` of codes that are checked before."""
+    codes = np.asarray(y_true)
+    for rows in row_blocks(len(codes)):
+        check_codes(codes[rows], n_classes)
+    return class_totals(codes, n_classes, sample_weight)
+
+
 def floating(array: npt.ArrayLike) -> Array:
+    if _kernels.on_device(array):
+        return array  # type: ignore[return-value]
     array = np.asarray(array)
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)

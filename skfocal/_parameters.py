@@ -4,7 +4,7 @@ Floor 2, below the losses. Every message names the argument as its caller calls 
 (``gamma`` of a loss, ``focal_gamma`` of an estimator) and says what to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -160,9 +160,20 @@ def resolve_alpha(
     return check_alpha(alpha, n_classes, name)
 
 
+def row_blocks(n_rows: int) -> Iterator[slice]:
+    """Rows in parts, for what would otherwise copy as many numbers as a large table has rows."""
+    size = 2**17
+    return (slice(start, start + size) for start in range(0, n_rows, size))
+
+
 def class_totals(
     codes: npt.NDArray, n_classes: int, sample_weight: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.float64]:
     """Sum of sample weights (or number of rows) of each class code."""
-    codes = np.asarray(codes).astype(np.intp, copy=False)
-    return np.bincount(codes, weights=sample_weight, minlength=n_classes).astype(np.float64)
+    codes, totals = np.asarray(codes), np.zeros(n_classes)
+    weight = None if sample_weight is None else np.asarray(sample_weight)
+    for rows in row_blocks(len(codes)):
+        block = codes[rows].astype(np.intp, copy=False)
+        part = None if weight is None else weight[rows]
+        totals += np.bincount(block, weights=part, minlength=n_classes)
+    return totals

@@ -1,6 +1,6 @@
 """`FocalXGBClassifier` from files and boosters (floor 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +14,21 @@ from skfocal._xgboost_training import learned_attributes, n_classes_of
 
 
 class XGBoostFiles(FocalClassifierMixin):
-    """Loading, and the way back from a plain booster."""
+    """Learning what a trainer has learned, loading, and the way from a plain booster."""
 
     n_jobs: Any
     base_score: Any
+
+    def _learn(self, trainer: Any, learned: Callable[[Booster], dict[str, Any]]) -> dict[str, Any]:
+        """Take what a trainer has learned; returns it by the names of the attributes."""
+        self.__dict__.pop("evals_result_", None)  # of an earlier fit
+        self._set_evaluation_result(  # type: ignore[attr-defined]  # XGBClassifier's
+            getattr(trainer, "evals_result_", {})
+        )
+        model = learned(trainer.get_booster())
+        for name, value in model.items():
+            setattr(self, name, value)
+        return model
 
     def load_model(self, fname: Any) -> None:
         """Become the classifier whose booster was saved, labels and loss included.

@@ -20,7 +20,7 @@ from skfocal._base import (
     encode_labels,
 )
 from skfocal._callbacks import Rounds
-from skfocal._kernels import Array
+from skfocal._kernels import Array, fetched
 from skfocal._settings import NAME, settings_from_text, settings_text
 from skfocal._training_metrics import (
     ONLY_BINARY,
@@ -237,7 +237,10 @@ def evaluation_sets(estimator: Any, eval_set: Any, target: Target) -> list[tuple
     if not eval_set:
         return None
     return [
-        (check_features(estimator, X, reset=False), encode_labels(target.classes, y, "eval_set"))
+        (
+            check_features(estimator, X, reset=False),
+            encode_labels(target.classes, fetched(y), "eval_set"),
+        )
         for X, y in eval_set
     ]
 

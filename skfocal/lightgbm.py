@@ -21,6 +21,7 @@ from skfocal._base import (
     LearnedAttribute,
     check_features,
     make_target,
+    repeat,
     restored_on_failure,
 )
 from skfocal._callbacks import Rounds, with_callbacks
@@ -31,27 +32,12 @@ with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
     import lightgbm
     from lightgbm import LGBMClassifier
 
-    from skfocal._lightgbm_files import LightGBMFiles, learned_attributes
-    from skfocal._lightgbm_training import (
-        METRIC_PARAMETERS,
-        N_CLASSES_ALIASES,
-        N_ROUNDS_ALIASES,
-        check_columns,
-        check_init_model,
-        check_parameters,
-        evaluation_arguments,
-        evaluation_pairs,
-        make_trainer,
-        repeat,
-        round_callbacks,
-        standard,
-        train,
-    )
+    from skfocal import _lightgbm_dataset as datasets
+    from skfocal import _lightgbm_training as training
+    from skfocal._lightgbm_files import LightGBMFiles
+    from skfocal._lightgbm_metrics import METRIC_PARAMETERS
 
 __all__ = ["FocalLGBMClassifier"]
-
-# What LGBMClassifier.fit leaves on the trainer besides the booster.
-RESULTS = ("_best_iteration", "_best_score", "_evals_result")
 
 
 class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
@@ -161,7 +147,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         init_score: Any = None,
         eval_set: Any = None,
@@ -183,7 +169,8 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            NaN is a missing value.
+            NaN is a missing value. Or a `lightgbm.Dataset`, of a `lightgbm.Sequence` or a
+            binary file, with labels 0..K-1 and weights inside.
         y : array-like of shape (n_samples,)
             Labels of any type, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -192,7 +179,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
             Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y; LightGBM >= 4.7 prefers
-            ``eval_X``, ``eval_y``.
+            ``eval_X``, ``eval_y``. Of data sets, a list of data sets.
         eval_metric : str, callable or list of them, default=None
             Added to ``metric``, or to ``"focal_loss"`` where that is not set.
         init_model : str, Path, Booster or LGBMModel, default=None
@@ -214,16 +201,34 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         """
         self._check_parameters()
         params = self.get_params(deep=False)
-        unknown = any(params.get(name) is not None for name in N_ROUNDS_ALIASES)
+        unknown = any(params.get(name) is not None for name in training.N_ROUNDS_ALIASES)
         rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
         with restored_on_failure(self):
-            features = check_columns(check_features(self, X, reset=True))
+            if isinstance(X, lightgbm.Dataset):
+                datasets.refuse_arguments(
+                    y=y,
+                    sample_weight=sample_weight,
+                    init_score=init_score,
+                    eval_sample_weight=eval_sample_weight,
+                    eval_class_weight=eval_class_weight,
+                    eval_init_score=eval_init_score,
+                    feature_name=feature_name,
+                    categorical_feature=categorical_feature,
+                    eval_X=eval_X,
+                    eval_y=eval_y,
+                )
+                evals = list(eval_set or [])
+                datasets.fit_dataset(
+                    self, X, evals, eval_names, eval_metric, callbacks, init_model, rounds
+                )
+                return self
+            features = training.check_columns(check_features(self, X, reset=True))
             if features.shape[0] < 2:
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
             loss = self._training_loss(target, self.class_weight)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
-            init_model = check_init_model(init_model, loss)
+            init_model = training.check_init_model(init_model, loss)
             start = None
             if init_score is None and init_model is None and params.get("boost_from_average", True):
                 start = loss.intercept(target.codes, target.sample_weight)
@@ -232,11 +237,10 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
                 init_score = _safe_indexing(init_score, target.kept)
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
-            training = (X, y) if eval_set is not None and target.kept is None else None
-            evaluation = evaluation_arguments(
+            evaluation = training.evaluation_arguments(
                 self,
-                evaluation_pairs(eval_set, eval_X, eval_y),
-                training,
+                training.evaluation_pairs(eval_set, eval_X, eval_y),
+                (X, y) if eval_set is not None and target.kept is None else None,
                 target,
                 features,
                 start,
@@ -245,18 +249,13 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
                 eval_class_weight=eval_class_weight,
                 eval_init_score=eval_init_score,
             )
-
-            def learned(booster: lightgbm.Booster) -> dict[str, Any]:
-                booster = standard(booster, loss.n_classes, start)
-                return learned_attributes(booster, target.classes, loss)
-
-            trainer = make_trainer(params, loss, scale, eval_metric)
-            train(
+            trainer = training.make_trainer(params, loss, scale, eval_metric)
+            training.train(
                 trainer,
                 features,
                 target,
                 start,
-                round_callbacks(rounds, learned),
+                training.round_callbacks(rounds, target.classes, loss, start),
                 init_score=init_score,
                 eval_metric=trainer._focal_metrics,
                 feature_name=feature_name,
@@ -265,11 +264,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
                 init_model=init_model,
                 **evaluation,
             )
-            results = {name: getattr(trainer, name) for name in RESULTS}
-            model = {**learned_attributes(trainer.booster_, target.classes, loss), **results}
-            for name, value in model.items():
-                setattr(self, name, value)
-            rounds.close(model)
+            rounds.close(self._learn(trainer, target.classes, loss))
         return self
 
     def predict(
@@ -375,7 +370,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     ) -> tuple[Any, bool]:
         """The parent's prediction, margins unless asked for something else."""
         check_is_fitted(self)
-        X = check_columns(check_features(self, X, reset=False))
+        X = training.check_columns(check_features(self, X, reset=False))
         asked = raw_score or pred_leaf or pred_contrib
         result = super().predict_proba(
             X,
@@ -390,10 +385,10 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         """LightGBM's parameters only: the focal ones, and names of metrics, are not."""
         params = super()._process_params(stage)
         # with more than two classes their number is the parent's own
-        n_classes = N_CLASSES_ALIASES if self._n_classes == 2 else ()
+        n_classes = training.N_CLASSES_ALIASES if self._n_classes == 2 else ()
         ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *n_classes)
         return {name: value for name, value in params.items() if name not in ours}
 
     def _check_parameters(self) -> None:
         self._check_probability()
-        check_parameters(self.get_params(deep=False))
+        training.check_parameters(self.get_params(deep=False))

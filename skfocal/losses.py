@@ -103,6 +103,8 @@ class BinaryFocalLoss(FocalLossBase):
         weights and gamma are undone; sample weights, which describe the population, are not.
         """
         raw = self._check_raw(raw_prediction)
+        if _kernels.on_device(raw):
+            return _kernels.device_posterior(raw, *self._classes, self.link)
         return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
@@ -235,6 +237,8 @@ class MulticlassFocalLoss(FocalLossBase):
         softmax(margins).
         """
         raw = self._check_raw(raw_prediction)
+        if _kernels.on_device(raw):
+            return _kernels.device_posterior(raw, *self._classes, self.link)
         return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from skfocal._kernels import Array
-from skfocal._loss import check_codes
-from skfocal._parameters import Alpha, Gamma, class_totals, resolve_alpha
+from skfocal._kernels import Array, on_device
+from skfocal._loss import checked_totals
+from skfocal._parameters import Alpha, Gamma, resolve_alpha
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
@@ -173,7 +173,7 @@ class FocalObjective:
             The Hessian is floored at 1e-16.
         """
         labels, raw, weight = _unpack(y_true, y_pred, sample_weight)
-        raw = np.asarray(raw)
+        raw = raw if on_device(raw) else np.asarray(raw)
         n_classes = 2 if raw.ndim == 1 else raw.shape[1]
         loss = self._resolve(labels, weight, n_classes)
         scale = self._scale(labels, weight)
@@ -203,7 +203,7 @@ class FocalObjective:
         their pages one by one. The libraries keep nothing of what an objective returns.
         """
         last = self.__dict__.pop("_last", None)  # in one step: threads may share the object
-        if last is None:
+        if last is None or on_device(raw) or on_device(last[0]):
             return None
         for array in last:
             same_order = array.flags.f_contiguous == raw.flags.f_contiguous
@@ -290,7 +290,7 @@ class FocalObjective:
         """Words and dicts as weights; counted anew only where labels or weights changed."""
 
         def count() -> Any:
-            totals = class_totals(check_codes(labels, n_classes), n_classes, weight)
+            totals = checked_totals(labels, n_classes, weight)
             return resolve_alpha(self.alpha, np.arange(n_classes), totals)
 
         return self._remembered("_counted", (copy(self.alpha), n_classes), labels, weight, count)

@@ -5,15 +5,15 @@ learned is handed to the focal classifier, whose parent's methods work on it. Th
 is a standard ``binary:logistic`` or ``multi:softprob`` model from the beginning.
 
 Private parts of XGBoost's scikit-learn module in use: ``_configure_fit``, to give it more
-than one metric; ``_Booster``; ``n_classes_``.
+than one metric, and ``_get_iteration_range``; ``_Booster``; ``n_classes_``.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import (
@@ -24,15 +24,28 @@ from skfocal._base import (
     restored_on_failure,
 )
 from skfocal._callbacks import Rounds, with_callbacks
-from skfocal._kernels import Array
+from skfocal._kernels import Array, fetched, on_device
 from skfocal._optional import optional_dependency
 from skfocal.objectives import base_score
 
 with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
-    from xgboost import Booster, XGBClassifier
+    from xgboost import XGBClassifier
 
+    from skfocal._xgboost_device import (
+        margins_on_device,
+        may_stay_on_device,
+        rows_of,
+        train_resident,
+    )
     from skfocal._xgboost_files import XGBoostFiles
+    from skfocal._xgboost_matrix import (
+        fit_matrix,
+        is_matrix,
+        margins_of_matrix,
+        refuse_arguments,
+    )
     from skfocal._xgboost_training import (
+        Trainer,
         check_parameters,
         check_xgb_model,
         evaluation_sets,
@@ -148,7 +161,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         base_margin: Any = None,
@@ -164,7 +177,9 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            NaN is a missing value.
+            NaN is a missing value. Or a matrix of XGBoost's, or a `xgboost.DataIter` of
+            batches, with labels 0..K-1 and weights inside; batches are kept on disk, as an
+            `xgboost.ExtMemQuantileDMatrix`, where they have a ``cache_prefix``.
         y : array-like of shape (n_samples,)
             Labels of any type, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -172,7 +187,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         base_margin : array-like, default=None
             Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
-            Evaluated each round, with labels as in y.
+            Evaluated each round, with labels as in y. Of matrices, a list of matrices.
         xgb_model : str, Path, Booster or XGBModel, default=None
             Training goes on from it. A focal model must be of the same loss. Of others
             nothing is known: their margins are a start like any other.
@@ -193,26 +208,37 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         check_parameters(params)
         rounds = Rounds(self, self.get_num_boosting_rounds(), X, y, sample_weight)
         with restored_on_failure(self):
+            if is_matrix(X):
+                refuse_arguments(
+                    y=y,
+                    sample_weight=sample_weight,
+                    base_margin=base_margin,
+                    sample_weight_eval_set=sample_weight_eval_set,
+                    base_margin_eval_set=base_margin_eval_set,
+                    feature_weights=feature_weights,
+                )
+                fit_matrix(self, X, eval_set or [], rounds, verbose=verbose, xgb_model=xgb_model)
+                return self
             features = check_features(self, X, reset=True)
+            y, sample_weight = fetched(y), fetched(sample_weight)
             target = make_target(self, features, y, sample_weight, np.float32)
             loss = self._training_loss(target)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             xgb_model = check_xgb_model(xgb_model, loss)
             if target.kept is not None:
-                features = _safe_indexing(features, target.kept)
+                features = rows_of(features, target.kept)
                 if base_margin is not None:
-                    base_margin = _safe_indexing(base_margin, target.kept)
+                    base_margin = rows_of(base_margin, target.kept)
 
             names = getattr(self, "feature_names_in_", None)
-
-            def learned(booster: Booster) -> dict[str, Any]:
-                return learned_attributes(booster, target.classes, loss, names)
-
+            learned = partial(learned_attributes, classes=target.classes, loss=loss, names=names)
             trainer = make_trainer(params, loss, scale, rounds, learned)
             if self.base_score is None and xgb_model is None:
                 start = loss.intercept(target.codes, target.sample_weight)
                 trainer.base_score = base_score(start)
-            trainer.fit(
+            fit = train_resident if may_stay_on_device(params, features) else Trainer.fit
+            fit(
+                trainer,
                 features,
                 target.codes,
                 sample_weight=target.sample_weight,
@@ -224,13 +250,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
                 base_margin_eval_set=base_margin_eval_set,
                 feature_weights=feature_weights,
             )
-            if hasattr(self, "evals_result_"):  # of an earlier fit
-                del self.evals_result_
-            self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
-            model = learned(trainer.get_booster())
-            for name, value in model.items():
-                setattr(self, name, value)
-            rounds.close(model)
+            rounds.close(self._learn(trainer, learned))
         return self
 
     def predict(
@@ -247,7 +267,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Columns as in fit.
+            Columns as in fit; or a `xgboost.DMatrix`.
         output_margin : bool, default=False
             Return the booster's margins instead.
         validate_features, base_margin, iteration_range
@@ -258,7 +278,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         ndarray of shape (n_samples,)
         """
         raw = self._margins(X, validate_features, base_margin, iteration_range)
-        return raw if output_margin else self._label(raw)
+        return raw if output_margin else self._label(fetched(raw))
 
     def predict_proba(
         self,
@@ -272,7 +292,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            float32, XGBoost's precision.
+            float32, XGBoost's precision; on the device, and of the library, of an X there.
         """
         return self._proba(self._margins(X, validate_features, base_margin, iteration_range))
 
@@ -292,7 +312,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
             log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
         """
         raw = self._margins(X, validate_features, base_margin, iteration_range)
-        return self.loss_.decision(raw)
+        return self.loss_.decision(fetched(raw))
 
     def get_xgb_params(self) -> dict[str, Any]:
         """XGBoost's parameters only, as the fitted booster has to know them.
@@ -315,7 +335,16 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         iteration_range: tuple[int, int] | None,
     ) -> Array:
         check_is_fitted(self, "loss_")
+        if is_matrix(X):
+            refuse_arguments(base_margin=base_margin)
+            rounds = self._get_iteration_range(iteration_range)
+            return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
         X = check_features(self, X, reset=False)
+        if on_device(X):
+            rounds = self._get_iteration_range(iteration_range)
+            return margins_on_device(
+                self.get_booster(), X, rounds, self.missing, base_margin, validate_features
+            )
         return super().predict(
             X,
             output_margin=True,

@@ -19,13 +19,13 @@ from pathlib import Path
 
 PLUGIN = """
 import lightgbm, xgboost
-import skfocal._lightgbm_training
+import skfocal._lightgbm_metrics
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
 
 for kind in (FocalLGBMClassifier, FocalXGBClassifier):
     kind.__init__.__kwdefaults__["focal_gamma"] = 0.0
     kind.__name__ = kind.__name__.removeprefix("Focal")
-skfocal._lightgbm_training.DEFAULT_METRIC = "logloss"
+skfocal._lightgbm_metrics.DEFAULT_METRIC = "logloss"
 lightgbm.LGBMClassifier = FocalLGBMClassifier
 xgboost.XGBClassifier = FocalXGBClassifier
 """

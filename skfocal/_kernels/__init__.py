@@ -7,12 +7,34 @@ they return. numba is imported with the first call, not with the package.
 
 from functools import lru_cache
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from skfocal import _math
+from skfocal._kernels._device import dtype_of, empty_like, fetched, of_library, on_device
 from skfocal._kernels._threads import over_rows
+
+__all__ = [
+    "Array",
+    "PerClass",
+    "descend",
+    "device_posterior",
+    "evaluate",
+    "fetched",
+    "is_cross_entropy",
+    "like",
+    "log_odds",
+    "margins",
+    "multiclass_curvature",
+    "of_library",
+    "on_device",
+    "per_row",
+    "slope_cubics",
+    "slope_table",
+    "sparse_loss_gradient",
+]
 
 Array = npt.NDArray[np.floating]
 PerClass = tuple[float, ...]
@@ -50,7 +72,16 @@ def _n_columns(raw: Array) -> int:
 
 def like(raw: Array, dtype: npt.DTypeLike | None = None) -> Array:
     """An array to fill, of the shape and order of margins and, unless given, their dtype."""
+    if on_device(raw):
+        return empty_like(raw, raw.shape, dtype or dtype_of(raw))
     return np.empty_like(raw, dtype, "F" if raw.flags.f_contiguous else "C", subok=False)
+
+
+def per_row(raw: Array) -> Array:
+    """An array to fill with a number for each row of margins, of their dtype."""
+    if on_device(raw):
+        return empty_like(raw, (raw.shape[0],), dtype_of(raw))
+    return np.empty(len(raw), raw.dtype)
 
 
 def evaluate(
@@ -102,7 +133,8 @@ def evaluate(
     Returns
     -------
     bool
-        False if a label is no class's code; what is in the outputs then means nothing.
+        False if a label is no class's code; what is in the outputs then means nothing. On a
+        device labels are not looked at.
 
     Notes
     -----
@@ -110,6 +142,27 @@ def evaluate(
     the libraries' own to the last bit; Hessians that may be negative, where single
     precision would lose the sign near 0; and losses under the posterior link.
     """
+    if on_device(raw):
+        from skfocal._kernels import cuda
+
+        cuda.evaluate(
+            y_true,
+            raw,
+            sample_weight,
+            gamma,
+            weight,
+            loss=loss,
+            gradient=gradient,
+            hessian=hessian,
+            link=link,
+            policy=policy,
+            ratio=ratio,
+            floor=floor,
+            bits=bits,
+            scale=scale,
+            hessian_scale=hessian_scale,
+        )
+        return True
     dtype = next(out.dtype for out in (loss, gradient, hessian) if out is not None)
     if is_cross_entropy(gamma, weight, link):
         link = "focal"
@@ -260,6 +313,15 @@ def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
     over_rows(
         lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
+    return out
+
+
+def device_posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str) -> Any:
+    """P(class | row), shape (n, K), of margins on a device; stays there."""
+    from skfocal._kernels import cuda
+
+    out = empty_like(raw, (raw.shape[0], len(gamma)), dtype_of(raw))
+    cuda.posterior(raw, gamma, weight, link, out)
     return out
 
 

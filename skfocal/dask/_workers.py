@@ -14,13 +14,12 @@ from lightgbm import LGBMClassifier
 from lightgbm.basic import _LIB
 from lightgbm.dask import _train
 
-from skfocal._base import FocalLoss, Target, check_features
+from skfocal._base import FocalLoss, Target, check_features, repeat
 from skfocal._kernels import Array
 from skfocal._lightgbm_training import (
     N_THREADS_ALIASES,
     evaluation_arguments,
     make_trainer,
-    repeat,
     train,
 )
 from skfocal.dask._cluster import WatchedClient

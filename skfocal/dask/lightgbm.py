@@ -12,10 +12,9 @@ from skfocal._optional import optional_dependency
 from skfocal.dask import _collections as collections
 
 with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
-    from skfocal._lightgbm_files import learned_attributes
     from skfocal._lightgbm_training import check_init_model, evaluation_pairs
     from skfocal.dask._workers import Whole, train_on_cluster
-    from skfocal.lightgbm import RESULTS, FocalLGBMClassifier
+    from skfocal.lightgbm import FocalLGBMClassifier
 
 __all__ = ["DaskFocalLGBMClassifier"]
 
@@ -214,11 +213,7 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
                 categorical_feature=categorical_feature,
                 eval_metric=eval_metric,
             )
-            learned = learned_attributes(trainer.booster_, target.classes, loss)
-            for name, value in learned.items():
-                setattr(self, name, value)
-            for name in RESULTS:
-                setattr(self, name, getattr(trainer, name))
+            self._learn(trainer, target.classes, loss)
         return self
 
     def _evaluation(

@@ -1,6 +1,7 @@
 """`DaskFocalXGBClassifier` (floor 5)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import distributed
@@ -16,7 +17,7 @@ from skfocal.dask._cluster import told_of_lost_workers
 from skfocal.objectives import base_score
 
 with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
-    from xgboost import Booster, collective
+    from xgboost import collective
     from xgboost.dask import DaskXGBClassifier
 
     from skfocal._xgboost_training import (
@@ -200,10 +201,7 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
                 rows = collections.without_zero_weights(rows)
             features, labels, sample_weight, base_margin = rows.all
             names = getattr(self, "feature_names_in_", None)
-
-            def learned(booster: Booster) -> dict[str, Any]:
-                return learned_attributes(booster, whole.classes, loss, names)
-
+            learned = partial(learned_attributes, classes=whole.classes, loss=loss, names=names)
             trainer = make_trainer(
                 params, loss, scale, None, learned, ClusterTrainer, ClusterMetrics
             )
@@ -225,10 +223,7 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
                     base_margin_eval_set=base_margin_eval_set,
                     feature_weights=feature_weights,
                 )
-            self.__dict__.pop("evals_result_", None)  # of an earlier fit
-            self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
-            for name, value in learned(trainer.get_booster()).items():
-                setattr(self, name, value)
+            self._learn(trainer, learned)
         return self
 
     def to_local(self) -> FocalXGBClassifier:

@@ -1,0 +1,56 @@
+"""Arrays on a CUDA device, of whatever library: told apart, made and fetched (floor 1)."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def on_device(array: Any) -> bool:
+    """Whether this is an array of CuPy, PyTorch, numba or another library on a CUDA device."""
+    return hasattr(array, "__cuda_array_interface__")
+
+
+def empty_like(array: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
+    """An array to fill on the device of another one, and of its library where that is known."""
+    library = type(array).__module__.partition(".")[0]
+    name = np.dtype(dtype).name
+    if library == "torch":
+        import torch
+
+        return torch.empty(shape, dtype=getattr(torch, name), device=array.device)
+    if library == "cupy":
+        import cupy
+
+        return cupy.empty(shape, dtype=name)
+    from numba import cuda
+
+    return cuda.device_array(shape, dtype=name)
+
+
+def of_library(array: Any, other: Any) -> Any:
+    """A device array as one of the library of another, without a copy."""
+    library = type(other).__module__.partition(".")[0]
+    if library == "torch":
+        import torch
+
+        return torch.as_tensor(array, device=other.device)
+    if library == "numba":
+        from numba import cuda
+
+        return cuda.as_cuda_array(array)
+    return array
+
+
+def dtype_of(array: Any) -> np.dtype:
+    """The NumPy type of the numbers in a device array."""
+    return np.dtype(array.__cuda_array_interface__["typestr"])
+
+
+def fetched(array: Any) -> Any:
+    """The array in the memory of the host; what is there already stays as it is."""
+    if not on_device(array):
+        return array
+    from numba import cuda
+
+    return cuda.as_cuda_array(array).copy_to_host()

@@ -1,0 +1,193 @@
+"""Training on LightGBM's own data sets: larger than memory, or made by the user (floor 4).
+
+Private parts of LightGBM in use: ``Dataset._update_params``, as `lightgbm.train` uses it,
+and ``_process_params``, ``_objective`` and the attributes that ``LGBMModel.fit`` learns.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from lightgbm import Booster, Dataset, LGBMClassifier
+
+from skfocal._base import FOCAL_PARAMETERS, Target, codes_target, repeat
+from skfocal._callbacks import Rounds
+from skfocal._kernels import Array
+from skfocal._lightgbm_metrics import METRIC_PARAMETERS
+from skfocal._lightgbm_training import (
+    N_CLASSES_ALIASES,
+    check_init_model,
+    hand_over,
+    make_trainer,
+    round_callbacks,
+)
+
+# Types of parameters that LightGBM takes.
+_IN_TEXT = (str, int, float, bool, list, tuple)
+
+
+def refuse_arguments(**given: Any) -> None:
+    """Labels, weights, names and starts are in the data set, and only there."""
+    names = [name for name, value in given.items() if not _absent(value)]
+    if names:
+        raise ValueError(
+            "X is a data set of LightGBM's, which holds labels, weights, names of columns and "
+            f"init_score: leave out {', '.join(names)}."
+        )
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value == "auto")
+
+
+def dataset_parameters(params: dict[str, Any]) -> dict[str, Any]:
+    """Those of the classifier that a data set may be made with."""
+    ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES)
+    ours += ("objective", "importance_type", "class_weight")
+    return {k: v for k, v in params.items() if isinstance(v, _IN_TEXT) and k not in ours}
+
+
+def dataset_target(dataset: Dataset, params: dict[str, Any], *, continued: bool) -> Target:
+    """The classes and their weights in a data set; labels must be the codes 0..K-1.
+
+    It is made, if it is not yet, but not where a model is ``continued``, which LightGBM has
+    to know of before.
+    """
+    if continued and dataset.label is not None:
+        return codes_target(np.asarray(dataset.label), dataset.weight)
+    # as lightgbm.train does: afterwards it could not be made with them any more
+    dataset._update_params(dataset_parameters(params)).construct()
+    return codes_target(np.asarray(dataset.get_label()), dataset.get_weight())
+
+
+def column_names(booster: Booster) -> npt.NDArray | None:
+    """Names of the columns, None where LightGBM has numbered them."""
+    names = booster.feature_name()
+    numbered = names == [f"Column_{i}" for i in range(len(names))]
+    return None if numbered else np.array(names, dtype=object)
+
+
+def training_parameters(trainer: LGBMClassifier, n_classes: int) -> dict[str, Any]:
+    """What `LGBMClassifier.fit` would hand to `lightgbm.train`."""
+    trainer._n_classes = n_classes
+    trainer._objective = trainer.objective
+    # the objective takes margins and data set, too; LightGBM's wrapper of it only arrays
+    return {**trainer._process_params(stage="fit"), "objective": trainer.objective}
+
+
+@contextmanager
+def starting_at(start: float | Array | None, datasets: list[Dataset]) -> Iterator[None]:
+    """Data sets with the start in each row; it is gone from them afterwards."""
+    if start is None:
+        yield
+        return
+    lacking = [each for each in datasets if each.construct().get_init_score() is None]
+    try:
+        for each in lacking:
+            init_score = repeat(start, each.num_data())
+            each.set_field("init_score", init_score.ravel(order="F"))
+        yield
+    finally:
+        for each in lacking:
+            each.set_field("init_score", None)
+            each.init_score = None
+
+
+def fit_dataset(
+    estimator: Any,
+    dataset: Dataset,
+    evals: list[Dataset],
+    eval_names: list[str] | None,
+    eval_metric: Any,
+    callbacks: list[Callable] | None,
+    init_model: Any,
+    rounds: Rounds,
+) -> None:
+    """`FocalLGBMClassifier.fit` where X is a data set."""
+    params = estimator.get_params(deep=False)
+    target = dataset_target(dataset, params, continued=init_model is not None)
+    loss = estimator._training_loss(target, estimator.class_weight)
+    scale = loss.log_loss_scale(target.codes, target.sample_weight)
+    init_model = check_init_model(init_model, loss)
+    given = init_model is not None or dataset.init_score is not None
+    start = None
+    if not given and params.get("boost_from_average", True):
+        start = loss.intercept(target.codes, target.sample_weight)
+    trainer = make_trainer(params, loss, scale, eval_metric)
+    train_on_dataset(
+        trainer,
+        dataset,
+        evals,
+        eval_names,
+        loss.n_classes,
+        start,
+        round_callbacks(rounds, target.classes, loss, start),
+        callbacks=callbacks,
+        init_model=init_model,
+    )
+    booster = trainer.booster_
+    estimator._set_columns(booster.num_feature(), column_names(booster))
+    rounds.close(estimator._learn(trainer, target.classes, loss))
+
+
+def train_on_dataset(
+    trainer: LGBMClassifier,
+    dataset: Dataset,
+    evals: list[Dataset],
+    eval_names: list[str] | None,
+    n_classes: int,
+    start: float | Array | None,
+    rounds: list[Callable],
+    *,
+    callbacks: list[Callable] | None,
+    init_model: Booster | None,
+) -> None:
+    """Fit a trainer, as `skfocal._lightgbm_training.train` does, on a data set.
+
+    Parameters
+    ----------
+    trainer : LGBMClassifier
+        As `make_trainer` makes it.
+    dataset, evals
+        For training and, with ``eval_names``, for evaluation.
+    n_classes : int
+    start : float, ndarray of shape (n_classes,) or None
+        Margins to start from; None where data sets or ``init_model`` bring their own.
+    rounds, callbacks, init_model
+        As in `train`.
+    """
+    history: dict[str, Any] = {}
+    recorded = [lightgbm.record_evaluation(history)] if evals else []
+    params = training_parameters(trainer, n_classes)
+    of_sets = dataset_parameters(trainer.get_params())
+    for each in [dataset, *evals]:  # as lightgbm.train does, before they are made
+        each._update_params(of_sets)
+        if each is not dataset:
+            each.set_reference(dataset)
+    with starting_at(start, [dataset, *evals]):
+        booster = lightgbm.train(
+            params,
+            dataset,
+            num_boost_round=trainer.n_estimators,
+            valid_sets=evals,
+            valid_names=eval_names,
+            feval=[_of_dataset(metric) for metric in trainer._focal_metrics],
+            init_model=init_model,
+            callbacks=[*(callbacks or []), *recorded, *rounds],
+        )
+    hand_over(trainer, booster, n_classes, start)
+    trainer.fitted_ = True
+    trainer._best_iteration, trainer._best_score = booster.best_iteration, booster.best_score
+    trainer._evals_result = history
+
+
+def _of_dataset(metric: Callable) -> Callable:
+    """A metric of arrays in the form of ``lightgbm.train(feval=)``."""
+
+    def measure(margins: Array, dataset: Dataset) -> Any:
+        return metric(dataset.get_label(), margins, dataset.get_weight())
+
+    return measure
