@@ -4,8 +4,7 @@ Private parts of LightGBM in use: ``Dataset._update_params``, as `lightgbm.train
 and ``_process_params``, ``_objective`` and the attributes that ``LGBMModel.fit`` learns.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import lightgbm
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from lightgbm import Booster, Dataset, LGBMClassifier
 
-from skfocal._base import FOCAL_PARAMETERS, Target, codes_target, repeat
+from skfocal._base import FOCAL_PARAMETERS, Target, codes_target
 from skfocal._callbacks import Rounds
 from skfocal._kernels import Array
 from skfocal._lightgbm_metrics import METRIC_PARAMETERS
@@ -78,22 +77,22 @@ def training_parameters(trainer: LGBMClassifier, n_classes: int) -> dict[str, An
     return {**trainer._process_params(stage="fit"), "objective": trainer.objective}
 
 
-@contextmanager
-def starting_at(start: float | Array | None, datasets: list[Dataset]) -> Iterator[None]:
-    """Data sets with the start in each row; it is gone from them afterwards."""
-    if start is None:
-        yield
-        return
-    lacking = [each for each in datasets if each.construct().get_init_score() is None]
-    try:
-        for each in lacking:
-            init_score = repeat(start, each.num_data())
-            each.set_field("init_score", init_score.ravel(order="F"))
-        yield
-    finally:
-        for each in lacking:
-            each.set_field("init_score", None)
-            each.init_score = None
+class FromStart:
+    """An objective or a metric of margins to which the start is to be added.
+
+    LightGBM's ``init_score`` would do that too, at the cost of 8 bytes a row and class, and
+    would have to be put into the user's data sets.
+    """
+
+    def __init__(self, function: Callable, start: float | Array, *, in_place: bool) -> None:
+        self.function, self.start, self.in_place = function, start, in_place
+
+    def __call__(self, margins: Array, dataset: Dataset) -> Any:
+        if self.in_place:  # LightGBM fills the objective's margins anew in each round
+            margins += self.start
+        else:  # other metrics get the same array
+            margins = margins + self.start
+        return self.function(margins, dataset)
 
 
 def fit_dataset(
@@ -167,17 +166,20 @@ def train_on_dataset(
         each._update_params(of_sets)
         if each is not dataset:
             each.set_reference(dataset)
-    with starting_at(start, [dataset, *evals]):
-        booster = lightgbm.train(
-            params,
-            dataset,
-            num_boost_round=trainer.n_estimators,
-            valid_sets=evals,
-            valid_names=eval_names,
-            feval=[_of_dataset(metric) for metric in trainer._focal_metrics],
-            init_model=init_model,
-            callbacks=[*(callbacks or []), *recorded, *rounds],
-        )
+    metrics = [_of_dataset(metric) for metric in trainer._focal_metrics]
+    if start is not None:
+        params["objective"] = FromStart(params["objective"], start, in_place=True)
+        metrics = [FromStart(metric, start, in_place=False) for metric in metrics]
+    booster = lightgbm.train(
+        params,
+        dataset,
+        num_boost_round=trainer.n_estimators,
+        valid_sets=evals,
+        valid_names=eval_names,
+        feval=metrics,
+        init_model=init_model,
+        callbacks=[*(callbacks or []), *recorded, *rounds],
+    )
     hand_over(trainer, booster, n_classes, start)
     trainer.fitted_ = True
     trainer._best_iteration, trainer._best_score = booster.best_iteration, booster.best_score

@@ -10,6 +10,17 @@ from sklearn.datasets import make_classification
 REFERENCE = Path(__file__).parent / "reference"
 
 
+def pytest_collection_modifyitems(items):
+    """Skip what needs a CUDA device where there is none."""
+    on_device = [item for item in items if item.get_closest_marker("gpu")]
+    if on_device:
+        from numba import cuda
+
+        if not cuda.is_available():
+            for item in on_device:
+                item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))
+
+
 @pytest.fixture(scope="session")
 def reference():
     """Values of 50 and more digits, rounded to double; see reference/make_values.py."""
