@@ -44,8 +44,8 @@ def _absent(value: Any) -> bool:
 
 def dataset_parameters(params: dict[str, Any]) -> dict[str, Any]:
     """Those of the classifier that a data set may be made with."""
-    ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES)
-    ours += ("objective", "importance_type", "class_weight")
+    ours = {*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES}
+    ours |= {"objective", "importance_type", "class_weight"}
     return {k: v for k, v in params.items() if isinstance(v, _IN_TEXT) and k not in ours}
 
 

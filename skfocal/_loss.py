@@ -370,7 +370,7 @@ def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32
 
 def checked_totals(
     y_true: npt.ArrayLike, n_classes: int, sample_weight: npt.ArrayLike | None
-) -> Array:
+) -> npt.NDArray[np.float64]:
     """`class_totals` of codes that are checked before."""
     codes = np.asarray(y_true)
     for rows in row_blocks(len(codes)):

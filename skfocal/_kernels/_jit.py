@@ -59,6 +59,7 @@ def bind(
     *,
     cache: bool = True,
     instead: Mapping[str, str] = MappingProxyType({}),
+    inlined: Callable[[FunctionType], Callable] = _inlined,
     **names: Any,
 ) -> dict[str, Any]:
     """The functions of modules, compiled in one precision, calling each other.
@@ -79,6 +80,8 @@ def bind(
         Whether loops are kept on disk.
     instead : mapping, default={}
         {name: name of the function to use in its place}.
+    inlined : callable, default=for the CPU
+        Compiles the functions that are no loops.
     **names
         Other globals, among them functions to use instead of the modules'.
 
@@ -104,7 +107,7 @@ def bind(
             bound = FunctionType(code.replace(co_consts=constants), namespace, name)
             bound.__module__ = module.__name__
             is_loop = module in loops and not name.startswith("_")
-            compiled[name] = jit(bound, tag, cache) if is_loop else _inlined(bound)
+            compiled[name] = jit(bound, tag, cache) if is_loop else inlined(bound)
     for namespace in namespaces.values():
         namespace |= {**compiled, "real": real, **names}
     return compiled

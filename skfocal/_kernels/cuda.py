@@ -1,0 +1,262 @@
+"""Margins on a CUDA device: `evaluate` and posteriors of arrays there (floor 1).
+
+Formulas and elementary functions are those that the CPU's loops compile, in the same choice
+of precision; ``_cuda_rows`` puts them together, one row to a thread. Kernels are compiled on
+first use and kept in the process. They run on the default stream of the current device:
+nothing here waits for them, and nothing is copied but constants of the classes, once.
+
+Arrays are anything with ``__cuda_array_interface__``, of any strides.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from math import log
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import cuda
+
+from skfocal import _math
+from skfocal._kernels import (
+    Array,
+    PerClass,
+    _binary,
+    _cuda_rows,
+    _elementary,
+    _multiclass,
+    _posterior_binary,
+    _posterior_multiclass,
+    _simplex,
+    is_cross_entropy,
+    slope_table,
+)
+from skfocal._kernels._jit import bind
+
+FOCAL = [_math, _elementary, _binary, _multiclass]
+POSTERIOR = [*FOCAL, _posterior_binary, _simplex, _posterior_multiclass]
+
+THREADS_PER_BLOCK = 128
+# numba warns of smaller grids; blocks without rows end at once.
+MIN_BLOCKS = 128
+# Streams that those of the default stream's kernels wait for by themselves: none given, the
+# default stream, and that of a thread.
+_DEFAULT_STREAMS = (None, 1, 2)
+
+
+class Variant(NamedTuple):
+    """What a kernel is compiled for, beside the types of its arguments."""
+
+    kernel: str
+    real: Any
+    link: str
+    raw_type: Any
+    n_classes: int
+    cross_entropy: bool = False
+    absolute: bool | None = None
+    has_weight: bool = False
+    fill: tuple[bool, ...] = (False, False, False)
+
+
+def _device_function(function: FunctionType) -> Any:
+    """Compiled where it is called from; kernels, which nothing calls, stay as they are."""
+    is_kernel = function.__name__.endswith("_kernel")
+    return function if is_kernel else cuda.jit(device=True)(function)
+
+
+def _bound(modules: Iterable[ModuleType], real: Any, **options: Any) -> dict[str, Any]:
+    single = real is np.float32
+    return bind(
+        [*modules, _cuda_rows],
+        [],
+        real,
+        inlined=_device_function,
+        integer=np.int32 if single else np.int64,
+        TABLE=_elementary.SINGLE if single else _elementary.DOUBLE,
+        SMALLEST=np.finfo(real).tiny,
+        HUGE=0.5 * np.finfo(real).max,
+        SMALL_STEP=1e-3 if single else 1e-8,
+        BLOCK=1,
+        **options,
+    )
+
+
+def python_kernel(variant: Variant) -> FunctionType:
+    """The kernel as a Python function, whose constants are set and whose callees compile."""
+    instead = {}
+    if variant.cross_entropy:
+        instead["loss_gradient_hessian"] = "cross_entropy"
+    if variant.link == "posterior":
+        instead["_binary_terms"] = "_posterior_binary_terms"
+    functions = _bound(
+        FOCAL if variant.link == "focal" else POSTERIOR,
+        variant.real,
+        instead=instead,
+        double_multiclass_margins=_bound(FOCAL, np.float64)["multiclass_margins"],
+        raw_type=variant.raw_type,
+        N_CLASSES=variant.n_classes,
+        ABSOLUTE=variant.absolute,
+        HAS_WEIGHT=variant.has_weight,
+        FILL_LOSS=variant.fill[0],
+        FILL_GRADIENT=variant.fill[1],
+        FILL_HESSIAN=variant.fill[2],
+        FOCAL_LINK=variant.link == "focal",
+    )
+    return functions[variant.kernel]
+
+
+def signature(arguments: tuple) -> tuple:
+    """Types of a kernel's arguments; of an array only dtype and dimensions matter."""
+    return tuple(
+        numba.types.Array(numba.from_dtype(a.dtype), a.ndim, "A")
+        if getattr(a, "ndim", 0)
+        else numba.typeof(a)
+        for a in arguments
+    )
+
+
+@cache
+def _compiled(variant: Variant, types: tuple) -> Any:
+    return cuda.jit(types)(python_kernel(variant))
+
+
+def _launch(variant: Variant, n_rows: int, arguments: tuple) -> None:
+    if n_rows:
+        n_blocks = max(-(-n_rows // THREADS_PER_BLOCK), MIN_BLOCKS)
+        kernel = _compiled(variant, signature(arguments))
+        kernel[n_blocks, THREADS_PER_BLOCK](*arguments)
+
+
+def _device_array(array: Any) -> Any:
+    """The array as one of numba's; one that another stream still fills is waited for."""
+    if array is None or getattr(array, "__cuda_ndarray__", False):
+        return array
+    stream = array.__cuda_array_interface__.get("stream")
+    return cuda.as_cuda_array(array, sync=stream not in _DEFAULT_STREAMS)
+
+
+@lru_cache(maxsize=256)
+def _copied(make: Callable[..., Array], arguments: tuple, context: Any) -> Any:
+    return cuda.to_device(make(*arguments))
+
+
+def _constants(make: Callable[..., Array], *arguments: Any) -> Any:
+    """What ``make`` returns, on the current device."""
+    return _copied(make, arguments, cuda.current_context())
+
+
+def _solver_constants(gamma: PerClass, weight: PerClass) -> Array:
+    return _simplex._solver_space(np.array(gamma), np.array(weight))[-1]
+
+
+def _precision(link: str, policy: str, gamma: PerClass, single: bool, with_loss: bool) -> Any:
+    """Single for float32 outputs, with the exceptions that `skfocal._kernels.evaluate` makes."""
+    enough = policy == "upper" and any(gamma) if link == "focal" else not with_loss
+    return np.float32 if single and enough else np.float64
+
+
+def _kernel_name(link: str, binary: bool, real: Any) -> str:
+    if not binary:
+        return "multiclass_kernel" if link == "focal" else "multiclass_posterior_kernel"
+    tabulated = link == "posterior" and real is np.float32
+    return "tabulated_kernel" if tabulated else "binary_kernel"
+
+
+def _class_arguments(kernel: str, real: Any, gamma: PerClass, weight: PerClass) -> tuple:
+    """What a kernel has to know of the classes."""
+    if kernel == "multiclass_kernel":
+        return _constants(np.array, gamma, real), _constants(np.array, weight, real)
+    if kernel == "multiclass_posterior_kernel":
+        double = (_constants(np.array, values, np.float64) for values in (gamma, weight))
+        return *double, _constants(_solver_constants, gamma, weight)
+    shift, weights = log(weight[1]) - log(weight[0]), tuple(map(real, weight))
+    if kernel == "binary_kernel":
+        return tuple(map(real, gamma)), weights, real(shift)
+    table = _constants(slope_table, gamma)
+    n_octaves = len(table) // (2 * _posterior_binary.PIECES)
+    return table, weights, shift, real(2.0**n_octaves * 0.9999)
+
+
+def _rounding(bits: int, real: Any) -> tuple:
+    """``half`` and ``mask`` for `_binary._rounded`; 0 and -1 leave everything as it is."""
+    integer = np.int32 if real is np.float32 else np.int64
+    dropped = np.finfo(real).nmant + 1 - bits
+    half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (0, -1)
+    return integer(half), integer(mask)
+
+
+def _check(raw: Any, n_classes: int, *others: tuple[Any, tuple[int, ...]]) -> None:
+    """Kernels look at no shape: what does not fit they would read or write past its end."""
+    if raw.shape[1:] != (() if raw.ndim == 1 and n_classes == 2 else (n_classes,)):
+        raise ValueError(f"Margins of shape {raw.shape} are not those of {n_classes} classes.")
+    for array, shape in ((raw, raw.shape), *others):
+        if array is not None and array.shape != shape:
+            raise ValueError(f"An array should have shape {shape}, not {array.shape}.")
+        if array is not None and array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"Arrays should be float32 or float64, not {array.dtype}.")
+
+
+def evaluate(
+    y_true: Any,
+    raw: Any,
+    sample_weight: Any,
+    gamma: PerClass,
+    weight: PerClass,
+    *,
+    loss: Any = None,
+    gradient: Any = None,
+    hessian: Any = None,
+    link: str = "focal",
+    policy: str = "upper",
+    ratio: float = 0.0,
+    floor: float = -np.inf,
+    bits: int = 53,
+    scale: float = 1.0,
+    hessian_scale: float = 1.0,
+) -> None:
+    """As `skfocal._kernels.evaluate`, with all arrays on the device.
+
+    Labels are not looked at: they must be codes, or what is in the outputs means nothing.
+    """
+    rows = y_true, raw, sample_weight, loss, gradient, hessian
+    y_true, raw, sample_weight, *outputs = map(_device_array, rows)
+    of_rows = [(array, raw.shape[:1]) for array in (y_true, sample_weight, outputs[0])]
+    _check(raw, len(gamma), *of_rows, *((array, raw.shape) for array in outputs[1:]))
+    if is_cross_entropy(gamma, weight, link):
+        link = "focal"
+    single = next(out.dtype for out in outputs if out is not None) == np.float32
+    real = _precision(link, policy, gamma, single, loss is not None)
+    variant = Variant(
+        _kernel_name(link, raw.ndim == 1, real),
+        real,
+        link,
+        raw.dtype.type,
+        len(gamma),
+        cross_entropy=link == "focal" and not any(gamma),
+        absolute=None if policy == "upper" else policy == "abs",
+        has_weight=sample_weight is not None,
+        fill=tuple(out is not None for out in outputs),
+    )
+    # None is no argument of a kernel: in its place stands an array that is not touched
+    substitutes = y_true, raw, y_true, y_true, raw, raw
+    given = (y_true, raw, sample_weight, *outputs)
+    arrays = (b if a is None else a for a, b in zip(given, substitutes, strict=True))
+    weight = tuple(scale * w for w in weight)
+    of_classes = _class_arguments(variant.kernel, real, gamma, weight)
+    options = real(ratio), real(floor), *_rounding(bits, real)
+    diagonal = () if raw.ndim == 1 else (real(hessian_scale),)
+    _launch(variant, len(raw), (*arrays, *of_classes, *options, *diagonal))
+
+
+def posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str, out: Any) -> None:
+    """Fill ``out`` (n, K) with P(class | row) of margins (n,) or (n, K), computed in double."""
+    raw, out = _device_array(raw), _device_array(out)
+    _check(raw, len(gamma), (out, (len(raw), len(gamma))))
+    if raw.ndim == 1:
+        kernel, of_classes = "binary_probability_kernel", (gamma, log(weight[1] / weight[0]))
+    else:
+        kernel = "multiclass_probability_kernel"
+        of_classes = _constants(np.array, gamma, np.float64), _constants(np.log, weight)
+    variant = Variant(kernel, np.float64, link, raw.dtype.type, len(gamma))
+    _launch(variant, len(raw), (raw, out, *of_classes))
