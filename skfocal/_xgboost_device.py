@@ -35,7 +35,7 @@ class ResidentTraining:
         Codes and weights (or None), beside the table.
     missing : float
         The value that stands for a missing one.
-    library : module, default=numpy
+    namespace : module, default=numpy
         Whose arrays the margins are: NumPy or CuPy.
     """
 
@@ -45,13 +45,13 @@ class ResidentTraining:
         y_true: Any,
         sample_weight: Any,
         missing: float = np.nan,
-        library: Any = np,
+        namespace: Any = np,
     ) -> None:
         self.table = table
         self.y_true = y_true
         self.sample_weight = sample_weight
         self.missing = missing
-        self.library = library
+        self.namespace = namespace
 
     def __call__(
         self,
@@ -94,7 +94,7 @@ class ResidentTraining:
     def _at_start(self, booster: Booster, dtrain: DMatrix) -> Any:
         """What XGBoost starts from: its constant, the matrix's margins, the model so far."""
         margins = booster.predict(dtrain, output_margin=True, training=True)
-        return self.library.asarray(margins)
+        return self.namespace.asarray(margins)
 
     def _with_newest_trees(self, booster: Booster, margins: Any) -> Any:
         last = booster.num_boosted_rounds()
@@ -120,14 +120,14 @@ def train_resident(
     feature_weights: Any = None,
     verbose: bool | int | None = True,
     xgb_model: Booster | None = None,
-    library: Any = None,
+    namespace: Any = None,
 ) -> None:
     """Fit a trainer as its own `fit` does, by `ResidentTraining`.
 
-    ``library`` is CuPy if None.
+    ``namespace`` is CuPy if None.
     """
-    if library is None:
-        library = import_module("cupy")
+    if namespace is None:
+        namespace = import_module("cupy")
     make = partial(
         trainer._create_dmatrix,
         missing=trainer.missing,
@@ -137,7 +137,7 @@ def train_resident(
     if feature_weights is None:
         feature_weights = trainer.feature_weights
     if not on_device(table):
-        table = library.asarray(table, dtype=np.float32)
+        table = namespace.asarray(table, dtype=np.float32)
     matrix = make(
         ref=None,
         data=table,
@@ -153,10 +153,10 @@ def train_resident(
         evals.append(make(ref=matrix, data=X, label=y, weight=weights, base_margin=margins))
     train = ResidentTraining(
         table,
-        library.asarray(y_true, dtype=np.float32),
-        None if sample_weight is None else library.asarray(sample_weight, dtype=np.float32),
+        namespace.asarray(y_true, dtype=np.float32),
+        None if sample_weight is None else namespace.asarray(sample_weight, dtype=np.float32),
         trainer.missing,
-        library,
+        namespace,
     )
     n_classes = int(y_true.max()) + 1
     train_on_matrix(
