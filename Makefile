@@ -26,7 +26,8 @@ test: $(VENV)/.group-test
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest --quiet tests/test_math.py \
 	  tests/test_kernels.py tests/test_losses.py tests/test_metrics.py
-	$(BIN)/coverage run --append -m pytest
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 # The oldest supported versions, in an environment of their own.
@@ -47,6 +48,6 @@ docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) build dist docs/_build demo-output .coverage htmlcov .mypy_cache \
+	rm -rf $(VENV) build dist docs/_build demo-output .coverage .coverage.* htmlcov .mypy_cache \
 	  .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -146,6 +146,20 @@ def codes_target(labels: npt.NDArray, sample_weight: npt.NDArray | None) -> Targ
     return Target(np.arange(n_classes), np.arange(n_classes), totals, None)
 
 
+def refuse_arguments(kind: str, **given: Any) -> None:
+    """Labels, weights and starts are in a data set of the booster's, and only there."""
+    names = [
+        name
+        for name, value in given.items()
+        if not (value is None or (isinstance(value, str) and value == "auto"))
+    ]
+    if names:
+        raise ValueError(
+            f"X is a {kind}, which holds labels, weights, starts and names of columns: leave out "
+            f"{', '.join(names)}."
+        )
+
+
 def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Check number and names of columns; frames stay frames, all else becomes an array."""
     if on_device(X):

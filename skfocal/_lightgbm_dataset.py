@@ -28,20 +28,6 @@ from skfocal._lightgbm_training import (
 _IN_TEXT = (str, int, float, bool, list, tuple)
 
 
-def refuse_arguments(**given: Any) -> None:
-    """Labels, weights, names and starts are in the data set, and only there."""
-    names = [name for name, value in given.items() if not _absent(value)]
-    if names:
-        raise ValueError(
-            "X is a data set of LightGBM's, which holds labels, weights, names of columns and "
-            f"init_score: leave out {', '.join(names)}."
-        )
-
-
-def _absent(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value == "auto")
-
-
 def dataset_parameters(params: dict[str, Any]) -> dict[str, Any]:
     """Those of the classifier that a data set may be made with."""
     ours = {*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES}

@@ -23,16 +23,6 @@ def is_matrix(X: Any) -> bool:
     return isinstance(X, (DMatrix, DataIter))
 
 
-def refuse_arguments(**given: Any) -> None:
-    """Labels, weights and margins are in the matrix, and only there."""
-    names = [name for name, value in given.items() if value is not None]
-    if names:
-        raise ValueError(
-            f"X is a matrix of XGBoost's, which holds labels, weights and margins: leave out "
-            f"{', '.join(names)}."
-        )
-
-
 def as_matrix(X: DMatrix | DataIter, params: dict[str, Any], ref: DMatrix | None = None) -> DMatrix:
     """X, or what its batches are: on disk where they have a ``cache_prefix``, else in memory."""
     if isinstance(X, DMatrix):

@@ -21,6 +21,7 @@ from skfocal._base import (
     LearnedAttribute,
     check_features,
     make_target,
+    refuse_arguments,
     repeat,
     restored_on_failure,
 )
@@ -205,7 +206,8 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
         with restored_on_failure(self):
             if isinstance(X, lightgbm.Dataset):
-                datasets.refuse_arguments(
+                refuse_arguments(
+                    "lightgbm.Dataset",
                     y=y,
                     sample_weight=sample_weight,
                     init_score=init_score,

@@ -21,6 +21,7 @@ from skfocal._base import (
     LearnedAttribute,
     check_features,
     make_target,
+    refuse_arguments,
     restored_on_failure,
 )
 from skfocal._callbacks import Rounds, with_callbacks
@@ -42,7 +43,6 @@ with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
         fit_matrix,
         is_matrix,
         margins_of_matrix,
-        refuse_arguments,
     )
     from skfocal._xgboost_training import (
         Trainer,
@@ -210,6 +210,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         with restored_on_failure(self):
             if is_matrix(X):
                 refuse_arguments(
+                    "matrix of XGBoost's",
                     y=y,
                     sample_weight=sample_weight,
                     base_margin=base_margin,
@@ -336,7 +337,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
     ) -> Array:
         check_is_fitted(self, "loss_")
         if is_matrix(X):
-            refuse_arguments(base_margin=base_margin)
+            refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
             rounds = self._get_iteration_range(iteration_range)
             return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
         X = check_features(self, X, reset=False)
