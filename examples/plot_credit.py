@@ -45,7 +45,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
-from benchmarks.data import FetchError, give_me_some_credit
+from benchmarks.data import give_me_some_credit
+from benchmarks.packages import FetchError
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal.metrics import expected_calibration_error
 
