@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -201,7 +201,9 @@ def _of_base(base: str, focal: bool, **fixed: Any) -> Callable[..., BaseEstimato
 
 
 def _threshold_tuned(found: BaseEstimator) -> BaseEstimator:
-    return TunedThresholdClassifierCV(found, scoring="f1", cv=3, random_state=0)
+    # its default folds are not shuffled, and tables may be in order of time
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    return TunedThresholdClassifierCV(found, scoring="f1", cv=folds)
 
 
 def _hard_examples(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
