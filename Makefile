@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest lint bench docs clean
+.PHONY: demo test test-oldest lint bench bench-quality docs clean
 
 # One stamp per dependency group; pip installs a group on top of what is there.
 $(VENV)/.pip:
@@ -43,6 +43,10 @@ lint: $(VENV)/.group-test $(VENV)/.group-lint
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
 	for name in kernels start logistic training stability; do \
 	  $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
+
+# A part of the quality benchmark again, beside the committed results.
+bench-quality: $(VENV)/.group-bench $(VENV)/.group-peers
+	$(BIN)/python -m benchmarks.quality --quick
 
 docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

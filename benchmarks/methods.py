@@ -5,11 +5,11 @@ it, and gets no more trials for them. A method is fitted on frames whose columns
 categories where it knows what they are, else on indicator columns and filled gaps.
 """
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from optuna import Trial
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -19,8 +19,25 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from benchmarks.adapters import ImbalanceXGBoost, Labels, WithObjective, WithTexts, hardest, lazy
-
-Space = Callable[[Trial], dict[str, Any]]
+from benchmarks.search_spaces import (
+    DEPTHWISE_START,
+    LEAFWISE_START,
+    SYMMETRIC_START,
+    Space,
+    alpha,
+    bags,
+    depthwise,
+    forest,
+    fraction,
+    gamma,
+    leafwise,
+    linear,
+    rounds_and_depth,
+    symmetric,
+    together,
+    two_gammas,
+    weight_power,
+)
 
 
 @dataclass(frozen=True)
@@ -30,102 +47,10 @@ class Method:
     group: str
     space: Space
     make: Callable[[dict[str, Any], float, int], BaseEstimator]
+    start: dict[str, Any]  # what the search tries first: defaults of the library
     multiclass: bool = False
-    start: dict[str, Any] | None = None  # what the search tries first: defaults of the library
+    needs: str = ""  # a package that not every environment has
     finish: Callable[[BaseEstimator], BaseEstimator] = lambda found: found  # after the search
-
-
-# Search spaces -------------------------------------------------------------------------
-
-
-def leafwise(trial: Trial) -> dict[str, Any]:
-    """Trees of LightGBM."""
-    return {
-        "n_estimators": trial.suggest_int("n_estimators", 30, 300, log=True),
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
-        "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
-        "min_child_samples": trial.suggest_int("min_child_samples", 5, 100, log=True),
-        "reg_lambda": trial.suggest_float("reg_lambda", 1e-3, 30.0, log=True),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.5, 1.0),
-    }
-
-
-LEAFWISE_START = {
-    "n_estimators": 100,
-    "learning_rate": 0.1,
-    "num_leaves": 31,
-    "min_child_samples": 20,
-    "reg_lambda": 1e-3,
-    "colsample_bytree": 1.0,
-}
-
-
-def depthwise(trial: Trial) -> dict[str, Any]:
-    """Trees of XGBoost."""
-    return {
-        "n_estimators": trial.suggest_int("n_estimators", 30, 300, log=True),
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
-        "max_depth": trial.suggest_int("max_depth", 2, 8),
-        "min_child_weight": trial.suggest_float("min_child_weight", 0.1, 20.0, log=True),
-        "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.5, 1.0),
-    }
-
-
-DEPTHWISE_START = {
-    "n_estimators": 100,
-    "learning_rate": 0.3,
-    "max_depth": 6,
-    "min_child_weight": 1.0,
-    "reg_lambda": 1.0,
-    "colsample_bytree": 1.0,
-}
-
-
-def linear(trial: Trial) -> dict[str, Any]:
-    """A penalty."""
-    return {"C": trial.suggest_float("C", 1e-3, 100.0, log=True)}
-
-
-def symmetric(trial: Trial) -> dict[str, Any]:
-    """Trees of CatBoost."""
-    return {
-        "iterations": trial.suggest_int("iterations", 30, 300, log=True),
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
-        "depth": trial.suggest_int("depth", 2, 8),
-        "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.1, 30.0, log=True),
-        "rsm": trial.suggest_float("rsm", 0.5, 1.0),
-    }
-
-
-def forest(trial: Trial) -> dict[str, Any]:
-    """Trees of a random forest."""
-    return {
-        "max_features": trial.suggest_float("max_features", 0.1, 1.0),
-        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 20, log=True),
-        "max_depth": trial.suggest_int("max_depth", 3, 20),
-    }
-
-
-def gamma(trial: Trial, name: str = "focal_gamma") -> dict[str, Any]:
-    """One focusing parameter."""
-    return {name: trial.suggest_float(name, 0.25, 5.0, log=True)}
-
-
-def two_gammas(trial: Trial) -> dict[str, Any]:
-    """Focusing parameters of the negative and the positive class."""
-    pair = [trial.suggest_float(f"focal_gamma_{sign}", 0.0, 5.0) for sign in ("neg", "pos")]
-    return {"focal_gamma": pair}
-
-
-def weight_power(trial: Trial) -> dict[str, Any]:
-    """Positives weigh (negatives / positives) to this power: 0 is no weight, 1 is balance."""
-    return {"weight_power": trial.suggest_float("weight_power", 0.0, 1.0)}
-
-
-def together(*spaces: Space) -> Space:
-    """All parameters of several spaces."""
-    return lambda trial: {name: v for space in spaces for name, v in space(trial).items()}
 
 
 # Estimators ----------------------------------------------------------------------------
@@ -284,71 +209,35 @@ def _imbalance_xgboost(params: dict[str, Any], ratio: float, seed: int) -> BaseE
     return make_pipeline(indicators(), ImbalanceXGBoost(seed=seed, **params))
 
 
-def _rounds_and_depth(trial: Trial) -> dict[str, Any]:
-    """All that imbalance-xgboost has of XGBoost's parameters."""
-    return {
-        "num_round": trial.suggest_int("num_round", 30, 300, log=True),
-        "eta": trial.suggest_float("eta", 0.02, 0.3, log=True),
-        "max_depth": trial.suggest_int("max_depth", 2, 8),
-    }
-
-
-# The list ------------------------------------------------------------------------------
-
-
 def _losses(base: str) -> dict[str, Method]:
-    """The losses of one base."""
+    """The losses of one base; weights and two gammas with the posterior link."""
     space, start = BASES[base]["space"], BASES[base]["start"]
+    plain, focal = _of_base(base, focal=False), _of_base(base, focal=True)
     posterior = _of_base(base, focal=True, link="posterior")
-    weighted = together(space, weight_power)
+    two, balanced = {"focal_gamma": 2.0}, {"weight_power": 1.0}
+    pair = {"focal_gamma_neg": 2.0, "focal_gamma_pos": 0.0}
+    weighted = base != "XGBoost"  # of more than two classes it has no weights
     return {
-        f"{base}": Method(base, space, _of_base(base, focal=False), True, start),
+        f"{base}": Method(base, space, plain, start, True),
         f"{base}, weighted": Method(
-            base,
-            weighted,
-            _of_base(base, focal=False),
-            base != "XGBoost",  # of more than two classes it has no weights
-            start | {"weight_power": 1.0},
+            base, together(space, weight_power), plain, start | balanced, weighted
         ),
-        f"{base}, focal": Method(
-            base,
-            together(space, gamma),
-            _of_base(base, focal=True),
-            True,
-            start | {"focal_gamma": 2.0},
-        ),
+        f"{base}, focal": Method(base, together(space, gamma), focal, start | two, True),
         f"{base}, focal, posterior link": Method(
-            base, together(space, gamma), posterior, True, start | {"focal_gamma": 2.0}
+            base, together(space, gamma), posterior, start | two, True
         ),
         f"{base}, focal, weighted": Method(
-            base,
-            together(space, gamma, weight_power),
-            posterior,
-            True,
-            start | {"focal_gamma": 2.0, "weight_power": 1.0},
+            base, together(space, gamma, weight_power), posterior, start | two | balanced, True
         ),
         f"{base}, focal, two gammas": Method(
-            base,
-            together(space, two_gammas),
-            posterior,
-            False,
-            start | {"focal_gamma_neg": 2.0, "focal_gamma_pos": 0.0},
+            base, together(space, two_gammas), posterior, start | pair
         ),
     }
 
 
-def _fraction(trial: Trial) -> dict[str, Any]:
-    return {"fraction": trial.suggest_float("fraction", 0.05, 1.0, log=True)}
-
-
-def _alpha(trial: Trial) -> dict[str, Any]:
-    return {"focal_alpha": trial.suggest_float("focal_alpha", 0.1, 0.9)}
-
-
-LEAFWISE_GAMMA = together(leafwise, gamma)
+WITH_GAMMA, WITH_POWER = together(leafwise, gamma), together(leafwise, weight_power)
 GAMMA_START = LEAFWISE_START | {"focal_gamma": 2.0}
 POWER_START = LEAFWISE_START | {"weight_power": 1.0}
-
 METHODS: dict[str, Method] = {
     **_losses("logistic"),
     **_losses("LightGBM"),
@@ -357,40 +246,62 @@ METHODS: dict[str, Method] = {
         "other",
         leafwise,
         _of_base("LightGBM", focal=False),
-        start=LEAFWISE_START,
+        LEAFWISE_START,
         finish=_threshold_tuned,
     ),
     "LightGBM, hard examples": Method(
         "other",
-        together(leafwise, _fraction),
+        together(leafwise, fraction),
         _hard_examples,
-        start=LEAFWISE_START | {"fraction": 0.5},
+        LEAFWISE_START | {"fraction": 0.5},
     ),
     "LightGBM, under-sampling": Method(
-        "other", together(leafwise, weight_power), _resampled("under"), start=POWER_START
+        "other", WITH_POWER, _resampled("under"), POWER_START, needs="imblearn"
     ),
     "LightGBM, SMOTE": Method(
-        "other", together(leafwise, weight_power), _resampled("SMOTE"), start=POWER_START
+        "other", WITH_POWER, _resampled("SMOTE"), POWER_START, needs="imblearn"
     ),
     "BalancedRandomForest": Method(
-        "other", forest, _of_imblearn("BalancedRandomForestClassifier", n_estimators=100)
+        "other",
+        forest,
+        _of_imblearn("BalancedRandomForestClassifier", n_estimators=100),
+        {"max_features": 0.3, "min_samples_leaf": 1, "max_depth": 20},
+        needs="imblearn",
     ),
     "EasyEnsemble": Method(
         "other",
-        lambda trial: {"n_estimators": trial.suggest_int("n_estimators", 4, 10)},
+        bags,
         _of_imblearn("EasyEnsembleClassifier"),
+        {"n_estimators": 10},
+        needs="imblearn",
     ),
-    "CatBoost": Method("peer", symmetric, _catboost, True),
-    "CatBoost, focal": Method("peer", together(symmetric, gamma, _alpha), _catboost),
-    "gbdtCBL, focal": Method("peer", LEAFWISE_GAMMA, _gbdtcbl, start=GAMMA_START),
-    "imlightgbm, focal": Method("peer", LEAFWISE_GAMMA, _imlightgbm, start=GAMMA_START),
+    "CatBoost": Method("peer", symmetric, _catboost, SYMMETRIC_START, True, needs="catboost"),
+    "CatBoost, focal": Method(
+        "peer",
+        together(symmetric, gamma, alpha),
+        _catboost,
+        SYMMETRIC_START | {"focal_gamma": 2.0, "focal_alpha": 0.5},
+        needs="catboost",
+    ),
+    "gbdtCBL, focal": Method("peer", WITH_GAMMA, _gbdtcbl, GAMMA_START, needs="gbdtCBL"),
+    "imlightgbm, focal": Method("peer", WITH_GAMMA, _imlightgbm, GAMMA_START, needs="imlightgbm"),
     "bokbokbok, focal": Method(
         "peer",
         together(leafwise, gamma, weight_power),
         _bokbokbok,
-        start=GAMMA_START | {"weight_power": 0.0},
+        GAMMA_START | {"weight_power": 0.0},
+        needs="bokbokbok",
     ),
     "imbalance-xgboost, focal": Method(
-        "peer", together(_rounds_and_depth, gamma), _imbalance_xgboost
+        "peer",
+        together(rounds_and_depth, gamma),
+        _imbalance_xgboost,
+        {"num_round": 100, "eta": 0.3, "max_depth": 6, "focal_gamma": 2.0},
+        needs="imxgboost",
     ),
 }
+
+
+def installed(method: Method) -> bool:
+    """Whether a method can be run in this environment."""
+    return not method.needs or importlib.util.find_spec(method.needs) is not None

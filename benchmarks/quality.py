@@ -10,7 +10,8 @@ stopped and continued; folds come first, then tables, so that a part is a part o
 
     python -m benchmarks.quality [--quick] [--minutes M] [--methods NAME ...] [--tables ...]
 
-writes benchmarks/results/quality.csv; ``python -m benchmarks.quality_report`` reads it.
+writes benchmarks/results/quality.csv; ``python -m benchmarks.quality_report`` reads it. With
+``--quick`` a part of the run is done again, and compared with what is in that file.
 """
 
 import argparse
@@ -41,13 +42,13 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from benchmarks.methods import METHODS, Method
+from benchmarks.methods import METHODS, Method, installed
 from benchmarks.report import RESULTS, commit, environment
 from benchmarks.tables import BINARY, MULTICLASS
 from skfocal.metrics import expected_calibration_error
 
 SPLITS, REPEATS, INNER_SPLITS = 3, 2, 3
-TRIALS = 20
+TRIALS = 12
 # Rows of training, and of the search within them.
 TRAINING_ROWS, SEARCH_ROWS = 30_000, 6_000
 SEED = 0
@@ -131,8 +132,7 @@ def search(
         return float(np.mean(scores))
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    if method.start:
-        study.enqueue_trial(method.start)
+    study.enqueue_trial(method.start)
     study.optimize(objective, n_trials=trials)
     return study.best_params, found[study.best_trial.number]
 
@@ -192,7 +192,7 @@ def measures(
     }
 
 
-def run(table: str, name: str, fold: int, trials: int) -> dict[str, Any]:
+def run(table: str, name: str, fold: int, trials: int = TRIALS) -> dict[str, Any]:
     """One row of the results."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -256,19 +256,37 @@ def _formatted(row: dict[str, Any]) -> dict[str, Any]:
     return {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
 
 
+def reproduced(part: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+    """Largest differences between runs, beside the standard deviation over folds."""
+    key, shown = ["table", "method", "fold"], ["average_precision", "log_loss", "brier"]
+    both = part.set_index(key)[shown].join(whole.set_index(key)[shown], rsuffix=" before")
+    return pd.DataFrame(
+        {
+            "largest difference": [(both[m] - both[f"{m} before"]).abs().max() for m in shown],
+            "noise": [both[m].groupby(key[:2]).std().mean() for m in shown],
+            "rows compared": both[[f"{m} before" for m in shown]].notna().sum().to_numpy(),
+        },
+        index=shown,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few tables, methods and trials")
+    parser.add_argument("--quick", action="store_true", help="a part, in ten minutes")
     parser.add_argument("--minutes", type=float, default=np.inf, help="start nothing after that")
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("--tables", nargs="*", choices=BINARY | MULTICLASS)
     parser.add_argument("--folds", type=int, default=SPLITS * REPEATS)
     options = parser.parse_args()
     tables = options.tables or list(BINARY | MULTICLASS)
-    trials, folds, name = TRIALS, options.folds, "quality"
+    folds, name = options.folds, "quality"
     if options.quick:
         tables, options.methods = list(QUICK_TABLES), list(QUICK_METHODS)
-        trials, folds, name = 5, SPLITS, "quality-quick"
+        folds, name = SPLITS, "quality-quick"
+        (RESULTS / f"{name}.csv").unlink(missing_ok=True)
+    for left_out in [m for m in options.methods if not installed(METHODS[m])]:
+        print(f"{left_out} is left out: {METHODS[left_out].needs} is not installed")
+        options.methods.remove(left_out)
     path = RESULTS / f"{name}.csv"
     todo = tasks(tables, options.methods, folds, done_before(path))
     end = time.monotonic() + 60 * options.minutes
@@ -277,7 +295,7 @@ def main() -> None:
         for task in todo:
             if time.monotonic() > end:
                 return
-            yield delayed(run)(*task, trials)
+            yield delayed(run)(*task)
 
     new = not path.exists()
     with path.open("a", newline="") as file, parallel_config("loky", inner_max_num_threads=1):
@@ -290,6 +308,8 @@ def main() -> None:
             file.flush()
             print(row["fold"], row["table"], row["method"], row.get("error", ""), flush=True)
     path.with_suffix(".json").write_text(json.dumps(environment(), indent=1) + "\n")
+    if options.quick:
+        print(reproduced(pd.read_csv(path), pd.read_csv(RESULTS / "quality.csv")).to_string())
 
 
 if __name__ == "__main__":
