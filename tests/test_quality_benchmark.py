@@ -1,0 +1,117 @@
+"""The quality benchmark measures what it says, on equal terms."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import table
+from numpy.testing import assert_array_equal
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss, f1_score
+
+from benchmarks import quality, tables
+from benchmarks.adapters import hardest
+from benchmarks.methods import METHODS, installed
+
+
+@pytest.fixture(scope="module")
+def scored():
+    """Labels, and probabilities of which some are the same."""
+    rng = np.random.default_rng(0)
+    proba = np.round(rng.beta(1, 8, 4000), 2)
+    return (rng.uniform(size=4000) < proba).astype(int), proba
+
+
+def test_threshold_has_the_largest_f1(scored):
+    y, proba = scored
+    best = max(f1_score(y, proba >= t) for t in np.unique(proba))
+    assert f1_score(y, proba >= quality.best_threshold(y, proba)) == pytest.approx(best, abs=1e-12)
+
+
+def test_parts_of_the_brier_score(scored):
+    y, proba = scored
+    reliability, resolution = quality.brier_parts(y, proba)
+    # within bins probabilities differ a little: the parts add up to that
+    uncertainty = y.mean() * (1 - y.mean())
+    expected = brier_score_loss(y, proba)
+    assert reliability - resolution + uncertainty == pytest.approx(expected, abs=1e-3)
+    true, said = calibration_curve(y, proba, n_bins=10, strategy="quantile")
+    assert reliability == pytest.approx(np.mean((true - said) ** 2), abs=1e-4)
+
+
+def test_recall_of_the_alerts(scored):
+    y, proba = scored
+    found = quality.measures(y, np.column_stack([1 - proba, proba]), proba > 0.5, 0.2)
+    alerts = pd.Series(proba).rank(ascending=False, method="first") <= 40
+    assert found["recall_at_1_percent"] == pytest.approx(y[alerts].sum() / y.sum())
+    assert found["f1_tuned"] == pytest.approx(f1_score(y, proba >= 0.2))
+    assert found["brier"] == pytest.approx(brier_score_loss(y, proba))
+
+
+def test_hard_examples_are_the_worst_of_the_round():
+    y, margins = np.array([0, 0, 1, 1]), np.array([-3.0, 2.0, 3.0, -1.0])
+    gradient, hessian = hardest(0.5)(y, margins)
+    assert_array_equal(gradient != 0, [False, True, False, True])
+    assert_array_equal(hessian != 0, [False, True, False, True])
+
+
+@pytest.fixture
+def small_table(monkeypatch):
+    X, y, _ = table(n_rows=400)
+    small = tables.Table("small", "", "", "", lambda: (pd.DataFrame(X), pd.Series(y)))
+    monkeypatch.setitem(tables.BINARY, "small", small)
+    quality.load.cache_clear()
+    yield "small"
+    quality.load.cache_clear()
+
+
+@pytest.mark.parametrize("name", [m for m in METHODS if not METHODS[m].needs])
+def test_every_method_runs(small_table, name):
+    row = quality.run(small_table, name, fold=1, trials=2)
+    assert "error" not in row, row["error"]
+    assert set(row) <= set(quality.COLUMNS)
+    assert row["average_precision"] > 0.4  # a fifth is positive
+    assert 0 < row["log_loss"] < 1.5
+
+
+def test_a_run_is_repeatable(small_table):
+    one, other = (quality.run(small_table, "LightGBM, focal", 0, trials=3) for _ in range(2))
+    assert one["parameters"] == other["parameters"]
+    assert one["average_precision"] == other["average_precision"]
+
+
+def test_a_method_that_fails_is_a_row(small_table, monkeypatch):
+    def make(params, ratio, seed):
+        raise RuntimeError("does not work")
+
+    broken = METHODS["logistic"].__class__("", METHODS["logistic"].space, make, {"C": 1.0})
+    monkeypatch.setitem(METHODS, "logistic", broken)
+    assert quality.run(small_table, "logistic", 0, 1)["error"] == "RuntimeError: does not work"
+
+
+def test_rows_are_the_same_for_all_methods_and_apart(monkeypatch, small_table):
+    monkeypatch.setattr(quality, "TRAINING_ROWS", 200)
+    monkeypatch.setattr(quality, "SEARCH_ROWS", 90)
+    in_search, train, test = quality.split(small_table, 0)
+    assert (len(in_search), len(train), len(test)) == (90, 200, 134)
+    assert set(in_search) <= set(train)
+    assert not set(train) & set(test)
+    _, y = quality.load(small_table)
+    assert y[in_search].mean() == pytest.approx(y[train].mean(), abs=0.01)
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    path = tmp_path / "quality.csv"
+    pd.DataFrame({"table": ["spam"], "method": ["LightGBM"], "fold": [0]}).to_csv(path, index=False)
+    todo = quality.tasks(["spam"], ["LightGBM", "XGBoost"], 2, quality.done_before(path))
+    assert todo == [("spam", "XGBoost", 0), ("spam", "LightGBM", 1), ("spam", "XGBoost", 1)]
+
+
+def test_methods_for_two_classes_are_not_run_on_more():
+    todo = quality.tasks(["car, 4"], ["LightGBM", "LightGBM, hard examples"], 1, set())
+    assert todo == [("car, 4", "LightGBM", 0)]
+
+
+def test_packages_that_are_missing_are_told():
+    assert installed(METHODS["LightGBM"])
+    missing = METHODS["LightGBM"].__class__("", None, None, {}, needs="no_such_package")
+    assert not installed(missing)
