@@ -8,7 +8,7 @@ lower, in the search: for all methods alike. One row of results for each
 (table, method, fold); what is there already is not computed again, so that the run can be
 stopped and continued; folds come first, then tables, so that a part is a part of each table.
 
-    python -m benchmarks.quality [--quick] [--minutes M] [--methods NAME ...] [--tables ...]
+    python -m benchmarks.quality [--quick] [--minutes M] [--jobs N] [--methods ...] [--tables ...]
 
 writes benchmarks/results/quality.csv; ``python -m benchmarks.quality_report`` reads it. With
 ``--quick`` a part of the run is done again, and compared with what is in that file.
@@ -277,6 +277,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("--tables", nargs="*", choices=BINARY | MULTICLASS)
     parser.add_argument("--folds", type=int, default=SPLITS * REPEATS)
+    parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     tables = options.tables or list(BINARY | MULTICLASS)
     folds, name = options.folds, "quality"
@@ -302,7 +303,9 @@ def main() -> None:
         writer = csv.DictWriter(file, COLUMNS)
         if new:
             writer.writeheader()
-        workers = Parallel(n_jobs=2, return_as="generator_unordered", pre_dispatch=4)
+        workers = Parallel(
+            n_jobs=options.jobs, return_as="generator_unordered", pre_dispatch=2 * options.jobs
+        )
         for row in workers(within_time()):
             writer.writerow(_formatted(row))
             file.flush()
