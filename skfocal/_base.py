@@ -136,6 +136,8 @@ def codes_target(labels: npt.NDArray, sample_weight: npt.NDArray | None) -> Targ
     """
     if labels is None or len(labels) == 0:
         raise ValueError("The data set has no labels.")
+    if sample_weight is not None and np.min(sample_weight) < 0:
+        raise ValueError("The weights of the data set must not be negative.")
     n_classes = int(np.max(labels)) + 1
     totals = checked_totals(labels, max(n_classes, 2), sample_weight)
     if n_classes < 2 or not (totals > 0).all():
@@ -158,6 +160,22 @@ def refuse_arguments(kind: str, **given: Any) -> None:
             f"X is a {kind}, which holds labels, weights, starts and names of columns: leave out "
             f"{', '.join(names)}."
         )
+
+
+def check_evaluation_sets(sets: Sequence[Any], *kinds: type) -> None:
+    """Evaluation sets must be of one of the ``kinds``; without, pairs of a table and labels.
+
+    Raises
+    ------
+    TypeError
+        If they are not.
+    """
+    for each in sets:
+        if kinds and not isinstance(each, kinds):
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise TypeError(f"eval_set must hold {names}, as X is one; got {type(each).__name__}.")
+        if not kinds and not (isinstance(each, (tuple, list)) and len(each) == 2):
+            raise TypeError(f"eval_set must hold pairs (X, y); got {type(each).__name__}.")
 
 
 def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:

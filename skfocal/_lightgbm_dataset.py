@@ -1,7 +1,8 @@
 """Training on LightGBM's own data sets: larger than memory, or made by the user (floor 4).
 
 Private parts of LightGBM in use: ``Dataset._update_params``, as `lightgbm.train` uses it,
-and ``_process_params``, ``_objective`` and the attributes that ``LGBMModel.fit`` learns.
+``Dataset._handle``, and ``_process_params``, ``_objective`` and the attributes that
+``LGBMModel.fit`` learns.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,9 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 from lightgbm import Booster, Dataset, LGBMClassifier
+from lightgbm.basic import LightGBMError
 
-from skfocal._base import FOCAL_PARAMETERS, Target, codes_target
+from skfocal._base import FOCAL_PARAMETERS, Target, check_evaluation_sets, codes_target
 from skfocal._callbacks import Rounds
 from skfocal._kernels import Array
 from skfocal._lightgbm_metrics import METRIC_PARAMETERS
@@ -21,6 +23,8 @@ from skfocal._lightgbm_training import (
     check_init_model,
     hand_over,
     make_trainer,
+    no_split_error,
+    no_split_possible,
     round_callbacks,
 )
 
@@ -35,24 +39,33 @@ def dataset_parameters(params: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in params.items() if isinstance(v, _IN_TEXT) and k not in ours}
 
 
-def dataset_target(dataset: Dataset, params: dict[str, Any], *, continued: bool) -> Target:
+def dataset_target(dataset: Dataset, params: dict[str, Any]) -> Target:
     """The classes and their weights in a data set; labels must be the codes 0..K-1.
 
-    It is made, if it is not yet, but not where a model is ``continued``, which LightGBM has
-    to know of before.
+    It is made only where it has no labels before, as of a file: a model to go on from would
+    have to be told to LightGBM first.
     """
-    if continued and dataset.label is not None:
+    if dataset.label is not None:
         return codes_target(np.asarray(dataset.label), dataset.weight)
     # as lightgbm.train does: afterwards it could not be made with them any more
     dataset._update_params(dataset_parameters(params)).construct()
     return codes_target(np.asarray(dataset.get_label()), dataset.get_weight())
 
 
-def column_names(booster: Booster) -> npt.NDArray | None:
-    """Names of the columns, None where LightGBM has numbered them."""
-    names = booster.feature_name()
-    numbered = names == [f"Column_{i}" for i in range(len(names))]
-    return None if numbered else np.array(names, dtype=object)
+def column_names(dataset: Dataset) -> npt.NDArray | None:
+    """Names of the columns as the user gave them, None where they are not told.
+
+    Those in the booster have underscores for spaces.
+    """
+    names = dataset.feature_name
+    return np.array(names, dtype=object) if isinstance(names, list) else None
+
+
+def has_start(dataset: Dataset) -> bool:
+    """Whether a data set brings margins to start from; a part of another shows them late."""
+    if dataset.init_score is not None:
+        return True
+    return dataset._handle is not None and dataset.get_init_score() is not None
 
 
 def training_parameters(trainer: LGBMClassifier, n_classes: int) -> dict[str, Any]:
@@ -76,7 +89,7 @@ class FromStart:
     def __call__(self, margins: Array, dataset: Dataset) -> Any:
         if self.in_place:  # LightGBM fills the objective's margins anew in each round
             margins += self.start
-        else:  # other metrics get the same array
+        elif not has_start(dataset):  # a new array, since other metrics get this one
             margins = margins + self.start
         return self.function(margins, dataset)
 
@@ -92,13 +105,14 @@ def fit_dataset(
     rounds: Rounds,
 ) -> None:
     """`FocalLGBMClassifier.fit` where X is a data set."""
+    check_evaluation_sets(evals, Dataset)
     params = estimator.get_params(deep=False)
-    target = dataset_target(dataset, params, continued=init_model is not None)
+    target = dataset_target(dataset, params)
     loss = estimator._training_loss(target, estimator.class_weight)
     scale = loss.log_loss_scale(target.codes, target.sample_weight)
     init_model = check_init_model(init_model, loss)
-    given = init_model is not None or dataset.init_score is not None
     start = None
+    given = init_model is not None or has_start(dataset)
     if not given and params.get("boost_from_average", True):
         start = loss.intercept(target.codes, target.sample_weight)
     trainer = make_trainer(params, loss, scale, eval_metric)
@@ -114,7 +128,7 @@ def fit_dataset(
         init_model=init_model,
     )
     booster = trainer.booster_
-    estimator._set_columns(booster.num_feature(), column_names(booster))
+    estimator._set_columns(booster.num_feature(), column_names(dataset))
     rounds.close(estimator._learn(trainer, target.classes, loss))
 
 
@@ -156,16 +170,21 @@ def train_on_dataset(
     if start is not None:
         params["objective"] = FromStart(params["objective"], start, in_place=True)
         metrics = [FromStart(metric, start, in_place=False) for metric in metrics]
-    booster = lightgbm.train(
-        params,
-        dataset,
-        num_boost_round=trainer.n_estimators,
-        valid_sets=evals,
-        valid_names=eval_names,
-        feval=metrics,
-        init_model=init_model,
-        callbacks=[*(callbacks or []), *recorded, *rounds],
-    )
+    try:
+        booster = lightgbm.train(
+            params,
+            dataset,
+            num_boost_round=trainer.n_estimators,
+            valid_sets=evals,
+            valid_names=eval_names,
+            feval=metrics,
+            init_model=init_model,
+            callbacks=[*(callbacks or []), *recorded, *rounds],
+        )
+    except LightGBMError as error:
+        if no_split_possible(error):
+            raise no_split_error() from error
+        raise
     hand_over(trainer, booster, n_classes, start)
     trainer.fitted_ = True
     trainer._best_iteration, trainer._best_score = booster.best_iteration, booster.best_score

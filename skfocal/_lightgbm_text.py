@@ -16,6 +16,9 @@ from skfocal._settings import NAME
 # leaf_const; internal_value, written with six digits, is what plots and other tools show.
 _SHIFTED = ("leaf_value", "internal_value", "leaf_const")
 
+# Parameters of the cluster that trained a model, and what a single process has for them.
+_OF_A_CLUSTER = {"machines": "", "num_machines": "1", "local_listen_port": "12400"}
+
 
 def standardised(text: str, n_classes: int, shift: float | Array | None) -> str:
     """The text of a standard binary or multiclass model.
@@ -40,6 +43,8 @@ def standardised(text: str, n_classes: int, shift: float | Array | None) -> str:
         for k, value in enumerate(np.atleast_1d(shift)):
             trees[k] = _shifted(trees[k], float(value))
     body = re.sub(r"\[objective: \w*\]", f"[objective: {name}]", "".join(trees))
+    for parameter, alone in _OF_A_CLUSTER.items():
+        body = re.sub(rf"\[{parameter}: .*\]", f"[{parameter}: {alone}]", body)
     return head + body
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lightgbm import Booster, LGBMClassifier, LGBMModel
 from lightgbm.basic import LightGBMError
 from lightgbm.callback import CallbackEnv, EarlyStopException
+from sklearn.preprocessing import LabelEncoder
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
@@ -20,6 +21,7 @@ from skfocal._base import (
     Target,
     booster_threads,
     check_continued,
+    check_evaluation_sets,
     check_features,
     encode_labels,
     repeat,
@@ -55,6 +57,12 @@ _REFUSED = {
 
 N_CLASSES_ALIASES = ("num_class", "num_classes")
 N_THREADS_ALIASES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
+# What connects the processes of a cluster: a model that keeps it waits for them at `refit`.
+NETWORK_PARAMETERS = (
+    *("machines", "workers", "nodes", "num_machines", "num_machine", "time_out"),
+    *("local_listen_port", "local_port", "port", "machine_list_filename"),
+    *("machine_list_file", "machine_list", "mlist", "pre_partition", "is_pre_partition"),
+)
 N_ROUNDS_ALIASES = (
     *("num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees", "num_round"),
     *("num_rounds", "nrounds", "num_boost_round", "max_iter"),
@@ -135,7 +143,9 @@ def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any,
     if (eval_X is None) != (eval_y is None):
         raise ValueError("eval_X and eval_y belong together: give both.")
     if eval_set is not None:
-        return [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
+        pairs = [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
+        check_evaluation_sets(pairs)
+        return pairs
     if eval_X is not None:
         many = isinstance(eval_X, tuple)
         return list(zip(eval_X, eval_y, strict=True)) if many else [(eval_X, eval_y)]
@@ -184,9 +194,30 @@ def weights_of_codes(weights: Any, target: Target) -> Any:
     return {int(k): weights[label] for k, label in zip(codes, labels, strict=True)}
 
 
+class Trainer(LGBMClassifier):
+    """A plain classifier whose labels are the codes of ``n_codes`` classes.
+
+    LightGBM would encode them once more: in a process of a cluster, of whose rows none may
+    be of a class, to other codes.
+    """
+
+    n_codes: int
+
+    def fit(self, X: Any, y: Any, *args: Any, **kwargs: Any) -> "Trainer":
+        """Fit; arguments as of `LGBMClassifier.fit`."""
+        self._classes = np.arange(self.n_codes)
+        self._le = LabelEncoder().fit(self._classes)
+        self._class_map = {k: k for k in range(self.n_codes)}
+        self._n_classes = self.n_codes
+        if self.objective is None:
+            self._objective = None
+        LGBMModel.fit(self, X, y, *args, **kwargs)
+        return self
+
+
 def make_trainer(
     params: dict[str, Any], loss: FocalLoss, scale: float, eval_metric: Any
-) -> LGBMClassifier:
+) -> Trainer:
     """A plain classifier on the focal objective, with metrics that see it rightly.
 
     ``scale`` is the loss's `log_loss_scale` on all training rows.
@@ -198,7 +229,8 @@ def make_trainer(
             )
     names, callables = split_metrics(eval_metric, params, loss)
     ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES)
-    trainer = LGBMClassifier(**{k: v for k, v in params.items() if k not in ours})
+    trainer = Trainer(**{k: v for k, v in params.items() if k not in ours})
+    trainer.n_codes = loss.n_classes
     n_jobs = next((params[k] for k in N_THREADS_ALIASES if params.get(k) is not None), None)
     trainer.set_params(
         objective=FocalObjective._of_loss(loss, scale, booster_threads(n_jobs)),
@@ -210,11 +242,13 @@ def make_trainer(
 
 
 def train(
-    trainer: LGBMClassifier,
+    trainer: Trainer,
     features: Any,
     target: Target,
     start: float | Array | None,
     rounds: list[Callable],
+    *,
+    on_cluster: bool = False,
     **arguments: Any,
 ) -> None:
     """Fit the trainer and make its booster a standard model that contains the start."""
@@ -223,21 +257,37 @@ def train(
         trainer.fit(features, target.codes, target.sample_weight, **whole)
         shift = start
     except LightGBMError as error:
-        if "num_features" not in str(error):
+        if not no_split_possible(error):
             raise
+        if on_cluster:  # a second fit would need the connections of the first
+            raise no_split_error() from error
         # a constant has no rounds to tell of
         shift = _train_constant(trainer, features, target, start, **arguments)
     hand_over(trainer, trainer.booster_, len(target.classes), shift)
 
 
+def no_split_possible(error: LightGBMError) -> bool:
+    """Whether an error says that no column can be split, which a custom objective cannot have."""
+    return "num_features" in str(error)
+
+
+def no_split_error() -> ValueError:
+    """What to say where a table would have had a constant model."""
+    return ValueError(
+        "LightGBM found no column that it could split: all are constant, or a leaf would have "
+        "fewer rows than min_child_samples."
+    )
+
+
 def hand_over(
-    trainer: LGBMClassifier, booster: Booster, n_classes: int, shift: float | Array | None
+    trainer: Trainer, booster: Booster, n_classes: int, shift: float | Array | None
 ) -> None:
     """Give the trainer a booster's standard model, with what training knows of it."""
     patched = standard(booster, n_classes, shift)
     # as the user gave them, not as the text has them; tools read the objective there
     objective = "binary" if n_classes == 2 else "multiclass"
-    patched.params = {**booster.params, "objective": objective}
+    kept = {k: v for k, v in booster.params.items() if k not in NETWORK_PARAMETERS}
+    patched.params = {**kept, "objective": objective}
     patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
     trainer._Booster = patched
 
@@ -271,7 +321,7 @@ def round_callbacks(
 
 
 def _train_constant(
-    trainer: LGBMClassifier,
+    trainer: Trainer,
     features: Any,
     target: Target,
     start: float | Array | None,

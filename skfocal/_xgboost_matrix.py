@@ -9,18 +9,19 @@ import numpy.typing as npt
 import xgboost
 from xgboost import Booster, DataIter, DMatrix, ExtMemQuantileDMatrix, QuantileDMatrix
 
-from skfocal._base import Target, codes_target
+from skfocal._base import Target, check_evaluation_sets, codes_target
 from skfocal._callbacks import Rounds
 from skfocal._kernels import Array
 from skfocal._xgboost_training import check_xgb_model, learned_attributes, make_trainer
 from skfocal.objectives import base_score
 
+MATRICES = (DMatrix, DataIter)
 Train = Callable[..., Booster]
 
 
 def is_matrix(X: Any) -> bool:
     """Whether X brings its labels and weights with it."""
-    return isinstance(X, (DMatrix, DataIter))
+    return isinstance(X, MATRICES)
 
 
 def as_matrix(X: DMatrix | DataIter, params: dict[str, Any], ref: DMatrix | None = None) -> DMatrix:
@@ -80,6 +81,7 @@ def fit_matrix(
     xgb_model: Any,
 ) -> None:
     """`FocalXGBClassifier.fit` where X is a matrix."""
+    check_evaluation_sets(evals, *MATRICES)
     params = estimator.get_params(deep=False)
     matrix = as_matrix(X, params)
     target, names = matrix_target(matrix), column_names(matrix)

@@ -16,6 +16,7 @@ from skfocal._base import (
     Target,
     booster_threads,
     check_continued,
+    check_evaluation_sets,
     check_features,
     encode_labels,
 )
@@ -236,6 +237,7 @@ def evaluation_sets(estimator: Any, eval_set: Any, target: Target) -> list[tuple
     """Evaluation sets with labels as codes."""
     if not eval_set:
         return None
+    check_evaluation_sets(eval_set)
     return [
         (
             check_features(estimator, X, reset=False),

@@ -209,6 +209,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         rounds = Rounds(self, self.get_num_boosting_rounds(), X, y, sample_weight)
         with restored_on_failure(self):
             if is_matrix(X):
+                weights = self.feature_weights if feature_weights is None else feature_weights
                 refuse_arguments(
                     "matrix of XGBoost's",
                     y=y,
@@ -216,7 +217,8 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
                     base_margin=base_margin,
                     sample_weight_eval_set=sample_weight_eval_set,
                     base_margin_eval_set=base_margin_eval_set,
-                    feature_weights=feature_weights,
+                    feature_weights=weights,
+                    feature_types=self.feature_types,
                 )
                 fit_matrix(self, X, eval_set or [], rounds, verbose=verbose, xgb_model=xgb_model)
                 return self

@@ -29,6 +29,7 @@ from skfocal.dask import (
     DaskFocalXGBClassifier,
     WorkerLostError,
     _cluster,
+    _collections,
 )
 
 N_ROWS = 8000
@@ -71,6 +72,19 @@ def lazy(*arrays, chunk=CHUNK):
     return [da.from_array(a, chunks=(chunk, *a.shape[1:])) for a in arrays]
 
 
+def placed(client, *workers_rows):
+    """Arrays whose blocks lie on workers of one's choice: a tuple of blocks for each worker."""
+    addresses = sorted(client.ncores())
+    arrays = []
+    for blocks in zip(*workers_rows, strict=True):
+        parts = []
+        for block, address in zip(blocks, addresses, strict=True):
+            future = client.scatter(block, workers=[address], direct=True)
+            parts.append(da.from_delayed(dask.delayed(future), block.shape, block.dtype))
+        arrays.append(client.persist(da.concatenate(parts)))
+    return arrays
+
+
 def scores(model, X, y):
     """Average precision of the classes, and log loss."""
     proba = np.asarray(model.predict_proba(X))
@@ -100,13 +114,16 @@ def test_as_good_as_in_one_process(client, kind, local_kind, quiet, n_classes, l
 
 @each_kind
 @pytest.mark.parametrize("link", ["focal", "posterior"])
-def test_workers_that_see_one_class_each(client, kind, local_kind, quiet, link):
+@pytest.mark.parametrize("first, second", [("a", "b"), ("b", "a"), ("ab", "bc"), ("ac", "bc")])
+def test_workers_that_lack_classes(client, kind, local_kind, quiet, first, second, link):
     # labels, class weights, start and scale of a worker's own rows would be nonsense
-    X, y = rows()
-    order = np.argsort(y, kind="stable")
-    X, y = X[order], y[order]
+    X, y = rows(len({*first, *second}), 12_000)
+    y = np.array(list("abc"))[np.unique(y, return_inverse=True)[1]]
+    here = np.isin(y, list(first)) & ((np.arange(len(y)) % 2 == 0) | ~np.isin(y, list(second)))
+    parts = [(X[mask], y[mask]) for mask in (here, ~here)]
+    assert [set(labels) for _, labels in parts] == [set(first), set(second)]
     settings = {"n_estimators": 20, "link": link, "focal_alpha": "balanced", **quiet}
-    model = kind(**settings).fit(*lazy(X, y)).to_local()
+    model = kind(**settings).fit(*placed(client, *parts)).to_local()
     assert_alike(model, local_kind(**settings).fit(X, y), X, y)
 
 
@@ -138,6 +155,85 @@ def test_rows_of_weight_zero_are_as_if_absent(client, kind, local_kind, quiet):
     assert_array_equal(model.classes_, ["common", "rare"])
     local = local_kind(**settings).fit(X, y, sample_weight=weight)
     assert_alike(model, local, X[weight > 0], y[weight > 0])
+
+
+@each_kind
+def test_a_worker_whose_rows_do_not_count(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=6000)
+    parts = [(X[:3000], y[:3000], np.ones(3000)), (X[3000:], y[3000:], np.zeros(3000))]
+    dX, dy, weight = placed(client, *parts)
+    settings = {"n_estimators": 10, **quiet}
+    model = kind(**settings).fit(dX, dy, sample_weight=weight).to_local()
+    assert_alike(model, local_kind(**settings).fit(X[:3000], y[:3000]), X, y)
+    empty = [(X, y), (X[:0], y[:0])]
+    model = kind(**settings).fit(*placed(client, *empty)).to_local()
+    assert_alike(model, local_kind(**settings).fit(X, y), X, y)
+
+
+@each_kind
+def test_the_error_of_a_block_is_told(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=2000)
+
+    def fail(block):
+        raise OSError("disk gone")
+
+    broken = da.from_array(X, chunks=(500, -1)).map_blocks(fail, meta=np.empty((0, 10)))
+    model = kind(n_estimators=2, **quiet)
+    with pytest.raises(OSError, match="disk gone"):
+        model.fit(broken, lazy(y, chunk=500)[0])
+    assert not hasattr(model, "loss_")
+
+
+def test_columns_that_cannot_be_split(client):
+    X, y = rows(n_rows=2000)
+    dX, dy = lazy(np.zeros_like(X), y)
+    with pytest.raises(ValueError, match="no column that it could split"):
+        DaskFocalLGBMClassifier(verbose=-1).fit(dX, dy)
+    # the connections are free again
+    DaskFocalLGBMClassifier(n_estimators=2, verbose=-1).fit(*lazy(X, y))
+
+
+@each_kind
+def test_results_know_nothing_of_the_cluster(client, kind, local_kind, quiet):
+    X, y = rows(n_rows=3000)
+    model = kind(n_estimators=3, **quiet).fit(*lazy(X, y)).to_local()
+    if kind is DaskFocalLGBMClassifier:
+        assert not {"machines", "num_machines", "local_listen_port"} & set(model.booster_.params)
+        text = model.booster_.model_to_string()
+        assert "[machines: ]" in text
+        assert "[num_machines: 1]" in text
+        again = model.booster_.refit(X, y == "rare")  # it would wait for other machines
+        assert again.predict(X).shape == (3000,)
+    else:
+        assert "tcp://" not in model.get_booster().save_config()
+
+
+def test_a_rank_metric_where_a_worker_has_one_class(client):
+    X, y = rows(3, 6000)
+    common = np.flatnonzero(y == "common")[:1500]
+    others = np.setdiff1d(np.arange(6000), common)
+    evaluation = placed(client, (X[common], y[common]), (X[others], y[others]))
+    model = DaskFocalXGBClassifier(n_estimators=4, eval_metric="auc")
+    model.fit(*lazy(X, y), eval_set=[tuple(evaluation)], verbose=False)
+    recorded = model.evals_result()["validation_0"]["auc"]
+    assert np.isfinite(recorded).all()
+    assert recorded[-1] > 0.8
+
+
+def test_threads_are_those_of_the_worker(monkeypatch):
+    from types import SimpleNamespace
+
+    import distributed
+
+    from skfocal.dask.xgboost import WorkerObjective
+
+    worker = SimpleNamespace(state=SimpleNamespace(nthreads=3))
+    monkeypatch.setattr(distributed, "get_worker", lambda: worker)
+    labels, margins = np.array([0.0, 1.0]), np.zeros(2, dtype=np.float32)
+    for given, used in ((sys.maxsize, 3), (2, 2)):
+        objective = WorkerObjective(n_threads=given)
+        objective(labels, margins)
+        assert objective.n_threads == used
 
 
 @each_kind
@@ -208,6 +304,9 @@ def test_dataframes_keep_names_and_categories(client, kind, local_kind, quiet):
     assert scores(model.to_local(), frame, y)[0] > 0.99  # the category tells the class
     with pytest.raises(ValueError, match="feature names"):
         model.predict(dX.rename(columns={"x0": "y0"})).compute()
+    unknown = dX.astype({"kind": object}).astype({"kind": "category"})
+    with pytest.raises(ValueError, match=r"categories of \['kind'\] are not known"):
+        model.fit(unknown, dy)
 
 
 @each_kind
@@ -287,7 +386,7 @@ def test_an_evaluation_set_of_one_block_leaves_a_worker_without_rows(client):
 
 
 @each_kind
-def test_pickle_and_clone_leave_the_client_behind(client, kind, local_kind, quiet):
+def test_pickle_leaves_the_client_behind_and_clone_keeps_it(client, kind, local_kind, quiet):
     X, y = rows(n_rows=2000)
     dX, dy = lazy(X, y)
     model = kind(n_estimators=3, focal_gamma=1.5, **quiet)
@@ -296,6 +395,11 @@ def test_pickle_and_clone_leave_the_client_behind(client, kind, local_kind, quie
     else:
         model.set_params(client=client)
         assert model.client_ is client
+    fresh = clone(model)
+    assert vars(fresh).get("client", vars(fresh).get("_client")) is client
+    assert fresh.focal_gamma == 1.5
+    fresh.set_params(focal_gamma=1.0)
+    assert model.focal_gamma == 1.5
     model.fit(dX, dy)
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(again.predict(dX), model.predict(dX))
@@ -336,6 +440,9 @@ def test_bad_input_is_told_and_leaves_the_model_as_it_was(client, kind, local_ki
     dX, dy = lazy(X, y)
     model = kind(n_estimators=2, **quiet).fit(dX, dy)
     before = model.predict_proba(dX).compute()
+    on_xgboost = kind is DaskFocalXGBClassifier
+    weights = "sample_weight_eval_set" if on_xgboost else "eval_sample_weight"
+    of_set = {"eval_set": [(dX, dy)]}
     bad = [
         (TypeError, "X must be a Dask", (X, dy), {}),
         (TypeError, "y must be a Dask", (dX, y), {}),
@@ -348,6 +455,8 @@ def test_bad_input_is_told_and_leaves_the_model_as_it_was(client, kind, local_ki
         (ValueError, "zero for all", (dX, dy), {"sample_weight": da.zeros(2000)}),
         (ValueError, "labels that are not in y", (dX, dy), {"eval_set": [(dX, dy + "?")]}),
         (ValueError, "features", (dX, dy), {"eval_set": [(dX[:, :4], dy)]}),
+        (TypeError, "y must be a Dask", (dX, None), {}),
+        (TypeError, f"{weights} must be a Dask", (dX, dy), of_set | {weights: [np.ones(2000)]}),
     ]
     for error, text, arguments, named in bad:
         with pytest.raises(error, match=text):
@@ -355,6 +464,8 @@ def test_bad_input_is_told_and_leaves_the_model_as_it_was(client, kind, local_ki
         assert_array_equal(model.predict_proba(dX), before)
     with pytest.raises(ValueError, match="features"):
         model.predict(dX[:, :3]).compute()
+    with pytest.raises(TypeError, match="X must be a Dask"):
+        model.predict(X)
 
 
 @each_kind
@@ -457,14 +568,12 @@ def test_a_missing_part_of_the_extra_names_the_command():
     )
 
 
-def test_the_cluster_is_asked_once_for_each_block_of_labels(client):
-    """Labels are counted where they are; nothing but counts comes to the client."""
-    from skfocal.dask import _collections
-
+def test_labels_are_counted_where_they_are(client):
     y = da.from_array(np.repeat([3, 1, 2], 100), chunks=70)
-    target, zeros = _collections.summarise(client, y, None)
+    target, counts = _collections.summarise(client, y, None)
     assert_array_equal(target.classes, [1, 2, 3])
     assert_array_equal(target.sample_weight, [100, 100, 100])
-    assert not zeros
+    assert [int(block.totals.sum()) for block in counts] == [70, 70, 70, 70, 20]
+    assert not any(block.has_zeros for block in counts)
     with dask.config.set(scheduler="synchronous"):
         assert_array_equal(_collections.encode(y, target.classes), np.repeat([2, 0, 1], 100))

@@ -1,11 +1,12 @@
 """Dask collections: rows that belong together, counted, encoded and predicted (floor 5)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
 import dask.dataframe as dd
+import distributed
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -31,6 +32,15 @@ class Rows:
         return self.X, *self.others
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Labels in a block, the sums of their weights, and whether rows have weight 0."""
+
+    labels: npt.NDArray
+    totals: npt.NDArray[np.float64]
+    has_zeros: bool
+
+
 def aligned_rows(X: Any, **others: Any) -> Rows:
     """Bring collections to the blocks of X.
 
@@ -46,11 +56,19 @@ def aligned_rows(X: Any, **others: Any) -> Rows:
         If an argument is no Dask collection, or is not of the same rows or partitions.
     """
     X = _whole_rows(X)
+    if "y" in others and others["y"] is None:
+        raise TypeError("y must be a Dask array or series; got None.")
     return Rows(X, tuple(_as_blocks_of(X, name, other) for name, other in others.items()))
 
 
 def _whole_rows(X: Any) -> Any:
     if isinstance(X, dd.DataFrame):
+        unknown = [c for c, t in X.dtypes.items() if t == "category" and not X[c].cat.known]
+        if unknown:
+            raise ValueError(
+                f"The categories of {unknown} are not known: each partition may have its own. "
+                "Call X.categorize() before."
+            )
         return X
     if not isinstance(X, da.Array):
         raise TypeError(
@@ -99,8 +117,8 @@ def one_row(X: Any) -> Any:
     return np.zeros((1, X.shape[1])) if isinstance(X, da.Array) else X._meta_nonempty
 
 
-def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[Target, bool]:
-    """One row for each class, of the sum of the class's weights; whether any row has weight 0.
+def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[Target, list[Counted]]:
+    """One row for each class, of the sum of the class's weights; what each block has.
 
     All that a loss, its start and its scale depend on is in those sums. They are computed
     block by block, where the blocks are.
@@ -112,13 +130,14 @@ def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[Target, bool]:
     """
     weights = [None] * y.npartitions if sample_weight is None else blocks_of(sample_weight)
     counted = [delayed(_count)(*pair) for pair in zip(blocks_of(y), weights, strict=True)]
-    counts = [c for c in client.gather(client.compute(counted)) if c is not None]
-    if not counts:
+    counts: list[Counted] = client.gather(client.compute(counted))
+    filled = [block for block in counts if len(block.labels)]
+    if not filled:
         raise ValueError("y has no rows.")
-    labels = np.unique(np.concatenate([found for found, _, _ in counts]))
+    labels = np.unique(np.concatenate([block.labels for block in filled]))
     totals = np.zeros(len(labels))
-    for found, total, _ in counts:
-        totals[np.searchsorted(labels, found)] += total
+    for block in filled:
+        totals[np.searchsorted(labels, block.labels)] += block.totals
     if not totals.any():
         raise ValueError("sample_weight must not be zero for all rows.")
     labels, totals = labels[totals > 0], totals[totals > 0]
@@ -127,14 +146,12 @@ def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[Target, bool]:
             "At least two classes are needed, but y (rows of weight zero left out) has only one "
             f"class: {labels.tolist()[0]!r}."
         )
-    target = Target(labels, np.arange(len(labels)), totals, None)
-    return target, any(zeros for _, _, zeros in counts)
+    return Target(labels, np.arange(len(labels)), totals, None), counts
 
 
-def _count(y: Any, weight: Any) -> tuple[npt.NDArray, npt.NDArray[np.float64], bool] | None:
-    """Labels of a block, the sums of their weights, and whether there are rows of weight 0."""
+def _count(y: Any, weight: Any) -> Counted:
     if len(y) == 0:
-        return None
+        return Counted(np.empty(0), np.empty(0), False)
     y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"))
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise ValueError(
@@ -142,14 +159,23 @@ def _count(y: Any, weight: Any) -> tuple[npt.NDArray, npt.NDArray[np.float64], b
         )
     labels, codes = np.unique(y, return_inverse=True)
     if weight is None:
-        return labels, np.bincount(codes).astype(np.float64), False
+        return Counted(labels, np.bincount(codes).astype(np.float64), False)
     weight = check_array(weight, ensure_2d=False, dtype=np.float32, input_name="sample_weight")
     check_non_negative(weight, "sample_weight")
-    return labels, np.bincount(codes, column_or_1d(weight)).astype(np.float64), not weight.all()
+    totals = np.bincount(codes, column_or_1d(weight)).astype(np.float64)
+    return Counted(labels, totals, not weight.all())
 
 
-def without_zero_weights(rows: Rows) -> Rows:
-    """Rows whose weight, the second of the others, is not 0; their number is then unknown."""
+def rows_that_count(rows: Rows, counts: Sequence[Counted]) -> Rows:
+    """Rows whose weight, the second of the others, is not 0; their number is then unknown.
+
+    Blocks without such rows are left out, so that no worker has none to train on.
+    """
+    places = [i for i, block in enumerate(counts) if block.totals.any()]
+    if len(places) < len(counts):
+        rows = Rows(_blocks_at(rows.X, places), tuple(_blocks_at(c, places) for c in rows.others))
+    if not any(block.has_zeros for block in counts):
+        return rows
     weights = blocks_of(rows.others[1])
 
     def kept(collection: Any) -> Any:
@@ -166,6 +192,13 @@ def without_zero_weights(rows: Rows) -> Rows:
         return dd.from_delayed(blocks, meta=collection._meta, verify_meta=False)
 
     return Rows(kept(rows.X), tuple(map(kept, rows.others)))
+
+
+def _blocks_at(collection: Any, places: list[int]) -> Any:
+    if collection is None:
+        return None
+    blocks = collection.blocks if isinstance(collection, da.Array) else collection.partitions
+    return blocks[places]
 
 
 def _with_weight(block: Any, weight: Any) -> Any:
@@ -195,18 +228,37 @@ def refuse_callbacks(estimator: Any) -> None:
 
 
 def evaluation_sets(
-    estimator: Any, client: Any, pairs: Iterable[tuple[Any, Any]], classes: npt.NDArray
+    estimator: Any,
+    client: Any,
+    pairs: Sequence[tuple[Any, Any]],
+    classes: npt.NDArray,
+    **others: Sequence[Any] | None,
 ) -> list[tuple[Any, Any]]:
-    """Tables and labels of evaluation sets, checked against the training set."""
+    """Tables and labels of evaluation sets, checked against the training set.
+
+    So are the ``others``, by the names of their arguments: one collection for each set.
+    """
     sets = []
-    for X, y in pairs:
-        rows = aligned_rows(X, eval_set=y)
+    for i, (X, y) in enumerate(pairs):
+        of_set = {name: given[i] for name, given in others.items() if given is not None}
+        rows = aligned_rows(X, eval_set=y, **of_set)
         check_features(estimator, one_row(rows.X), reset=False)
         labels = rows.others[0]
         found = client.gather(client.compute([delayed(np.unique)(b) for b in blocks_of(labels)]))
         encode_labels(classes, np.unique(np.concatenate(found)), "eval_set")
         sets.append((rows.X, labels))
     return sets
+
+
+def computed(client: Any, collection: Any) -> Any:
+    """The collection in the memory of the workers; what goes wrong in a block is raised."""
+    collection = client.persist(collection)
+    futures = distributed.futures_of(collection)
+    distributed.wait(futures)
+    for future in futures:
+        if future.status == "error":
+            raise future.exception()
+    return collection
 
 
 def whole(client: Any, collection: Any) -> Any:

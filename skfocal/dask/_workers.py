@@ -74,6 +74,7 @@ class WorkerModel(FocalLGBMClassifier):
                 target,
                 whole.start,
                 [],
+                on_cluster=True,
                 init_score=init_score,
                 eval_metric=trainer._focal_metrics,
                 feature_name=feature_name,
@@ -95,6 +96,8 @@ def train_on_cluster(
 ) -> LGBMClassifier:
     """The trainer of one of the workers; all have the same trees.
 
+    What goes wrong in the blocks, or in a worker, is raised here.
+
     Parameters
     ----------
     client : distributed.Client
@@ -114,4 +117,6 @@ def train_on_cluster(
         model_factory=WorkerModel,
         **arguments,
     )
+    if isinstance(model, distributed.Future):  # blocks that could not be computed
+        raise model.exception()
     return model.trainer_

@@ -1,6 +1,7 @@
 """`DaskFocalLGBMClassifier` (floor 5)."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, Self
 
 import distributed
@@ -119,6 +120,14 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "client": None}
 
+    def __sklearn_clone__(self) -> "DaskFocalLGBMClassifier":
+        """As of other estimators, on the same client, of which there can be no copy."""
+        without = copy(self)
+        without.client = None
+        new = super(DaskFocalLGBMClassifier, without).__sklearn_clone__()
+        new.client = self.client
+        return new
+
     def fit(  # type: ignore[override]
         self,
         X: Any,
@@ -178,7 +187,7 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
             )
             check_features(self, collections.one_row(rows.X), reset=True)
             client = self.client_
-            target, zeros = collections.summarise(client, *rows.others[:2])
+            target, counts = collections.summarise(client, *rows.others[:2])
             loss = self._training_loss(target, self.class_weight)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = check_init_model(init_model, loss)
@@ -195,8 +204,7 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
                 eval_class_weight=eval_class_weight,
                 eval_init_score=eval_init_score,
             )
-            if zeros:
-                rows = collections.without_zero_weights(rows)
+            rows = collections.rows_that_count(rows, counts)
             features, labels, sample_weight, init_score = rows.all
             trainer = train_on_cluster(
                 client,
@@ -223,12 +231,15 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
         if not pairs:
             return {}
         client = self.client_
-        pairs = collections.evaluation_sets(self, client, pairs, classes)
+        names = ("eval_sample_weight", "eval_init_score")
+        pairs = collections.evaluation_sets(
+            self, client, pairs, classes, **{name: given[name] for name in names}
+        )
         sets = {
             "tables": [collections.whole(client, table) for table, _ in pairs],
             "labels": [collections.whole(client, labels) for _, labels in pairs],
         }
-        for name in ("eval_sample_weight", "eval_init_score"):
+        for name in names:
             if given[name] is not None:
                 given[name] = [collections.whole(client, c) for c in given[name]]
         return {**sets, **given}
@@ -299,6 +310,7 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
     def _predict_blocks(self, method: str, X: Any, **arguments: Any) -> Any:
         local = self.to_local()
         # one row tells shape and type of all that LightGBM can be asked for
+        X = collections.aligned_rows(X).X
         row = getattr(local, method)(collections.one_row(X), **arguments)
         width = row.shape[1] if row.ndim == 2 else None
         return collections.predict(local, method, X, row.dtype, width, **arguments)

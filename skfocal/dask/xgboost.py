@@ -1,5 +1,6 @@
 """`DaskFocalXGBClassifier` (floor 5)."""
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
 from skfocal.dask import _collections as collections
 from skfocal.dask._cluster import told_of_lost_workers
-from skfocal.objectives import base_score
+from skfocal.objectives import FocalObjective, base_score
 
 with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
     from xgboost import collective
@@ -49,9 +50,22 @@ class ClusterMetrics(Metrics):
         values = np.zeros(len(powers))
         if total:  # otherwise no rows of this set are here
             values = np.array([value for _, value in super().__call__(margins, dataset)])
-        sums = collective.allreduce(np.append(total * values**powers, total), collective.Op.SUM)
-        means = (sums[:-1] / sums[-1]) ** (1.0 / powers)
+        # a rank metric of rows of one class is NaN: it says nothing of the others
+        totals = np.where(np.isnan(values), 0.0, total)
+        parts = np.concatenate([totals * np.nan_to_num(values) ** powers, totals])
+        sums, weights = np.split(collective.allreduce(parts, collective.Op.SUM), 2)
+        with np.errstate(invalid="ignore"):
+            means = (sums / weights) ** (1.0 / powers)
         return list(zip(self.measures, means.tolist(), strict=True))
+
+
+class WorkerObjective(FocalObjective):
+    """An objective that uses no more threads than the worker has in which it is called."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Gradient and Hessian; arguments as of `FocalObjective`."""
+        self.n_threads = min(self.n_threads, distributed.get_worker().state.nthreads)
+        return super().__call__(y_true, y_pred, sample_weight)
 
 
 class ClusterTrainer(WithMetrics, DaskXGBClassifier):
@@ -142,6 +156,11 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_client"}
 
+    def __sklearn_clone__(self) -> "DaskFocalXGBClassifier":
+        new = super().__sklearn_clone__()
+        new.client = vars(self).get("_client")
+        return new
+
     def fit(
         self,
         X: Any,
@@ -193,26 +212,34 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
                 X, y=y, sample_weight=sample_weight, base_margin=base_margin
             )
             check_features(self, collections.one_row(rows.X), reset=True)
-            whole, zeros = collections.summarise(self.client, *rows.others[:2])
+            whole, counts = collections.summarise(self.client, *rows.others[:2])
             loss = self._training_loss(whole)
             scale = loss.log_loss_scale(whole.codes, whole.sample_weight)
             xgb_model = check_xgb_model(xgb_model, loss)
-            if zeros:
-                rows = collections.without_zero_weights(rows)
+            rows = collections.rows_that_count(rows, counts)
             features, labels, sample_weight, base_margin = rows.all
             names = getattr(self, "feature_names_in_", None)
             learned = partial(learned_attributes, classes=whole.classes, loss=loss, names=names)
             trainer = make_trainer(
                 params, loss, scale, None, learned, ClusterTrainer, ClusterMetrics
             )
+            n_jobs = self.n_jobs if self.n_jobs and self.n_jobs > 0 else sys.maxsize
+            trainer.objective = WorkerObjective._of_loss(loss, scale, n_jobs)
             trainer.client = self.client
-            pairs = collections.evaluation_sets(self, self.client, eval_set or [], whole.classes)
+            pairs = collections.evaluation_sets(
+                self,
+                self.client,
+                eval_set or [],
+                whole.classes,
+                sample_weight_eval_set=sample_weight_eval_set,
+                base_margin_eval_set=base_margin_eval_set,
+            )
             evaluation = [(table, collections.encode(y, whole.classes)) for table, y in pairs]
             if self.base_score is None and xgb_model is None:
                 trainer.base_score = base_score(loss.intercept(whole.codes, whole.sample_weight))
             with told_of_lost_workers(self.client):
                 trainer.fit(
-                    features,
+                    collections.computed(self.client, features),
                     collections.encode(labels, whole.classes),
                     sample_weight=sample_weight,
                     base_margin=base_margin,
