@@ -79,7 +79,8 @@ class WithTexts(ClassifierMixin, BaseEstimator):
         self.model = model
 
     def _told(self, X: pd.DataFrame) -> pd.DataFrame:
-        return X.astype(dict.fromkeys(X.select_dtypes("category"), str))
+        texts = X.select_dtypes("category").astype(object)
+        return X.assign(**texts.where(texts.notna(), "missing").astype(str))
 
     def fit(self, X, y) -> "WithTexts":
         """Train."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from lightgbm import Booster, Dataset, LGBMClassifier
 from lightgbm.basic import LightGBMError
+from sklearn.utils.validation import _get_feature_names
 
 from skfocal._base import FOCAL_PARAMETERS, Target, check_evaluation_sets, codes_target
 from skfocal._callbacks import Rounds
@@ -46,19 +47,25 @@ def dataset_target(dataset: Dataset, params: dict[str, Any]) -> Target:
     have to be told to LightGBM first.
     """
     if dataset.label is not None:
-        return codes_target(np.asarray(dataset.label), dataset.weight)
+        weight = dataset.weight
+        if weight is not None:  # as LightGBM will have them
+            weight = np.asarray(weight, dtype=np.float32)
+        return codes_target(np.asarray(dataset.label), weight)
     # as lightgbm.train does: afterwards it could not be made with them any more
     dataset._update_params(dataset_parameters(params)).construct()
     return codes_target(np.asarray(dataset.get_label()), dataset.get_weight())
 
 
 def column_names(dataset: Dataset) -> npt.NDArray | None:
-    """Names of the columns as the user gave them, None where they are not told.
+    """Names of the columns as the user gave them, None where they cannot be told.
 
-    Those in the booster have underscores for spaces.
+    Once a data set is made, underscores stand for spaces, and numbered names for none.
     """
-    names = dataset.feature_name
-    return np.array(names, dtype=object) if isinstance(names, list) else None
+    if dataset._handle is None:
+        names = dataset.feature_name
+        return _get_feature_names(dataset.data) if names == "auto" else np.array(names, object)
+    names = dataset.get_feature_name()
+    return None if any("_" in name for name in names) else np.array(names, object)
 
 
 def has_start(dataset: Dataset) -> bool:
@@ -106,6 +113,7 @@ def fit_dataset(
 ) -> None:
     """`FocalLGBMClassifier.fit` where X is a data set."""
     check_evaluation_sets(evals, Dataset)
+    names = column_names(dataset)
     params = estimator.get_params(deep=False)
     target = dataset_target(dataset, params)
     loss = estimator._training_loss(target, estimator.class_weight)
@@ -128,7 +136,7 @@ def fit_dataset(
         init_model=init_model,
     )
     booster = trainer.booster_
-    estimator._set_columns(booster.num_feature(), column_names(dataset))
+    estimator._set_columns(booster.num_feature(), names)
     rounds.close(estimator._learn(trainer, target.classes, loss))
 
 

@@ -6,6 +6,7 @@ import sys
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost as xgb
 from conftest import table
@@ -194,6 +195,61 @@ def test_names_of_columns_are_kept():
         assert_array_equal(model.feature_names_in_, names)
     model.fit(xgb.QuantileDMatrix(X, y))
     assert not hasattr(model, "feature_names_in_")
+    # LightGBM writes underscores for spaces
+    frame = pd.DataFrame(X).rename(columns="x {}".format)
+    model = FocalLGBMClassifier(n_estimators=1, verbose=-1).fit(lgb.Dataset(frame, y))
+    assert_array_equal(model.feature_names_in_, frame.columns)
+    model.predict(frame)
+    made = lgb.Dataset(frame, y, params={"verbose": -1}).construct()
+    model = FocalLGBMClassifier(n_estimators=1, verbose=-1).fit(made)
+    assert not hasattr(model, "feature_names_in_")
+    with pytest.warns(UserWarning, match="fitted without feature names"):
+        model.predict(frame)
+    plain = lgb.Dataset(frame.rename(columns=lambda name: name.replace(" ", "")), y).construct()
+    model = FocalLGBMClassifier(n_estimators=1, verbose=-1).fit(plain)
+    assert_array_equal(model.feature_names_in_, names)
+
+
+@pytest.mark.filterwarnings("ignore:Overriding the parameters from Reference Dataset")
+def test_a_start_that_only_the_data_set_shows(tmp_path):
+    X, y, _ = table()
+    start = np.full(len(y), -2.0)
+    settings = {"n_estimators": 5, "verbose": -1}
+    rows = np.arange(0, len(y), 2)
+    part = lgb.Dataset(X, y, init_score=start, free_raw_data=False).subset(rows)
+    np.savetxt(tmp_path / "rows.csv", np.column_stack([y, X]), delimiter=",")
+    np.savetxt(tmp_path / "rows.csv.init", start)
+    text = lgb.Dataset(tmp_path / "rows.csv", params={"verbose": -1})
+    for dataset, of_table in ((part, rows), (text, np.arange(len(y)))):
+        model = FocalLGBMClassifier(**settings).fit(dataset)
+        expected = FocalLGBMClassifier(**settings)
+        expected.fit(X[of_table], y[of_table], init_score=start[of_table])
+        raw = [m.booster_.predict(X, raw_score=True).mean() for m in (model, expected)]
+        # bins are those of the whole set: the trees are not quite the same
+        assert raw[0] == pytest.approx(raw[1], abs=0.02)
+
+
+def test_evaluation_rows_with_a_start_of_their_own():
+    X, y, _ = table()
+    start = np.full(len(y), -1.5)
+    settings = {"n_estimators": 5, "verbose": -1}
+    training = lgb.Dataset(X, y)
+    evaluation = lgb.Dataset(X, y, init_score=start)
+    model = FocalLGBMClassifier(**settings).fit(training, eval_set=[evaluation])
+    expected = FocalLGBMClassifier(**settings)
+    expected.fit(X, y, eval_set=[(X.copy(), y)], eval_init_score=[start])
+    losses = [next(iter(m.evals_result_.values()))["focal_loss"] for m in (model, expected)]
+    assert_allclose(*losses)
+
+
+def test_a_fit_that_is_refused_leaves_the_data_set_as_it_was():
+    X, y, _ = table()
+    dataset = lgb.Dataset(X, y)
+    first = FocalLGBMClassifier(n_estimators=2, verbose=-1).fit(X, y)
+    with pytest.raises(ValueError, match="no_such_metric"):
+        FocalLGBMClassifier(verbose=-1, metric="no_such_metric").fit(dataset)
+    longer = FocalLGBMClassifier(n_estimators=2, verbose=-1).fit(dataset, init_model=first)
+    assert longer.booster_.num_trees() == 4
 
 
 def labelled(kind, X, y):
@@ -220,9 +276,29 @@ def test_bad_input_is_told_and_leaves_the_model_as_it_was(kind, quiet):
         with pytest.raises(ValueError, match=text):
             model.fit(labelled(kind, X, labels), **arguments)
         assert_array_equal(model.predict_proba(X), before)
+    other_kinds = [
+        ((X, y), {"eval_set": [labelled(kind, X, y)]}, "pairs"),
+        ((labelled(kind, X, y),), {"eval_set": [(X, y)]}, "as X is one; got tuple"),
+    ]
+    for arguments, named, text in other_kinds:
+        with pytest.raises(TypeError, match=text):
+            model.fit(*arguments, **named)
     # LightGBM makes up zeros
     with pytest.raises(ValueError, match=r"no labels|at least two classes"):
         model.fit(labelled(kind, X, None))
+
+
+def test_what_a_data_set_cannot_have_is_told():
+    X, y, weight = table()
+    model = FocalLGBMClassifier(n_estimators=2, verbose=-1)
+    with pytest.raises(ValueError, match="must not be negative"):
+        model.fit(lgb.Dataset(X, y, weight=-weight))
+    with pytest.raises(ValueError, match="no column that it could split"):
+        model.fit(lgb.Dataset(np.zeros_like(X), y))
+    assert not hasattr(model, "loss_")
+    for name, value in (("feature_weights", np.arange(10.0)), ("feature_types", ["q"] * 10)):
+        with pytest.raises(ValueError, match=f"leave out {name}"):
+            FocalXGBClassifier(**{name: value}).fit(xgb.DMatrix(X, y))
 
 
 def test_rounds_are_told_to_callbacks():
