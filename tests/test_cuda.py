@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -399,6 +400,8 @@ def why_no_compiler():
         return "the simulator compiles nothing"
     if find_spec("numba_cuda") is None:
         return "numba-cuda is not installed"
+    if not hasattr(np, "row_stack") and version("numba-cuda") == "0.30.4":
+        return "numba-cuda 0.30.4 does not run with NumPy 2.5"
     from numba.cuda.cudadrv.error import CudaSupportError, NvvmSupportError
 
     try:
