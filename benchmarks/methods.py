@@ -44,7 +44,6 @@ from benchmarks.search_spaces import (
 class Method:
     """``make`` gives an estimator for parameters of ``space``, class ratio and seed."""
 
-    group: str
     space: Space
     make: Callable[[dict[str, Any], float, int], BaseEstimator]
     start: dict[str, Any]  # what the search tries first: defaults of the library
@@ -218,20 +217,18 @@ def _losses(base: str) -> dict[str, Method]:
     pair = {"focal_gamma_neg": 2.0, "focal_gamma_pos": 0.0}
     weighted = base != "XGBoost"  # of more than two classes it has no weights
     return {
-        f"{base}": Method(base, space, plain, start, True),
+        f"{base}": Method(space, plain, start, True),
         f"{base}, weighted": Method(
-            base, together(space, weight_power), plain, start | balanced, weighted
+            together(space, weight_power), plain, start | balanced, weighted
         ),
-        f"{base}, focal": Method(base, together(space, gamma), focal, start | two, True),
+        f"{base}, focal": Method(together(space, gamma), focal, start | two, True),
         f"{base}, focal, posterior link": Method(
-            base, together(space, gamma), posterior, start | two, True
+            together(space, gamma), posterior, start | two, True
         ),
         f"{base}, focal, weighted": Method(
-            base, together(space, gamma, weight_power), posterior, start | two | balanced, True
+            together(space, gamma, weight_power), posterior, start | two | balanced, True
         ),
-        f"{base}, focal, two gammas": Method(
-            base, together(space, two_gammas), posterior, start | pair
-        ),
+        f"{base}, focal, two gammas": Method(together(space, two_gammas), posterior, start | pair),
     }
 
 
@@ -243,57 +240,48 @@ METHODS: dict[str, Method] = {
     **_losses("LightGBM"),
     **_losses("XGBoost"),
     "LightGBM, tuned threshold": Method(
-        "other",
         leafwise,
         _of_base("LightGBM", focal=False),
         LEAFWISE_START,
         finish=_threshold_tuned,
     ),
     "LightGBM, hard examples": Method(
-        "other",
         together(leafwise, fraction),
         _hard_examples,
         LEAFWISE_START | {"fraction": 0.5},
     ),
     "LightGBM, under-sampling": Method(
-        "other", WITH_POWER, _resampled("under"), POWER_START, needs="imblearn"
+        WITH_POWER, _resampled("under"), POWER_START, needs="imblearn"
     ),
-    "LightGBM, SMOTE": Method(
-        "other", WITH_POWER, _resampled("SMOTE"), POWER_START, needs="imblearn"
-    ),
+    "LightGBM, SMOTE": Method(WITH_POWER, _resampled("SMOTE"), POWER_START, needs="imblearn"),
     "BalancedRandomForest": Method(
-        "other",
         forest,
         _of_imblearn("BalancedRandomForestClassifier", n_estimators=100),
         {"max_features": 0.3, "min_samples_leaf": 1, "max_depth": 20},
         needs="imblearn",
     ),
     "EasyEnsemble": Method(
-        "other",
         bags,
         _of_imblearn("EasyEnsembleClassifier"),
         {"n_estimators": 10},
         needs="imblearn",
     ),
-    "CatBoost": Method("peer", symmetric, _catboost, SYMMETRIC_START, True, needs="catboost"),
+    "CatBoost": Method(symmetric, _catboost, SYMMETRIC_START, True, needs="catboost"),
     "CatBoost, focal": Method(
-        "peer",
         together(symmetric, gamma, alpha),
         _catboost,
         SYMMETRIC_START | {"focal_gamma": 2.0, "focal_alpha": 0.5},
         needs="catboost",
     ),
-    "gbdtCBL, focal": Method("peer", WITH_GAMMA, _gbdtcbl, GAMMA_START, needs="gbdtCBL"),
-    "imlightgbm, focal": Method("peer", WITH_GAMMA, _imlightgbm, GAMMA_START, needs="imlightgbm"),
+    "gbdtCBL, focal": Method(WITH_GAMMA, _gbdtcbl, GAMMA_START, needs="gbdtCBL"),
+    "imlightgbm, focal": Method(WITH_GAMMA, _imlightgbm, GAMMA_START, needs="imlightgbm"),
     "bokbokbok, focal": Method(
-        "peer",
         together(leafwise, gamma, weight_power),
         _bokbokbok,
         GAMMA_START | {"weight_power": 0.0},
         needs="bokbokbok",
     ),
     "imbalance-xgboost, focal": Method(
-        "peer",
         together(rounds_and_depth, gamma),
         _imbalance_xgboost,
         {"num_round": 100, "eta": 0.3, "max_depth": 6, "focal_gamma": 2.0},

@@ -10,7 +10,7 @@ from sklearn.metrics import brier_score_loss, f1_score
 
 from benchmarks import quality, tables
 from benchmarks.adapters import hardest
-from benchmarks.methods import METHODS, installed
+from benchmarks.methods import METHODS, Method, installed
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_method_that_fails_is_a_row(small_table, monkeypatch):
     def make(params, ratio, seed):
         raise RuntimeError("does not work")
 
-    broken = METHODS["logistic"].__class__("", METHODS["logistic"].space, make, {"C": 1.0})
+    broken = Method(METHODS["logistic"].space, make, {"C": 1.0})
     monkeypatch.setitem(METHODS, "logistic", broken)
     assert quality.run(small_table, "logistic", 0, 1)["error"] == "RuntimeError: does not work"
 
@@ -113,5 +113,5 @@ def test_methods_for_two_classes_are_not_run_on_more():
 
 def test_packages_that_are_missing_are_told():
     assert installed(METHODS["LightGBM"])
-    missing = METHODS["LightGBM"].__class__("", None, None, {}, needs="no_such_package")
+    missing = Method(None, None, {}, needs="no_such_package")
     assert not installed(missing)
