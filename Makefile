@@ -41,7 +41,7 @@ lint: $(VENV)/.group-test $(VENV)/.group-lint
 	$(BIN)/python -m numpydoc.hooks.validate_docstrings skfocal/*.py
 
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
-	for name in kernels start logistic training stability; do \
+	for name in kernels start logistic training stability links memory distributed claims; do \
 	  $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
 # A part of the quality benchmark again, beside the committed results.
