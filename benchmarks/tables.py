@@ -187,7 +187,7 @@ BINARY: dict[str, Table] = {
     "remote developers": _r("modeldata/stackoverflow", "Remote", "Remote", "who work remotely"),
     "taxi, no tip": _r("modeldata/taxi", "tip", "no", "rides without a tip"),
     "package checks": _r(
-        "modeldata/check_times", "status", 1, "packages whose check fails", ("package",)
+        "modeldata/check_times", "status", 0, "packages of the rarer status", ("package",)
     ),
     "mortgage denied": _r("AER/HMDA", "deny", "yes", "applications that are denied, Boston 1990"),
     "job callbacks": _r(
@@ -310,6 +310,8 @@ def overview() -> pd.DataFrame:
     for name, table in (BINARY | MULTICLASS).items():
         X, y = table.load()
         counts = np.bincount(y)
+        if name in BINARY and not 0.007 <= y.mean() <= 0.2:
+            raise ValueError(f"Positives must be rare; of {name} they are {y.mean():.1%}.")
         rows.append(
             {
                 "table": name,
