@@ -20,9 +20,10 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 from dask.distributed import Client, LocalCluster
-from sklearn.metrics import average_precision_score, log_loss
+from sklearn.metrics import log_loss
 
 from benchmarks.data import mixed_signal
+from benchmarks.quality import precision_of
 from benchmarks.report import write_results
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
@@ -41,13 +42,6 @@ def in_workers(client: Client, array: np.ndarray) -> da.Array:
     """Blocks of rows in the memory of the workers."""
     rows = -(-len(array) // BLOCKS)
     return client.persist(da.from_array(array, chunks=(rows, *array.shape[1:])))
-
-
-def average_precision(y: np.ndarray, proba: np.ndarray) -> float:
-    """Of the positive class, or the mean over more than two classes."""
-    first = 1 if proba.shape[1] == 2 else 0
-    own = y[:, np.newaxis] == np.arange(first, proba.shape[1])
-    return average_precision_score(own, proba[:, first:])
 
 
 def compare(client: Client, booster: str, n_classes: int, n_rows: int) -> pd.DataFrame:
@@ -84,7 +78,7 @@ def compare(client: Client, booster: str, n_classes: int, n_rows: int) -> pd.Dat
                 "rows": n_rows,
                 "rounds": ROUNDS[n_classes],
                 "side": side,
-                "average_precision": average_precision(y_test, proba),
+                "average_precision": precision_of(y_test, proba),
                 "log_loss": log_loss(y_test, proba),
                 "seconds": round(seconds, 1),
             }

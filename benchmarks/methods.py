@@ -46,13 +46,10 @@ class Method:
 
     space: Space
     make: Callable[[dict[str, Any], float, int], BaseEstimator]
-    start: dict[str, Any]  # what the search tries first: defaults of the library
+    start: dict[str, Any]  # what the search tries first: near the defaults of the library
     multiclass: bool = False
     needs: str = ""  # a package that not every environment has
     finish: Callable[[BaseEstimator], BaseEstimator] = lambda found: found  # after the search
-
-
-# Estimators ----------------------------------------------------------------------------
 
 
 def indicators(scaled: bool = False) -> BaseEstimator:

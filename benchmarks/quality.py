@@ -2,11 +2,11 @@
 
 Each table is split by repeated stratified folds. In each, every method has the same search:
 the same number of trials of Optuna's TPE, from the same seed, scored by the same inner
-stratified folds of the same rows; the first trial is the library's defaults. What is found
-is fitted on the training rows and measured on the fold. Rows are capped in training and,
-lower, in the search: for all methods alike. One row of results for each
-(table, method, fold); what is there already is not computed again, so that the run can be
-stopped and continued; folds come first, then tables, so that a part is a part of each table.
+stratified folds of the same rows; the first trial is a point near the library's defaults.
+What is found is fitted on the training rows and measured on the fold. Rows are capped in
+training and, lower, in the search: for all methods alike. One row of results for each (table,
+method, fold); what is there already is not computed again, so that the run can be stopped and
+continued. All tables of a fold come before the next fold.
 
     python -m benchmarks.quality [--quick] [--minutes M] [--jobs N] [--methods ...] [--tables ...]
 

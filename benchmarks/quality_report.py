@@ -60,11 +60,6 @@ OTHERS = (
 )
 
 
-def results(name: str = "quality") -> pd.DataFrame:
-    """Rows of the run, where all methods of the table are there for a fold."""
-    return pd.read_csv(RESULTS / f"{name}.csv")
-
-
 def check_equal_terms(table: pd.DataFrame) -> None:
     """Trials, rows and seeds must be those of all methods on a fold.
 
@@ -342,7 +337,7 @@ def multiclass(table: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    REPORT.write_text(report(results()) + "\n")
+    REPORT.write_text(report(pd.read_csv(RESULTS / "quality.csv")) + "\n")
     print(f"{REPORT.name} is written, of {len(METHODS)} methods.")
 
 

@@ -77,9 +77,9 @@ def forest(trial: Trial) -> dict[str, Any]:
     }
 
 
-def gamma(trial: Trial, name: str = "focal_gamma") -> dict[str, Any]:
+def gamma(trial: Trial) -> dict[str, Any]:
     """One focusing parameter."""
-    return {name: trial.suggest_float(name, 0.25, 5.0, log=True)}
+    return {"focal_gamma": trial.suggest_float("focal_gamma", 0.25, 5.0, log=True)}
 
 
 def two_gammas(trial: Trial) -> dict[str, Any]:

@@ -47,10 +47,11 @@ def dataset_target(dataset: Dataset, params: dict[str, Any]) -> Target:
     have to be told to LightGBM first.
     """
     if dataset.label is not None:
-        weight = dataset.weight
-        if weight is not None:  # as LightGBM will have them
-            weight = np.asarray(weight, dtype=np.float32)
-        return codes_target(np.asarray(dataset.label), weight)
+        # of any kind that LightGBM takes, and as it will have them
+        labels, weight = np.asarray(dataset.label, dtype=np.float32).ravel(), dataset.weight
+        if weight is not None:
+            weight = np.asarray(weight, dtype=np.float32).ravel()
+        return codes_target(labels, weight)
     # as lightgbm.train does: afterwards it could not be made with them any more
     dataset._update_params(dataset_parameters(params)).construct()
     return codes_target(np.asarray(dataset.get_label()), dataset.get_weight())

@@ -229,6 +229,15 @@ def test_a_start_that_only_the_data_set_shows(tmp_path):
         assert raw[0] == pytest.approx(raw[1], abs=0.02)
 
 
+def test_labels_of_any_kind_that_lightgbm_takes():
+    X, y, weight = table()
+    model = FocalLGBMClassifier(n_estimators=2, verbose=-1)
+    expected = model.fit(lgb.Dataset(X, y, weight=weight)).predict_proba(X)
+    for labels in (pd.DataFrame({"y": y}), pd.Series(y, dtype="Int64"), y.tolist()):
+        dataset = lgb.Dataset(X, labels, weight=pd.Series(weight))
+        assert_array_equal(model.fit(dataset).predict_proba(X), expected)
+
+
 def test_evaluation_rows_with_a_start_of_their_own():
     X, y, _ = table()
     start = np.full(len(y), -1.5)
