@@ -181,6 +181,8 @@ def test_the_error_of_a_block_is_told(client, kind, local_kind, quiet):
     model = kind(n_estimators=2, **quiet)
     with pytest.raises(OSError, match="disk gone"):
         model.fit(broken, lazy(y, chunk=500)[0])
+    with pytest.raises(OSError, match="disk gone"):
+        model.fit(*lazy(X, y), eval_set=[(broken, lazy(y, chunk=500)[0])])
     assert not hasattr(model, "loss_")
 
 

@@ -234,7 +234,10 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
                 sample_weight_eval_set=sample_weight_eval_set,
                 base_margin_eval_set=base_margin_eval_set,
             )
-            evaluation = [(table, collections.encode(y, whole.classes)) for table, y in pairs]
+            evaluation = [
+                (collections.computed(self.client, table), collections.encode(y, whole.classes))
+                for table, y in pairs
+            ]
             if self.base_score is None and xgb_model is None:
                 trainer.base_score = base_score(loss.intercept(whole.codes, whole.sample_weight))
             with told_of_lost_workers(self.client):
