@@ -203,9 +203,6 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([0, 0, 1, 1], [0.1, 0.1, 0.8, 0.8], n_bins=2), 6)
     0.15
     """
-    check_choice(strategy, ("quantile", "uniform"), "strategy")
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be >= 1; got {n_bins!r}.")
     check_consistent_length(y_true, y_proba)
     classes, codes = _encode(y_true, labels)
     weight = _sample_weight(sample_weight, codes)
@@ -215,8 +212,16 @@ def expected_calibration_error(
         confidence, hit = proba[:, 1], codes == 1
     else:
         confidence, hit = proba.max(axis=1), proba.argmax(axis=1) == codes
-    inner = np.linspace(0, 1, n_bins + 1)[1:-1]
-    edges = np.quantile(confidence, inner) if strategy == "quantile" else inner
-    bins = np.searchsorted(edges, confidence, side="left")
+    bins = calibration_bins(confidence, n_bins, strategy)
     gaps = np.bincount(bins, weights=weight * (confidence - hit))
     return float(np.abs(gaps).sum() / weight.sum())
+
+
+def calibration_bins(confidence: Array, n_bins: int, strategy: str) -> npt.NDArray[np.intp]:
+    """The bin of each probability, by quantiles or of equal width."""
+    check_choice(strategy, ("quantile", "uniform"), "strategy")
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be >= 1; got {n_bins!r}.")
+    inner = np.linspace(0, 1, n_bins + 1)[1:-1]
+    edges = np.quantile(confidence, inner) if strategy == "quantile" else inner
+    return np.searchsorted(edges, confidence, side="left")

@@ -37,6 +37,7 @@ FLOORS = {
     "lightgbm": 4.5,
     "dask": 5,
     "onnx": 5,
+    "plotting": 5,
     "xgboost": 4.5,
 }
 # They belong to no floor: anything may use them, and they import nothing of the package.

@@ -1,0 +1,270 @@
+"""`PosteriorCalibrationDisplay`: the raw probability of a focal model against its posterior."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skfocal._base import FocalLoss
+from skfocal._kernels import Array
+from skfocal.losses import raw_proba
+from skfocal.metrics import calibration_bins
+from skfocal.plotting._estimators import focal_classifier
+from skfocal.plotting._style import NEUTRAL, line_style, make_axes
+
+
+@dataclass(frozen=True)
+class ReliabilityCurve:
+    """Mean probability and frequency of a class in bins of rows.
+
+    Parameters
+    ----------
+    predicted : ndarray of shape (n_bins,)
+        Mean probability of each bin that has rows, ascending.
+    observed : ndarray of shape (n_bins,)
+        Share of the class among its rows.
+    weight : ndarray of shape (n_bins,)
+        Share of the bin in the weight of all rows.
+    """
+
+    predicted: npt.NDArray[np.float64]
+    observed: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
+
+    @property
+    def calibration_error(self) -> float:
+        """Mean distance of the two, as `skfocal.metrics.expected_calibration_error`."""
+        return float(self.weight @ np.abs(self.predicted - self.observed))
+
+
+class PosteriorCalibrationDisplay:
+    """Observed frequency against the raw probability of a focal model and its posterior.
+
+    The raw probability is the paper's p, the sigmoid (softmax) of a focal margin, which
+    other packages return. The posterior is what ``predict_proba`` returns.
+
+    Parameters
+    ----------
+    raw, posterior : ReliabilityCurve
+        What `plot` draws.
+    label : object, default=None
+        The class whose probability it is.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where `plot` drew.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+    lines_ : list of 2 matplotlib Line2D
+        Raw, posterior.
+
+    See Also
+    --------
+    sklearn.calibration.CalibrationDisplay : The curve of any probabilities.
+
+    References
+    ----------
+    Charoenphakdee et al., On Focal Loss for Class-Posterior Probability Estimation,
+    CVPR 2021, arXiv:2011.09172.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from skfocal import FocalLogisticRegression
+    >>> from skfocal.plotting import PosteriorCalibrationDisplay
+    >>> X, y = make_classification(2000, weights=[0.9], flip_y=0.1, random_state=0)
+    >>> model = FocalLogisticRegression().fit(X, y)
+    >>> display = PosteriorCalibrationDisplay.from_estimator(model, X, y)
+    >>> display.raw.calibration_error > 5 * display.posterior.calibration_error
+    True
+    """
+
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
+
+    def __init__(
+        self, *, raw: ReliabilityCurve, posterior: ReliabilityCurve, label: Any = None
+    ) -> None:
+        self.raw = raw
+        self.posterior = posterior
+        self.label = label
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: npt.ArrayLike,
+        *,
+        pos_label: Any = None,
+        n_bins: int = 10,
+        strategy: str = "quantile",
+        sample_weight: npt.ArrayLike | None = None,
+        ax: Any = None,
+    ) -> "PosteriorCalibrationDisplay":
+        """From a fitted classifier and rows that it has not seen.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted focal classifier, alone, at the end of a pipeline or in a search.
+        X : array-like of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,)
+            Their labels.
+        pos_label : object, default=None
+            The class whose probability is looked at; None for ``classes_[1]`` of two.
+        n_bins : int, default=10
+            Number of bins.
+        strategy : {"quantile", "uniform"}, default="quantile"
+            Bins of equal numbers of rows or of equal width.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of rows.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        PosteriorCalibrationDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no focal classifier in ``estimator``, or no class ``pos_label``.
+        """
+        model = focal_classifier(estimator)
+        proba: Array = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+        if model.probability == "raw" and model.link == "focal":
+            log_proba = np.log(proba)
+            margin = log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
+            proba = model.loss_.posterior(margin)
+        return cls.from_predictions(
+            y,
+            proba,
+            loss=model.loss_,
+            labels=model.classes_,
+            pos_label=pos_label,
+            n_bins=n_bins,
+            strategy=strategy,
+            sample_weight=sample_weight,
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: npt.ArrayLike,
+        y_proba: npt.ArrayLike,
+        *,
+        loss: FocalLoss,
+        labels: npt.ArrayLike | None = None,
+        pos_label: Any = None,
+        n_bins: int = 10,
+        strategy: str = "quantile",
+        sample_weight: npt.ArrayLike | None = None,
+        ax: Any = None,
+    ) -> "PosteriorCalibrationDisplay":
+        """From the posterior of rows and the loss of the model that it is from.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Labels.
+        y_proba : array-like of shape (n, K)
+            The posterior, as of ``predict_proba``.
+        loss : BinaryFocalLoss or MulticlassFocalLoss
+            ``loss_`` of the model: it tells the raw probability that belongs to a posterior.
+        labels : array-like of shape (K,), default=None
+            The classes in the order of the columns; None for the sorted labels.
+        pos_label, n_bins, strategy, sample_weight, ax
+            As in `from_estimator`.
+
+        Returns
+        -------
+        PosteriorCalibrationDisplay
+
+        Raises
+        ------
+        ValueError
+            If shapes or labels do not fit.
+        """
+        y_true = column_or_1d(y_true)
+        posterior: Array = np.asarray(y_proba, dtype=np.float64)
+        check_consistent_length(y_true, posterior, sample_weight)
+        classes = np.unique(y_true) if labels is None else np.asarray(labels)
+        if posterior.shape[1:] != (loss.n_classes,) or len(classes) != loss.n_classes:
+            raise ValueError(
+                f"y_proba must have a column, and labels a class, for each of the {loss.n_classes} "
+                f"classes of the loss; got shape {posterior.shape} and {len(classes)} labels."
+            )
+        code = _code(classes, pos_label)
+        hit = y_true == classes[code]
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weight = np.ones(len(hit)) if weight is None else weight
+        raw, recovered = (
+            _reliability(proba[:, code], hit, weight, n_bins, strategy)
+            for proba in (_focal_probability(loss, posterior), posterior)
+        )
+        return cls(raw=raw, posterior=recovered, label=classes[code]).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> "PosteriorCalibrationDisplay":
+        """Draw both curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        PosteriorCalibrationDisplay
+            The object itself.
+        """
+        ax = make_axes(self, ax)
+        curves = {"posterior": (self.posterior, "o"), "raw": (self.raw, "s")}
+        ends = [0.0, max(max(c.predicted.max(), c.observed.max()) for c, _ in curves.values())]
+        ax.plot(ends, ends, color=NEUTRAL, linewidth=0.8, zorder=0)
+        self.lines_ = [
+            ax.plot(
+                curve.predicted,
+                curve.observed,
+                marker=marker,
+                markersize=4,
+                label=f"{name}, error {curve.calibration_error:.3f}",
+                **line_style(index),
+            )[0]
+            for index, (name, (curve, marker)) in enumerate(curves.items())
+        ][::-1]
+        name = "" if self.label is None else f" of {self.label}"
+        ax.set(xlabel=f"mean predicted probability{name}", ylabel=f"observed frequency{name}")
+        ax.legend(frameon=False)
+        return self
+
+
+def _code(classes: npt.NDArray[Any], pos_label: Any) -> int:
+    if pos_label is None and len(classes) == 2:
+        return 1
+    (found,) = np.nonzero(classes == pos_label)
+    if len(found) != 1:
+        raise ValueError(f"pos_label must be one of {classes.tolist()}; got {pos_label!r}.")
+    return int(found[0])
+
+
+def _focal_probability(loss: FocalLoss, posterior: Array) -> Array:
+    """The paper's p that has the posterior."""
+    tiny = np.finfo(np.float64).tiny  # a posterior may be 0 where the margin is large
+    focal = replace(loss, link="focal", hessian="upper")
+    return raw_proba(focal.raw_prediction(np.maximum(posterior, tiny)))
+
+
+def _reliability(
+    proba: Array, hit: npt.NDArray[np.bool_], weight: Array, n_bins: int, strategy: str
+) -> ReliabilityCurve:
+    bins = calibration_bins(proba, n_bins, strategy)
+    sums = [np.bincount(bins, weights=weight * values) for values in (1.0, proba, hit)]
+    total, predicted, observed = (each[sums[0] > 0] for each in sums)
+    return ReliabilityCurve(predicted / total, observed / total, total / weight.sum())

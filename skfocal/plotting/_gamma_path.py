@@ -1,0 +1,245 @@
+"""`GammaPathDisplay`: a score against gamma, with the spread of the folds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import validation_curve
+
+from skfocal.plotting._style import NEUTRAL, line_style, make_axes
+
+PARAMETER = "focal_gamma"
+
+
+class GammaPathDisplay:
+    """Cross-validated score against gamma.
+
+    Scores of one fold differ from those of another by more than gamma moves either, so
+    what tells is the difference within a fold: ``relative=True`` draws that.
+
+    Parameters
+    ----------
+    gamma : ndarray of shape (n_gammas,)
+        Ascending.
+    scores : ndarray of shape (n_gammas, n_folds)
+        Greater is better.
+    score_name : str, default="score"
+        What they are.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where `plot` drew.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+    line_ : matplotlib Line2D
+        The mean over folds.
+    fold_lines_ : list of matplotlib Line2D
+        One for each fold.
+    errorbar_ : matplotlib ErrorbarContainer
+        The standard error of the mean.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal import FocalLogisticRegression
+    >>> from skfocal.plotting import GammaPathDisplay
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X = (X - X.mean(axis=0)) / X.std(axis=0)
+    >>> display = GammaPathDisplay.from_estimator(
+    ...     FocalLogisticRegression(), X, y, gamma=[0.0, 2.0], cv=3, scoring="neg_log_loss"
+    ... )
+    >>> display.scores.shape
+    (2, 3)
+    """
+
+    ax_: Any
+    figure_: Any
+    line_: Any
+    fold_lines_: list[Any]
+    errorbar_: Any
+
+    def __init__(
+        self,
+        *,
+        gamma: npt.NDArray[np.float64],
+        scores: npt.NDArray[np.float64],
+        score_name: str = "score",
+    ) -> None:
+        self.gamma = gamma
+        self.scores = scores
+        self.score_name = score_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: npt.ArrayLike,
+        *,
+        gamma: Sequence[float] = (0.0, 0.5, 1.0, 2.0, 5.0),
+        param_name: str | None = None,
+        cv: Any = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        relative: bool = False,
+        ax: Any = None,
+    ) -> "GammaPathDisplay":
+        """Fit a classifier for each gamma and fold.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A focal classifier or a pipeline with one; it is cloned.
+        X : array-like of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,)
+            Their labels.
+        gamma : sequence of floats, default=(0, 0.5, 1, 2, 5)
+            Values of ``focal_gamma``.
+        param_name : str, default=None
+            Name of the parameter, such as ``"classifier__focal_gamma"``; None for the one
+            that is named so.
+        cv, scoring, n_jobs
+            As in `sklearn.model_selection.validation_curve`. The default score is accuracy,
+            which says little of rare classes: give one.
+        relative, ax
+            As in `plot`.
+
+        Returns
+        -------
+        GammaPathDisplay
+
+        Raises
+        ------
+        ValueError
+            If it is not clear which parameter is meant.
+        """
+        if param_name is None:
+            param_name = _parameter(estimator.get_params(), "")
+        values = np.sort(np.asarray(gamma, dtype=np.float64))
+        _, scores = validation_curve(
+            estimator,
+            X,
+            y,
+            param_name=param_name,
+            param_range=values.tolist(),
+            cv=cv,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            error_score="raise",
+        )
+        name = scoring if isinstance(scoring, str) else "score"
+        return cls(gamma=values, scores=scores, score_name=name).plot(ax=ax, relative=relative)
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        param_name: str | None = None,
+        score: str = "score",
+        relative: bool = False,
+        ax: Any = None,
+    ) -> "GammaPathDisplay":
+        """From ``cv_results_`` of a search over ``focal_gamma``.
+
+        Where the search went over other parameters too, each gamma is shown by the candidate
+        with its best mean, as a search would choose it.
+
+        Parameters
+        ----------
+        cv_results : mapping
+            ``cv_results_`` of a `GridSearchCV` or another search.
+        param_name : str, default=None
+            Name of the parameter; None for the one that is named ``focal_gamma``.
+        score : str, default="score"
+            Name of the metric, where the search had several.
+        relative, ax
+            As in `plot`.
+
+        Returns
+        -------
+        GammaPathDisplay
+
+        Raises
+        ------
+        ValueError
+            If it is not clear which parameter is meant, the search had no such score, or a
+            gamma is not a number.
+        """
+        param = "param_" + param_name if param_name else _parameter(cv_results, "param_")
+        if param not in cv_results:
+            raise ValueError(f"cv_results has no parameter {param_name!r}.")
+        splits = [f"split{k}_test_{score}" for k in range(len(cv_results))]
+        splits = [name for name in splits if name in cv_results]
+        if not splits:
+            names = sorted(n.removeprefix("mean_test_") for n in cv_results if "mean_test_" in n)
+            raise ValueError(f"score must be one of {names}; got {score!r}.")
+        scores = np.column_stack([np.asarray(cv_results[name], dtype=float) for name in splits])
+        try:
+            gammas = np.asarray(list(cv_results[param]), dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{param[6:]} must be one number in each candidate.") from None
+        values = np.unique(gammas)
+        means = np.nan_to_num(scores.mean(axis=1), nan=-np.inf)
+        best = [max(np.flatnonzero(gammas == value), key=means.__getitem__) for value in values]
+        display = cls(gamma=values, scores=scores[best], score_name=score)
+        return display.plot(ax=ax, relative=relative)
+
+    def plot(self, ax: Any = None, *, relative: bool = False) -> "GammaPathDisplay":
+        """Draw each fold, the mean and its standard error.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        relative : bool, default=False
+            Whether to draw the difference from the same fold's score at the smallest gamma.
+
+        Returns
+        -------
+        GammaPathDisplay
+            The object itself.
+        """
+        ax = make_axes(self, ax)
+        scores = self.scores - self.scores[0] if relative else self.scores
+        n_folds = scores.shape[1]
+        self.fold_lines_ = ax.plot(self.gamma, scores, color=NEUTRAL, linewidth=0.8, alpha=0.6)
+        spread = scores.std(axis=1, ddof=1) if n_folds > 1 else np.zeros(len(scores))
+        self.errorbar_ = ax.errorbar(
+            self.gamma,
+            scores.mean(axis=1),
+            spread / np.sqrt(n_folds),
+            marker="o",
+            markersize=4,
+            capsize=3,
+            label=f"mean of {n_folds} folds, with standard error",
+            **line_style(0),
+        )
+        self.line_ = self.errorbar_.lines[0]
+        self.fold_lines_[0].set_label("folds")
+        name = self.score_name
+        if relative:
+            name += f" less that at gamma {self.gamma[0]:g}"
+            ax.axhline(0.0, color=NEUTRAL, linewidth=0.8, zorder=0)
+        ax.set(xlabel="focal_gamma", ylabel=name, xticks=self.gamma)
+        ax.legend(frameon=False)
+        return self
+
+
+def _parameter(names: Mapping[str, Any], prefix: str) -> str:
+    """The only parameter that is named ``focal_gamma``, of whatever step."""
+    found = [
+        name
+        for name in names
+        if name == prefix + PARAMETER
+        or (name.startswith(prefix) and name.endswith(f"__{PARAMETER}"))
+    ]
+    if len(found) != 1:
+        raise ValueError(
+            f"There must be one parameter {PARAMETER}, of the estimator or a step; found {found}: "
+            "give param_name."
+        )
+    return found[0]

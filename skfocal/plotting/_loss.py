@@ -1,0 +1,248 @@
+"""`FocalLossDisplay`: the figure of the paper, and what the loss does to rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.special import logit
+
+from skfocal._kernels import Array
+from skfocal._parameters import check_choice
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+from skfocal.plotting._estimators import focal_classifier
+from skfocal.plotting._style import NEUTRAL, line_style, make_axes
+
+KINDS = {
+    "loss": ("probability $p_t$ of the true class", "loss"),
+    "gradient": ("margin of the true class", "size of the gradient"),
+    "weight": ("log-odds $u$ of the posterior", r"weight of a row, $\omega(u) / \omega(\infty)$"),
+}
+FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
+
+
+class FocalLossDisplay:
+    """Focal loss against the probability of the true class, or what it does to rows.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_points,)
+        Where the curves are known.
+    curves : ndarray of shape (n_curves, n_points)
+        Their values.
+    labels : sequence of n_curves str
+        Their names.
+    kind : {"loss", "gradient", "weight"}, default="loss"
+        What they are; see `from_losses`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where `plot` drew.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+    lines_ : list of matplotlib Line2D
+        One for each curve.
+
+    See Also
+    --------
+    BinaryFocalLoss : The loss.
+
+    References
+    ----------
+    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002, figure 1.
+
+    Examples
+    --------
+    >>> from skfocal.plotting import FocalLossDisplay
+    >>> display = FocalLossDisplay.from_losses(plot=False)
+    >>> display.labels
+    ['gamma 0', 'gamma 0.5', 'gamma 1', 'gamma 2', 'gamma 5']
+    >>> display.curves[:, display.x.searchsorted(0.5)].round(2)
+    array([0.69, 0.49, 0.35, 0.17, 0.02])
+    """
+
+    ax_: Any
+    figure_: Any
+    lines_: list[Any]
+
+    def __init__(
+        self,
+        *,
+        x: Array,
+        curves: Array,
+        labels: Sequence[str],
+        kind: str = "loss",
+    ) -> None:
+        self.x = x
+        self.curves = curves
+        self.labels = labels
+        self.kind = kind
+
+    @classmethod
+    def from_losses(
+        cls,
+        losses: Iterable[FocalLoss] | None = None,
+        *,
+        kind: str = "loss",
+        labels: Sequence[str] | None = None,
+        n_points: int = 501,
+        plot: bool = True,
+        ax: Any = None,
+    ) -> "FocalLossDisplay":
+        """The curves of losses.
+
+        Parameters
+        ----------
+        losses : iterable of BinaryFocalLoss or MulticlassFocalLoss, default=None
+            None is the paper's figure: gamma 0, 0.5, 1, 2 and 5. A loss whose classes have
+            different weights or gammas has a curve for each of them.
+        kind : {"loss", "gradient", "weight"}, default="loss"
+            ``"loss"``: the loss against the probability p_t of the true class.
+            ``"gradient"``: its gradient's size against the margin of the true class (two
+            classes, in the loss's own link). ``"weight"``: omega(u), by which the gradient in
+            the log-odds u of the posterior is that of log loss, divided by its limit for
+            large u (two classes).
+        labels : sequence of str, default=None
+            Names of the losses; None for their gammas, and weights where these are not 1.
+        n_points : int, default=501
+            Points of each curve.
+        plot : bool, default=True
+            Whether to draw at once.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        FocalLossDisplay
+
+        Raises
+        ------
+        ValueError
+            If ``kind`` is none of these, there is not one label for each loss, or a loss of
+            more than two classes has no such curve.
+        """
+        check_choice(kind, tuple(KINDS), "kind")
+        if losses is None:
+            losses = [BinaryFocalLoss(gamma) for gamma in (0.0, 0.5, 1.0, 2.0, 5.0)]
+        losses = list(losses)
+        names = [_name(loss) for loss in losses] if labels is None else list(labels)
+        if len(names) != len(losses):
+            raise ValueError(f"labels must name {len(losses)} losses; got {len(names)}.")
+        x = np.linspace(-10, 10, n_points)
+        if kind == "loss":  # infinite at 0
+            x = np.linspace(0, 1, n_points + 2)[1:-1]
+        curves: dict[str, Array] = {}
+        for loss, name in zip(losses, names, strict=True):
+            for suffix, values in _CURVES[kind](loss, x).items():
+                curves[name + suffix] = values
+        display = cls(x=x, curves=np.array(list(curves.values())), labels=list(curves), kind=kind)
+        return display.plot(ax=ax) if plot else display
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, kind: str = "loss", ax: Any = None
+    ) -> "FocalLossDisplay":
+        """The loss of a fitted classifier, beside cross-entropy with the same class weights.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted focal classifier, alone, at the end of a pipeline or in a search.
+        kind : {"loss", "gradient", "weight"}, default="loss"
+            As in `from_losses`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        FocalLossDisplay
+        """
+        loss = focal_classifier(estimator).loss_
+        plain = replace(loss, gamma=0.0, hessian="upper")
+        return cls.from_losses([loss, plain], kind=kind, ax=ax)
+
+    def plot(self, ax: Any = None) -> "FocalLossDisplay":
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        FocalLossDisplay
+            The object itself.
+        """
+        ax = make_axes(self, ax)
+        self.lines_ = [
+            ax.plot(self.x, curve, label=label, **line_style(index))[0]
+            for index, (curve, label) in enumerate(zip(self.curves, self.labels, strict=True))
+        ]
+        if self.kind == "loss":
+            ax.set(xlim=(0, 1), ylim=(0, 5))
+        else:
+            ax.set(xlim=(self.x[0], self.x[-1]), ylim=(0, None))
+        if self.kind == "weight":
+            ax.axhline(1.0, color=NEUTRAL, linewidth=0.8, zorder=0)
+        xlabel, ylabel = KINDS[self.kind]
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.legend(frameon=False)
+        return self
+
+
+def _name(loss: FocalLoss) -> str:
+    def text(values: Any) -> str:
+        return ", ".join(f"{value:.3g}" for value in np.atleast_1d(values))
+
+    name = f"gamma {text(loss.gamma)}"
+    equal = set(loss.class_weight) == {1.0}
+    return name if equal else f"{name}, weights {text(loss.class_weight)}"
+
+
+def _by_class(loss: FocalLoss, curve: Any) -> dict[str, Array]:
+    """One curve for each class, or one for all where they are the same."""
+    if len(set(zip(loss.class_gamma, loss.class_weight, strict=True))) == 1:
+        return {"": curve(0)}
+    return {f", class {code}": curve(code) for code in range(loss.n_classes)}
+
+
+def _loss_curves(loss: FocalLoss, x: Array) -> dict[str, Array]:
+    # (1 - p_t)**gamma (-log p_t) is the same function for any number of classes
+    def curve(code: int) -> Array:
+        weight = loss.class_weight[code]
+        scalar = BinaryFocalLoss(loss.class_gamma[code], (weight, weight))
+        return scalar.loss(np.ones(len(x)), logit(x))
+
+    return _by_class(loss, curve)
+
+
+def _two_classes(loss: FocalLoss, kind: str) -> BinaryFocalLoss:
+    if not isinstance(loss, BinaryFocalLoss):
+        raise ValueError(
+            f"kind={kind!r} is a function of one margin for two classes only; got a loss of "
+            f'{loss.n_classes} classes. kind="loss" has a curve for any number.'
+        )
+    return loss
+
+
+def _gradient_curves(loss: FocalLoss, x: Array) -> dict[str, Array]:
+    binary = _two_classes(loss, "gradient")
+
+    def curve(code: int) -> Array:
+        margins = x if code == 1 else -x
+        return np.abs(binary.gradient(np.full(len(x), code), margins))
+
+    return _by_class(loss, curve)
+
+
+def _weight_curves(loss: FocalLoss, x: Array) -> dict[str, Array]:
+    binary = replace(_two_classes(loss, "weight"), link="posterior", hessian="upper")
+    # gradients are omega eta of negative and -omega (1 - eta) of positive rows
+    omega = binary.gradient(np.zeros(len(x)), x) - binary.gradient(np.ones(len(x)), x)
+    limit = binary.class_weight[0] / (1.0 + binary.class_gamma[1])
+    return {"": omega / limit}
+
+
+_CURVES = {"loss": _loss_curves, "gradient": _gradient_curves, "weight": _weight_curves}

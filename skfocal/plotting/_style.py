@@ -1,0 +1,27 @@
+"""Axes, colours and lines that all Displays share."""
+
+from typing import Any
+
+from skfocal._optional import optional_dependency
+
+# Okabe and Ito's colours without black and yellow, one of which vanishes on a dark or a
+# light ground; no two lines of a figure share a dash pattern, so that it reads without colours.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+NEUTRAL = "0.5"  # for lines of reference: legible on both grounds
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Colour and dashes of the index-th line."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index % len(DASHES)]}
+
+
+def make_axes(display: Any, ax: Any) -> Any:
+    """The axes to draw on, ``ax`` or new ones; set as ``ax_`` and ``figure_``."""
+    with optional_dependency("matplotlib", needed_by=type(display).__name__, extra="plot"):
+        import matplotlib.pyplot as plt
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    display.ax_, display.figure_ = ax, ax.figure
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
