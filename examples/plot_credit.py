@@ -20,10 +20,6 @@ import time
 from pathlib import Path
 
 import joblib
-import matplotlib
-
-matplotlib.use("Agg")
-
 import lightgbm as lgb
 import matplotlib.pyplot as plt
 import numpy as np
@@ -50,7 +46,7 @@ from benchmarks.packages import FetchError
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal.metrics import expected_calibration_error
 
-OUTPUT = Path("demo-output")
+OUTPUT = Path(__file__).parents[1] / "demo-output"
 STARTED = time.perf_counter()
 
 
@@ -239,7 +235,8 @@ def main() -> None:
     table = pd.DataFrame(rows).T
     formats = dict.fromkeys(table, "{:.4f}".format) | {"fit s": "{:.2f}".format}
     print(f"\n{table.to_string(formatters=formats)}\n")
-    say(f"figure: {draw(fitted, X_test, y_test, name)}")
+    figure = draw(fitted, X_test, y_test, name)
+    say(f"figure: {figure.relative_to(figure.parents[1])}")
     say("saving the focal models; loading the boosters where skfocal cannot be imported")
     save_and_reload(fitted, X_test)
     say("done")

@@ -14,6 +14,7 @@ the others):
 
 Everything is written in the margin, never in 1 - p: nothing is clipped, and
 0 < gamma < 1 needs no special case because no power (1 - p)**(gamma - 1) is left.
+Numbers such as (M1) are those of the formulas in docs/mathematics.md.
 
 References
 ----------
@@ -46,11 +47,11 @@ def power(m, c, gamma):
 def loss_gradient_hessian(m, gamma, exact):
     """Focal loss l, l' and l'' of the margin m; l'' bounded above unless ``exact``.
 
-        l(m) = q**gamma s                                       (Lin et al. 2017, eq. 4)
-        l'(m) = -q**gamma (q + gamma p s), always negative
-        l''(m) = p q**gamma [(1 + 2 gamma) q + gamma (gamma p - q) s]
+        l(m) = q**gamma s                                    (M1; Lin et al. 2017, eq. 4)
+        l'(m) = -q**gamma (q + gamma p s), always negative                           (M2)
+        l''(m) = p q**gamma [(1 + 2 gamma) q + gamma (gamma p - q) s]                (M3)
 
-    l'' is negative for badly missed rows. The bound (1 + gamma) p |l'(m)| is positive; it
+    l'' is negative for badly missed rows. The bound (1 + gamma) p |l'(m)| (M4) is positive; it
     exceeds l'' by gamma p q**gamma (s - q), and s = -log(1 - q) >= q; the two are equal at
     gamma = 0.
     """
@@ -85,9 +86,9 @@ def log_odds(m, gamma):
     At the minimiser of the expected weighted focal loss the posterior of class k is
     proportional to h(p_k) / w_k: this function is the map from p to the posterior, up to
     weights and normalisation (Charoenphakdee et al. 2021, extended by class weights and
-    one gamma per class). In the margin,
+    one gamma per class): (M7). In the margin,
 
-        log h = gamma t - s - log1p(gamma k(-m)),
+        log h = gamma t - s - log1p(gamma k(-m)),                                    (M8)
 
     the expanded form of log p - (gamma - 1) log q - log(q - gamma p log p).
     """
@@ -99,7 +100,7 @@ def log_odds_slope(m, gamma):
     """Derivative of `log_odds`, positive for every margin and gamma >= 0.
 
     With k = k(-m), whose derivative is k - p:
-    [2 gamma p + q + gamma (gamma - 1) p k] / (1 + gamma k).
+    [2 gamma p + q + gamma (gamma - 1) p k] / (1 + gamma k) (M9).
     """
     p, q, _, _ = sigmoids(m)
     k = scaled_softplus(-m)
@@ -127,7 +128,7 @@ def simplex_terms(m, x, back, gamma):
 
 
 def binary_log_odds(z, gamma_neg, gamma_pos):
-    """T(z) = log(w+ P+ / (w- P-)), the weighted posterior log-odds of the margin z.
+    """T(z) = log(w+ P+ / (w- P-)) (M10), the weighted posterior log-odds of the margin z.
 
     Strictly increasing; for equal gammas it is odd and close to (1 + gamma) z.
     """

@@ -90,7 +90,7 @@ def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float,
 
 
 def _effective(totals: npt.NDArray[np.float64], beta: Any, name: str) -> npt.NDArray[np.float64]:
-    """Inverse effective number of samples, scaled to mean 1 over rows (Cui et al. 2019)."""
+    """Inverse effective number of samples (M12), of mean 1 over rows (Cui et al. 2019)."""
     total = totals.sum()
     if beta is None:
         if total <= 1:

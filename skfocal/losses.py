@@ -68,7 +68,7 @@ class BinaryFocalLoss(FocalLossBase):
 
         Under the posterior link it is the log-odds of the prevalence, log(W+ / W-), W the
         sums of sample weights; under the focal link the solution of T(z0) =
-        log(w+ W+ / (w- W-)), T the map to the posterior's log-odds.
+        log(w+ W+ / (w- W-)) (M11), T the map to the posterior's log-odds.
 
         Parameters
         ----------

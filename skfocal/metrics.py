@@ -85,7 +85,7 @@ def focal_loss(
     link : {"focal", "posterior"}, default="focal"
         What ``y_proba`` is. ``"focal"``: the paper's p, the plain loss. ``"posterior"``:
         P(class | row), to which the p belongs that has it as posterior; only then is the
-        score proper, smallest in expectation for the true probabilities.
+        score proper (M13), smallest in expectation for the true probabilities.
 
     Returns
     -------

@@ -27,7 +27,7 @@ FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 MIN_HESSIAN = 1e-16
 # Bound of every leaf's step in the margin, for all but cross-entropy: |gradient| / Hessian
 # is 1 / ((1 + gamma) p), under the posterior link 1 / eta, so that a leaf of badly missed
-# rows would step out of all bounds.
+# rows would step out of all bounds: (M5).
 MAX_STEP = 4.0
 # XGBoost sums float32 in double. With two bits to spare the products with weights 1 to 4
 # are exact, and rows of these weights are, bit for bit, rows repeated. LightGBM's bins

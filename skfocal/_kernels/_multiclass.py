@@ -1,5 +1,7 @@
 """Loops over rows of more classes (floor 1); conventions as in ``_binary``.
 
+Gradients and the bound of the Hessian are (M6) of docs/mathematics.md.
+
 Blocks of rows go through columns of working space, so that the inner loops run over rows,
 contiguous whatever the order of the margins, and vectorise. The columns lie in one array
 at constant distances, from which the compiler sees that they do not overlap.

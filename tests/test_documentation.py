@@ -1,0 +1,86 @@
+"""Every snippet of the documentation runs, and prints what the page says that it prints.
+
+A page is one program: its Python blocks in order, run in an empty folder. A ``text`` block
+behind one is its output; numbers may differ by a tenth, as libraries' versions do.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = [page for page in PAGES if "_build" not in page.parts and "```python" in page.read_text()]
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\s*^```text\n(?P<output>.*?)^```\n)?",
+    re.MULTILINE | re.DOTALL,
+)
+# a comment of the page's source, for what has to be in the environment
+ENVIRONMENT = re.compile(r"^% environment: (\w+)=(\S+)$", re.MULTILINE)
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+MARK = "-- end of block --"
+
+
+def blocks(page):
+    return [(match["code"], match["output"]) for match in BLOCK.finditer(page.read_text())]
+
+
+def run(page, folder):
+    """What each block of a page prints."""
+    codes = [code for code, _ in blocks(page)]
+    program = folder / "page.py"
+    program.write_text(f"\nprint({MARK!r}, flush=True)\n".join(codes))
+    settings = {"MPLBACKEND": "Agg", **dict(ENVIRONMENT.findall(page.read_text()))}
+    done = subprocess.run(
+        [sys.executable, program.name],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
+    return done.stdout.split(f"{MARK}\n")
+
+
+def assert_same_output(printed, expected):
+    assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", expected).split(), printed
+    numbers = [[float(n) for n in NUMBER.findall(text)] for text in (printed, expected)]
+    assert numbers[0] == pytest.approx(numbers[1], rel=0.1, abs=0.002)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_snippets_run(page, tmp_path):
+    outputs = [output for _, output in blocks(page)]
+    printed = run(page, tmp_path)
+    assert len(printed) == len(outputs)
+    for each, expected in zip(printed, outputs, strict=True):
+        if expected is not None:
+            assert_same_output(each, expected)
+
+
+def test_no_other_way_to_write_python():
+    """Each block that is not run would be of another language, or hidden from the pattern above."""
+    known = {"python", "text", "bash", "{toctree}", "{figure}", "{include}", "{math}", ""}
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        if "_build" in page.parts or "auto_examples" in page.parts:
+            continue
+        fences = re.findall(r"^`{3,}(\S*)", page.read_text(), flags=re.MULTILINE)
+        assert set(fences) <= known, page
+        assert page.read_text().count("```python") == len(blocks(page)), page
+
+
+def test_citations_of_formulas_exist():
+    """Code cites formulas by their numbers in docs/mathematics.md, and uses each one of them."""
+    page = (ROOT / "docs" / "mathematics.md").read_text()
+    numbered = set(re.findall(r"\\tag\{(M\d+)\}", page))
+    sources = [path.read_text() for path in (ROOT / "skfocal").rglob("*.py")]
+    cited = {number for text in sources for number in re.findall(r"\((M\d+)\b", text)}
+    assert cited == numbered
+    assert len(numbered) >= 12
