@@ -31,7 +31,9 @@ exclude_patterns = [
     "auto_examples/*.py*",
     "sg_execution_times.rst",
 ]
+templates_path = ["_templates"]
 autosummary_generate = True
+autodoc_inherit_docstrings = False
 numpydoc_show_class_members = False
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]

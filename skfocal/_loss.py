@@ -204,7 +204,7 @@ class FocalLossBase(ABC):
             As in `loss`.
         max_step : float, default=inf
             The ``"upper"`` Hessian, under the posterior link the expected one, is raised to
-            |gradient| / max_step where it is smaller, so that no sum of gradients over a
+            abs(gradient) / max_step where it is smaller, so that no sum of gradients over a
             sum of Hessians exceeds it.
         min_hessian : float, default=-inf
             Floor of the Hessian, after all else.
