@@ -50,8 +50,9 @@ bench-quality: $(VENV)/.group-bench $(VENV)/.group-peers
 
 docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m pytest --quiet -rs tests/test_site.py
 
 clean:
-	rm -rf $(VENV) build dist docs/_build demo-output .coverage .coverage.* htmlcov .mypy_cache \
+	rm -rf $(VENV) build dist docs/_build docs/auto_examples docs/generated demo-output .coverage .coverage.* htmlcov .mypy_cache \
 	  .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
