@@ -51,20 +51,18 @@ html_context = {"default_mode": "auto"}
 html_css_files = ["skfocal.css"]
 html_show_sourcelink = False
 # pages without pages below them
-html_sidebars = dict.fromkeys(
-    (
-        "getting_started",
-        "migrating",
-        "faq",
-        "evidence",
-        "mathematics",
-        "posterior_link",
-        "development",
-        "changelog",
-        "citing",
-    ),
-    [],
+SINGLE_PAGES = (
+    "getting_started",
+    "migrating",
+    "faq",
+    "evidence",
+    "mathematics",
+    "posterior_link",
+    "development",
+    "changelog",
+    "citing",
 )
+html_sidebars = {page: [] for page in SINGLE_PAGES}
 html_theme_options = {
     "logo": {
         "image_light": "_static/favicon.svg",
