@@ -41,12 +41,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
-from benchmarks.data import give_me_some_credit
+from benchmarks import data
 from benchmarks.packages import FetchError
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal.metrics import expected_calibration_error
 
-OUTPUT = Path(__file__).parents[1] / "demo-output"
+OUTPUT = Path(data.__file__).parents[1] / "demo-output"
 STARTED = time.perf_counter()
 
 
@@ -63,7 +63,7 @@ def say(step: str) -> None:
 def load() -> tuple[pd.DataFrame, pd.Series, str]:
     """Features, target and the name of the table."""
     try:
-        return *give_me_some_credit(), "Give Me Some Credit"
+        return *data.give_me_some_credit(), "Give Me Some Credit"
     except FetchError as error:
         say(f"{error} Taking scikit-learn's breast cancer table instead.")
         X, y = load_breast_cancer(return_X_y=True, as_frame=True)
