@@ -21,6 +21,8 @@ $(VENV)/.group-%: $(VENV)/.pip pyproject.toml $(CONSTRAINT)
 demo: $(VENV)/.group-bench
 	$(BIN)/python -m examples.plot_credit
 
+# Threads of OpenMP that wait must not spin, where tests and what they start share the processors.
+test: export OMP_WAIT_POLICY = passive
 # The second run executes the kernels as plain Python, which is how coverage can see them.
 test: $(VENV)/.group-test
 	$(BIN)/coverage erase
