@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest lint bench bench-quality docs clean
+.PHONY: demo test test-oldest lint bench bench-quality docs linkcheck clean
 
 # One stamp per dependency group; pip installs a group on top of what is there.
 $(VENV)/.pip:
@@ -53,6 +53,10 @@ bench-quality: $(VENV)/.group-bench $(VENV)/.group-peers
 docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m pytest --quiet -rs tests/test_site.py
+
+# Links to other hosts, which needs a network; those within the site are tested by docs.
+linkcheck: $(VENV)/.group-docs
+	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/linkcheck
 
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/auto_examples docs/generated demo-output .coverage .coverage.* htmlcov .mypy_cache \
