@@ -4,7 +4,7 @@ Floor 4; knows the losses, not the libraries that train on them.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,12 +19,31 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skfocal._callbacks import CallbackSupportMixin
 from skfocal._kernels import Array, on_device
-from skfocal._loss import HESSIANS, LINKS, checked_totals
-from skfocal._parameters import check_choice, check_gamma, class_totals, resolve_alpha, row_blocks
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss, raw_proba
+from skfocal._link import raw_proba
+from skfocal._loss import HESSIANS, LINKS
+from skfocal._parameters import (
+    Alpha,
+    ClassWeight,
+    Gamma,
+    Hessian,
+    Link,
+    Probability,
+    check_choice,
+    check_gamma,
+    class_totals,
+    resolve_alpha,
+    row_blocks,
+)
+from skfocal._rows import checked_totals
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 
+
+# Tables are of many libraries, and have no type in common.
+Table = Any
+# By name, or a function in the boosters' conventions.
+Metric = str | Callable[..., Any]
 
 # Parameters that the boosters' own classes do not know.
 FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian", "link")
@@ -70,7 +89,7 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 class Target:
     """Training labels as codes in the order of ``classes``, without rows of weight 0."""
 
-    classes: npt.NDArray
+    classes: npt.NDArray[Any]
     codes: npt.NDArray[np.integer]
     sample_weight: npt.NDArray[np.floating] | None
     kept: npt.NDArray[np.intp] | None
@@ -123,7 +142,7 @@ def make_target(
     return Target(classes, codes, sample_weight, kept)
 
 
-def codes_target(labels: npt.NDArray, sample_weight: npt.NDArray | None) -> Target:
+def codes_target(labels: npt.NDArray[Any], sample_weight: npt.NDArray[Any] | None) -> Target:
     """One row for each class, of the sum of its weights, for labels that are codes already.
 
     So are those of the boosters' own data sets, which may be too large to be copied; all
@@ -227,11 +246,11 @@ def repeat(start: float | Array, n_rows: int) -> Array:
     return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))
 
 
-def encode_labels(classes: npt.NDArray, y: Any, name: str) -> npt.NDArray[np.intp]:
+def encode_labels(classes: npt.NDArray[Any], y: Any, name: str) -> npt.NDArray[np.intp]:
     """Codes of labels that were all seen in training."""
     y = column_or_1d(y)
     try:
-        codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+        codes: npt.NDArray[np.intp] = np.searchsorted(classes, y).clip(max=len(classes) - 1)
         unknown = classes[codes] != y
     except TypeError:  # of a kind that does not compare with the classes
         unknown = np.ones(len(y), dtype=bool)
@@ -243,12 +262,12 @@ def encode_labels(classes: npt.NDArray, y: Any, name: str) -> npt.NDArray[np.int
 
 def training_loss(
     target: Target,
-    gamma: Any,
-    alpha: Any,
+    gamma: Gamma,
+    alpha: Alpha,
     *,
-    hessian: str = "upper",
-    link: str = "focal",
-    class_weight: Mapping | str | None = None,
+    hessian: Hessian = "upper",
+    link: Link = "focal",
+    class_weight: ClassWeight = None,
 ) -> FocalLoss:
     """The loss with ``focal_gamma``, ``focal_alpha`` and ``class_weight`` as numbers.
 
@@ -304,15 +323,15 @@ class FocalClassifierMixin(CallbackSupportMixin):
       shape (n, K)) of ``predict``.
     """
 
-    focal_gamma: float | Sequence[float]
-    focal_alpha: Any
-    probability: str
-    hessian: str
-    link: str
+    focal_gamma: Gamma
+    focal_alpha: Alpha
+    probability: Probability
+    hessian: Hessian
+    link: Link
     loss_: FocalLoss
     n_features_in_: int
     feature_names_in_: Any
-    classes_: npt.NDArray
+    classes_: npt.NDArray[Any]
 
     def _become(self, learned: dict[str, Any], n_features: int, names: Any) -> None:
         """Take a model from elsewhere; nothing of an earlier fit stays.
@@ -332,7 +351,7 @@ class FocalClassifierMixin(CallbackSupportMixin):
         if names is not None:
             self.feature_names_in_ = names
 
-    def _training_loss(self, target: Target, class_weight: Any = None) -> FocalLoss:
+    def _training_loss(self, target: Target, class_weight: ClassWeight = None) -> FocalLoss:
         return training_loss(
             target,
             self.focal_gamma,
@@ -353,7 +372,7 @@ class FocalClassifierMixin(CallbackSupportMixin):
             return replace(self.loss_, link="posterior", hessian="upper").posterior(raw)
         return raw_proba(raw)
 
-    def _label(self, raw: Array) -> npt.NDArray:
+    def _label(self, raw: Array) -> npt.NDArray[Any]:
         decision = self.loss_.decision(raw)
         codes = decision > 0 if decision.ndim == 1 else decision.argmax(axis=1)
         return self.classes_[codes.astype(np.intp)]

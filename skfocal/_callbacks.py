@@ -2,20 +2,29 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["CallbackSupportMixin", "Rounds", "with_callbacks"]
 
+_Fit = TypeVar("_Fit", bound=Callable[..., Any])
+
 if find_spec("sklearn.callback"):
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 else:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: this scikit-learn has no callbacks."""
 
-    def with_callbacks(method: Callable) -> Callable:
+    def _with_callbacks(method: Any) -> Any:
         """The method itself."""
         return method
+
+
+def with_callbacks(fit: _Fit) -> _Fit:
+    """scikit-learn's decorator of this name, which has no types."""
+    decorated: _Fit = _with_callbacks(fit)
+    return decorated
 
 
 class Rounds:
@@ -60,7 +69,8 @@ class Rounds:
         if self._round is None:
             return False
         ended, self._round = self._round, None
-        return ended.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)
+        stop: bool = ended.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)
+        return stop
 
     def close(self, learned: dict[str, Any]) -> None:
         """The fit ends, and a round that is still open."""

@@ -54,10 +54,12 @@ def dataset_target(dataset: Dataset, params: dict[str, Any]) -> Target:
         return codes_target(labels, weight)
     # as lightgbm.train does: afterwards it could not be made with them any more
     dataset._update_params(dataset_parameters(params)).construct()
-    return codes_target(np.asarray(dataset.get_label()), dataset.get_weight())
+    weight = dataset.get_weight()
+    weight = None if weight is None else np.asarray(weight)
+    return codes_target(np.asarray(dataset.get_label()), weight)
 
 
-def column_names(dataset: Dataset) -> npt.NDArray | None:
+def column_names(dataset: Dataset) -> npt.NDArray[Any] | None:
     """Names of the columns as the user gave them, None where they cannot be told.
 
     Once a data set is made, underscores stand for spaces, and numbered names for none.
@@ -91,7 +93,9 @@ class FromStart:
     would have to be put into the user's data sets.
     """
 
-    def __init__(self, function: Callable, start: float | Array, *, in_place: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], start: float | Array, *, in_place: bool
+    ) -> None:
         self.function, self.start, self.in_place = function, start, in_place
 
     def __call__(self, margins: Array, dataset: Dataset) -> Any:
@@ -108,7 +112,7 @@ def fit_dataset(
     evals: list[Dataset],
     eval_names: list[str] | None,
     eval_metric: Any,
-    callbacks: list[Callable] | None,
+    callbacks: list[Callable[..., Any]] | None,
     init_model: Any,
     rounds: Rounds,
 ) -> None:
@@ -148,9 +152,9 @@ def train_on_dataset(
     eval_names: list[str] | None,
     n_classes: int,
     start: float | Array | None,
-    rounds: list[Callable],
+    rounds: list[Callable[..., Any]],
     *,
-    callbacks: list[Callable] | None,
+    callbacks: list[Callable[..., Any]] | None,
     init_model: Booster | None,
 ) -> None:
     """Fit a trainer, as `skfocal._lightgbm_training.train` does, on a data set.
@@ -200,7 +204,7 @@ def train_on_dataset(
     trainer._evals_result = history
 
 
-def _of_dataset(metric: Callable) -> Callable:
+def _of_dataset(metric: Callable[..., Any]) -> Callable[..., Any]:
     """A metric of arrays in the form of ``lightgbm.train(feval=)``."""
 
     def measure(margins: Array, dataset: Dataset) -> Any:

@@ -1,6 +1,6 @@
 """`FocalLGBMClassifier` to and from files and boosters (floor 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import FocalClassifierMixin, FocalLoss
 from skfocal._lightgbm_text import objective_of, settings_of, with_settings
+from skfocal._parameters import Gamma, Link, Weights
 from skfocal._settings import given_settings, settings_from_text, settings_text
 
 # What LGBMClassifier.fit leaves on the trainer besides the booster.
@@ -23,7 +24,9 @@ class LightGBMFiles(FocalClassifierMixin):
 
     booster_: Booster
 
-    def _learn(self, trainer: LGBMClassifier, classes: npt.NDArray, loss: FocalLoss) -> dict:
+    def _learn(
+        self, trainer: LGBMClassifier, classes: npt.NDArray[Any], loss: FocalLoss
+    ) -> dict[str, Any]:
         """Take what a trainer has learned; returns it by the names of the attributes."""
         results = {name: getattr(trainer, name) for name in _RESULTS}
         model = {**learned_attributes(trainer.booster_, classes, loss), **results}
@@ -65,7 +68,8 @@ class LightGBMFiles(FocalClassifierMixin):
 
         Returns
         -------
-        self : FocalLGBMClassifier
+        FocalLGBMClassifier
+            The model itself, as it was saved.
 
         Raises
         ------
@@ -90,9 +94,9 @@ class LightGBMFiles(FocalClassifierMixin):
         cls,
         booster: Booster,
         *,
-        focal_gamma: float | Sequence[float],
-        focal_alpha: Any = None,
-        link: str = "focal",
+        focal_gamma: Gamma,
+        focal_alpha: Weights | Mapping[Any, float] = None,
+        link: Link = "focal",
         classes: npt.ArrayLike | None = None,
     ) -> Self:
         """A fitted classifier of a booster whose margins are those of a focal model.
@@ -113,6 +117,7 @@ class LightGBMFiles(FocalClassifierMixin):
         Returns
         -------
         FocalLGBMClassifier
+            The fitted classifier; its other parameters are the defaults.
 
         Raises
         ------
@@ -138,7 +143,9 @@ class LightGBMFiles(FocalClassifierMixin):
         return model
 
 
-def learned_attributes(booster: Booster, classes: npt.NDArray, loss: FocalLoss) -> dict[str, Any]:
+def learned_attributes(
+    booster: Booster, classes: npt.NDArray[Any], loss: FocalLoss
+) -> dict[str, Any]:
     """What fit learns, under the names of LGBMClassifier's attributes."""
     encoder = _LGBMLabelEncoder()
     encoder.classes_ = classes

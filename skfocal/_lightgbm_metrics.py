@@ -36,7 +36,7 @@ class _Metric:
 class _OnPosterior:
     """A user's metric, shown probabilities as it is under a built-in objective."""
 
-    def __init__(self, function: Callable, loss: FocalLoss) -> None:
+    def __init__(self, function: Callable[..., Any], loss: FocalLoss) -> None:
         self.function, self.loss = function, loss
         self.n_arguments = len(signature(function).parameters)
         if not 2 <= self.n_arguments <= 4:
@@ -54,7 +54,7 @@ class _OnPosterior:
 class AtConstant:
     """A metric of the margins, at a model that has the same margins for all rows."""
 
-    def __init__(self, metric: Callable, constant: Array) -> None:
+    def __init__(self, metric: Callable[..., Any], constant: Array) -> None:
         self.metric, self.constant = metric, constant
 
     def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
@@ -63,7 +63,7 @@ class AtConstant:
 
 def split_metrics(
     eval_metric: Any, params: dict[str, Any], loss: FocalLoss
-) -> tuple[list[str], list[Callable]]:
+) -> tuple[list[str], list[Callable[..., Any]]]:
     """Built-in metrics to leave to LightGBM, and those computed here; each name once.
 
     The order is LightGBM's, by which early stopping goes: the names in ``eval_metric``,
@@ -75,7 +75,7 @@ def split_metrics(
     names = [m for m in asked if isinstance(m, str)]
     functions = [m for m in asked if not isinstance(m, str)]
     passed: list[str] = []
-    computed: dict[Any, Callable] = {}
+    computed: dict[Any, Callable[..., Any]] = {}
     for name in [*names, *default]:
         if isinstance(name, str) and name in _NO_METRIC:
             continue

@@ -246,7 +246,7 @@ def train(
     features: Any,
     target: Target,
     start: float | Array | None,
-    rounds: list[Callable],
+    rounds: list[Callable[..., Any]],
     *,
     on_cluster: bool = False,
     **arguments: Any,
@@ -299,8 +299,8 @@ def standard(booster: Booster, n_classes: int, shift: float | Array | None) -> B
 
 
 def round_callbacks(
-    rounds: Rounds, classes: npt.NDArray, loss: FocalLoss, start: float | Array | None
-) -> list[Callable]:
+    rounds: Rounds, classes: npt.NDArray[Any], loss: FocalLoss, start: float | Array | None
+) -> list[Callable[..., Any]]:
     """scikit-learn's callbacks as two of LightGBM's, none where nobody listens."""
     if not rounds:
         return []
@@ -312,7 +312,8 @@ def round_callbacks(
         rounds.begin()
 
     def after(env: CallbackEnv) -> None:
-        if rounds.end(lambda: learned(env.model)):
+        model: Any = env.model  # a CVBooster only in lightgbm.cv
+        if rounds.end(lambda: learned(model)):
             raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
     before.before_iteration = True  # type: ignore[attr-defined]
@@ -342,4 +343,5 @@ def _train_constant(
     if arguments.get("init_model") is not None:
         return None  # the model so far holds its start, and nothing was added to it
     row = np.zeros((1, features.shape[1]))
-    return constant - trainer.booster_.predict(row, raw_score=True)[0]
+    shift: Array = constant - np.asarray(trainer.booster_.predict(row, raw_score=True))[0]
+    return shift

@@ -32,7 +32,7 @@ class LinearProblem:
     """
 
     X: Any
-    codes: npt.NDArray
+    codes: npt.NDArray[Any]
     sample_weight: Array | None
     loss: BinaryFocalLoss | MulticlassFocalLoss
     l2: float
@@ -48,12 +48,12 @@ class LinearProblem:
     @property
     def n_coefficients(self) -> int:
         """Rows of theta."""
-        return self.X.shape[1] + self.fit_intercept
+        return int(self.X.shape[1]) + self.fit_intercept
 
     @cached_property
     def _scale(self) -> float:
         weight = self.sample_weight
-        return 1.0 / (self.X.shape[0] if weight is None else weight.sum())
+        return 1.0 / float(self.X.shape[0] if weight is None else weight.sum())
 
     def some_rows(self, n_rows: int) -> "LinearProblem":
         """The problem on about that many of its rows, evenly spread."""
@@ -68,7 +68,7 @@ class LinearProblem:
             sample_weight=None if weight is None else weight[::every],
         )
 
-    def some_columns(self, columns: npt.NDArray) -> "LinearProblem":
+    def some_columns(self, columns: npt.NDArray[Any]) -> "LinearProblem":
         """The problem in which all other coefficients are 0."""
         if len(columns) == self.X.shape[1]:
             return self
@@ -235,7 +235,7 @@ class LinearProblem:
 class _Columns:
     """Some columns of a dense X, copied a block of rows at a time."""
 
-    def __init__(self, X: Array, columns: npt.NDArray) -> None:
+    def __init__(self, X: Array, columns: npt.NDArray[Any]) -> None:
         self.X, self.columns = X, columns
         self.shape, self.dtype = (X.shape[0], len(columns)), X.dtype
 

@@ -1,4 +1,4 @@
-"""What the two losses share: checks, weights, loops over rows (floor 2)."""
+"""Parameters of the two losses, and their loss, gradient and Hessian of each row (floor 2)."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -8,14 +8,15 @@ import numpy.typing as npt
 
 from skfocal import _kernels
 from skfocal._kernels import Array, PerClass
-from skfocal._parameters import check_alpha, check_choice, check_gamma, class_totals, row_blocks
+from skfocal._parameters import Hessian, Link, check_alpha, check_choice, check_gamma
+from skfocal._rows import check_codes
 
 HESSIANS = ("upper", "exact", "abs")
 LINKS = ("focal", "posterior")
 
 
-class FocalLossBase(ABC):
-    """What the two losses share.
+class RowLoss(ABC):
+    """Parameters, and loss, gradient and Hessian of each row.
 
     Conventions
     -----------
@@ -36,8 +37,8 @@ class FocalLossBase(ABC):
 
     gamma: float | tuple[float, ...]
     alpha: float | tuple[float, ...] | None
-    hessian: str
-    link: str
+    hessian: Hessian
+    link: Link
     n_classes: int
 
     def __post_init__(self) -> None:
@@ -74,12 +75,6 @@ class FocalLossBase(ABC):
         """
         return _kernels.is_cross_entropy(*self._classes, self.link)
 
-    @property
-    def raw_is_posterior(self) -> bool:
-        """Whether the sigmoid or softmax of the margins is the posterior."""
-        unweighted = len(set(self.class_weight)) == 1
-        return self.link == "posterior" or (unweighted and not any(self.class_gamma))
-
     def loss(
         self,
         y_true: npt.ArrayLike,
@@ -104,6 +99,7 @@ class FocalLossBase(ABC):
         Returns
         -------
         ndarray of shape (n,)
+            Weighted, not summed.
 
         Raises
         ------
@@ -123,11 +119,24 @@ class FocalLossBase(ABC):
         *,
         n_threads: int = 1,
     ) -> Array:
-        """Gradient of each row's loss in its margins; parameters as in `loss`.
+        """Gradient of each row's loss in its margins.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+        n_threads : int, default=1
+            As in `loss`.
 
         Returns
         -------
-        ndarray of the shape of ``raw_prediction``
+        ndarray of shape (n,) or (n, K)
+            The shape of ``raw_prediction``.
+
+        Raises
+        ------
+        ValueError
+            As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         gradient = _kernels.like(rows[1])
@@ -142,12 +151,26 @@ class FocalLossBase(ABC):
         *,
         n_threads: int = 1,
     ) -> tuple[Array, Array]:
-        """Loss and gradient of each row in one pass; parameters as in `loss`.
+        """Loss and gradient of each row in one pass.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+        n_threads : int, default=1
+            As in `loss`.
 
         Returns
         -------
         loss : ndarray of shape (n,)
-        gradient : ndarray of the shape of ``raw_prediction``
+            As of `loss`.
+        gradient : ndarray of shape (n,) or (n, K)
+            As of `gradient`.
+
+        Raises
+        ------
+        ValueError
+            As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         loss, gradient = _kernels.per_row(rows[1]), _kernels.like(rows[1])
@@ -162,13 +185,26 @@ class FocalLossBase(ABC):
         *,
         n_threads: int = 1,
     ) -> tuple[Array, Array, Array]:
-        """Loss, gradient and Hessian of each row in one pass; parameters as in `loss`.
+        """Loss, gradient and Hessian of each row in one pass.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+        n_threads : int, default=1
+            As in `loss`.
 
         Returns
         -------
         loss : ndarray of shape (n,)
-        gradient, hessian : ndarray of the shape of ``raw_prediction``
+            As of `loss`.
+        gradient, hessian : ndarray of shape (n,) or (n, K)
             As of `gradient_hessian` without options.
+
+        Raises
+        ------
+        ValueError
+            As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         loss = _kernels.per_row(rows[1])
@@ -200,7 +236,7 @@ class FocalLossBase(ABC):
 
         Parameters
         ----------
-        y_true, raw_prediction, sample_weight
+        y_true, raw_prediction, sample_weight : array-like
             As in `loss`.
         max_step : float, default=inf
             The ``"upper"`` Hessian, under the posterior link the expected one, is raised to
@@ -219,7 +255,7 @@ class FocalLossBase(ABC):
             unweighted ones, as if rows were repeated.
         dtype : {float32, float64}, default=None
             Precision of the result, that of ``raw_prediction`` if None.
-        out : pair of ndarray, default=None
+        out : (ndarray, ndarray), default=None
             Arrays of the shape of ``raw_prediction`` to fill and return; their precision
             is then that of the result.
         n_threads : int, default=1
@@ -227,8 +263,15 @@ class FocalLossBase(ABC):
 
         Returns
         -------
-        gradient, hessian : ndarray of the shape of ``raw_prediction``
-            In Fortran order where ``raw_prediction`` is.
+        gradient : ndarray of shape (n,) or (n, K)
+            The shape of ``raw_prediction``; in Fortran order where it is.
+        hessian : ndarray of shape (n,) or (n, K)
+            As the gradient.
+
+        Raises
+        ------
+        ValueError
+            As in `loss`, or if ``out`` does not fit.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         if out is None:
@@ -251,81 +294,9 @@ class FocalLossBase(ABC):
         )
         return out
 
-    @abstractmethod
-    def intercept(
-        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> float | Array:
-        """The constant margin with the smallest weighted loss."""
-
-    @abstractmethod
-    def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
-        """P(class | row) of the population behind the margins, shape (n, K)."""
-
-    @abstractmethod
-    def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
-        """The margins that have the given posterior, shape (n, K)."""
-
-    @abstractmethod
-    def convert(self, raw_prediction: npt.ArrayLike, link: str) -> Array:
-        """The margins that say the same under another link, {"focal", "posterior"}."""
-
-    @abstractmethod
-    def decision(self, raw_prediction: npt.ArrayLike) -> Array:
-        """Scores whose sign or argmax is the class with the largest weight x posterior."""
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether `log_loss_scale` may differ from 1."""
-        plain = not any(self.class_gamma) and set(self.class_weight) == {1.0}
-        return self.link == "posterior" and not plain
-
-    def log_loss_scale(
-        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> float:
-        """The factor that brings the loss to the scale of log loss.
-
-        Under the posterior link it makes the Hessian at the log-odds of the classes' shares,
-        where training starts, as large as that of log loss: with it, what boosters compare
-        with sums of Hessians (``min_child_weight``, ``min_sum_hessian_in_leaf``,
-        ``reg_lambda``) keeps its meaning. It is 1 under the focal link.
-
-        Parameters
-        ----------
-        y_true : array-like of shape (n,)
-            Class codes; a class without rows counts as very rare.
-        sample_weight : array-like of shape (n,), default=None
-            Non-negative.
-
-        Returns
-        -------
-        float
-        """
-        if not self.is_scaled:
-            return 1.0
-        totals = checked_totals(y_true, self.n_classes, sample_weight)
-        shares = np.maximum(totals / totals.sum(), 1e-9)
-        start = self.raw_prediction(shares[np.newaxis])
-        _, hessian = self.gradient_hessian(np.zeros(1), start)
-        eta = self.posterior(start)
-        variances = eta[:, 1] * eta[:, 0] if start.ndim == 1 else eta * (1.0 - eta)
-        return float(variances.sum() / hessian.sum())
-
     @property
     def _classes(self) -> tuple[PerClass, PerClass]:
         return self.class_gamma, self.class_weight
-
-    @property
-    def _equal_gammas(self) -> bool:
-        return len(set(self.class_gamma)) == 1
-
-    def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
-        totals = checked_totals(y_true, self.n_classes, sample_weight)
-        if not (totals > 0).all():
-            raise ValueError(
-                "The optimal constant is infinite where a class has no rows or no weight; "
-                f"sums of weights by class: {totals.tolist()}."
-            )
-        return totals
 
     @abstractmethod
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
@@ -336,10 +307,11 @@ class FocalLossBase(ABC):
         y_true: npt.ArrayLike,
         raw_prediction: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None,
-    ) -> tuple[Array, Array, Array | None]:
+    ) -> tuple[Any, Array, Any]:
+        """Checked codes, margins and weights; on a device codes and weights as they are."""
         raw = self._check_raw(raw_prediction)
         if _kernels.on_device(raw):
-            return y_true, raw, sample_weight  # type: ignore[return-value]
+            return y_true, raw, sample_weight
         codes = np.asarray(y_true, dtype=np.float32)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         for name, array in (("y_true", codes), ("sample_weight", weight)):
@@ -350,36 +322,8 @@ class FocalLossBase(ABC):
                 )
         return codes, raw, weight
 
-    def _evaluate(self, codes: Array, raw: Array, weight: Array | None, **options: Any) -> None:
+    def _evaluate(self, codes: Any, raw: Array, weight: Any, **options: Any) -> None:
         if not _kernels.evaluate(
             codes, raw, weight, *self._classes, link=self.link, policy=self.hessian, **options
         ):
             check_codes(codes, self.n_classes)
-
-
-def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32]:
-    """Class codes as float32, the dtype in which the boosters hold them."""
-    codes = np.asarray(y_true, dtype=np.float32)
-    valid = (codes >= 0) & (codes < n_classes) & (codes == np.floor(codes))
-    if not valid.all():
-        raise ValueError(
-            f"y_true must hold class codes 0..{n_classes - 1}; got {codes[~valid].flat[0]:g}."
-        )
-    return codes
-
-
-def checked_totals(
-    y_true: npt.ArrayLike, n_classes: int, sample_weight: npt.ArrayLike | None
-) -> npt.NDArray[np.float64]:
-    """`class_totals` of codes that are checked before."""
-    codes = np.asarray(y_true)
-    for rows in row_blocks(len(codes)):
-        check_codes(codes[rows], n_classes)
-    return class_totals(codes, n_classes, sample_weight)
-
-
-def floating(array: npt.ArrayLike) -> Array:
-    if _kernels.on_device(array):
-        return array  # type: ignore[return-value]
-    array = np.asarray(array)
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)

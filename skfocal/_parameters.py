@@ -6,13 +6,25 @@ Floor 2, below the losses. Every message names the argument as its caller calls 
 
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Gamma = float | tuple[float, ...]
-Alpha = float | str | tuple | Mapping[Any, float] | Sequence[float] | npt.NDArray | None
+Numbers = npt.NDArray[np.floating | np.integer]
+# What users may pass: of gamma; of class weights, to the losses and to all else.
+Gamma = float | Sequence[float] | Numbers
+Weights = float | Sequence[float] | Numbers | None
+Alpha = (
+    Weights
+    | Literal["balanced", "effective"]
+    | tuple[Literal["effective"], float]
+    | Mapping[Any, float]
+)
+ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
+Hessian = Literal["upper", "exact", "abs"]
+Link = Literal["focal", "posterior"]
+Probability = Literal["posterior", "raw"]
 
 _ALPHA_FORMS = (
     'None, a float in (0, 1) for two classes, "balanced", "effective", '
@@ -42,7 +54,7 @@ def _numbers(value: Any, name: str, expected: str) -> npt.NDArray[np.float64]:
     return array
 
 
-def check_gamma(gamma: Any, n_classes: int, name: str = "gamma") -> Gamma:
+def check_gamma(gamma: Any, n_classes: int, name: str = "gamma") -> float | tuple[float, ...]:
     """A float, or a tuple of ``n_classes`` floats where ``gamma`` has one per class."""
     expected = f"a finite number >= 0, or {n_classes} of them (one per class)"
     if _is_real(gamma):
@@ -104,10 +116,11 @@ def _effective(totals: npt.NDArray[np.float64], beta: Any, name: str) -> npt.NDA
     else:
         raise ValueError(f'beta of {name}=("effective", beta) must lie in (0, 1); got {beta!r}.')
     weights = np.expm1(log_beta) / np.expm1(log_beta * totals)
-    return weights * total / (weights @ totals)
+    scaled: npt.NDArray[np.float64] = weights * total / (weights @ totals)
+    return scaled
 
 
-def _from_mapping(weights: Mapping, labels: npt.NDArray, name: str) -> list[float]:
+def _from_mapping(weights: Mapping[Any, float], labels: npt.NDArray[Any], name: str) -> list[float]:
     known = labels.tolist()
     missing = [label for label in known if label not in weights]
     unknown = [label for label in weights if label not in known]
@@ -121,7 +134,7 @@ def _from_mapping(weights: Mapping, labels: npt.NDArray, name: str) -> list[floa
 
 def resolve_alpha(
     alpha: Alpha,
-    labels: npt.NDArray,
+    labels: npt.NDArray[Any],
     totals: npt.NDArray[np.float64],
     name: str = "alpha",
 ) -> tuple[float, ...] | None:
@@ -167,7 +180,7 @@ def row_blocks(n_rows: int) -> Iterator[slice]:
 
 
 def class_totals(
-    codes: npt.NDArray, n_classes: int, sample_weight: npt.ArrayLike | None = None
+    codes: npt.NDArray[Any], n_classes: int, sample_weight: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.float64]:
     """Sum of sample weights (or number of rows) of each class code."""
     codes, totals = np.asarray(codes), np.zeros(n_classes)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skfocal._parameters import Gamma, Link
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
@@ -14,7 +15,9 @@ NAME = "skfocal"
 """Name of the attribute, or line, of a model file that holds the text."""
 
 
-def settings_text(classes: npt.NDArray, loss: FocalLoss, names: npt.NDArray | None) -> str:
+def settings_text(
+    classes: npt.NDArray[Any], loss: FocalLoss, names: npt.NDArray[Any] | None
+) -> str:
     """Labels, loss and names of columns (None for none) as JSON on one line.
 
     Raises
@@ -35,7 +38,7 @@ def settings_text(classes: npt.NDArray, loss: FocalLoss, names: npt.NDArray | No
     )
 
 
-def settings_from_text(text: str) -> tuple[npt.NDArray, FocalLoss, npt.NDArray | None]:
+def settings_from_text(text: str) -> tuple[npt.NDArray[Any], FocalLoss, npt.NDArray[Any] | None]:
     """Labels, loss and names of columns of `settings_text`."""
     given = json.loads(text)
     classes = np.array(given["classes"], dtype=given["dtype"])
@@ -48,8 +51,8 @@ def settings_from_text(text: str) -> tuple[npt.NDArray, FocalLoss, npt.NDArray |
 
 
 def given_settings(
-    n_classes: int, classes: Any, gamma: Any, alpha: Any, link: str
-) -> tuple[npt.NDArray, FocalLoss]:
+    n_classes: int, classes: Any, gamma: Gamma, alpha: Any, link: Link
+) -> tuple[npt.NDArray[Any], FocalLoss]:
     """Labels and loss of a model file without settings, as the caller tells them."""
     labels = np.arange(n_classes) if classes is None else np.asarray(classes)
     if labels.shape != (n_classes,) or len(np.unique(labels)) != n_classes:

@@ -61,14 +61,16 @@ class _Cholesky:
         self.shape, self.factor = theta.shape, linalg.cholesky(matrix, lower=True)
 
     def to_variables(self, theta: Array) -> Array:
-        return self.factor.T @ theta.ravel()
+        variables: Array = self.factor.T @ theta.ravel()
+        return variables
 
     def to_theta(self, variables: Array) -> Array:
-        flat = linalg.solve_triangular(self.factor, variables, trans="T", lower=True)
+        flat: Array = linalg.solve_triangular(self.factor, variables, trans="T", lower=True)
         return flat.reshape(self.shape)
 
     def to_gradient(self, gradient: Array) -> Array:
-        return linalg.solve_triangular(self.factor, gradient.ravel(), lower=True)
+        own: Array = linalg.solve_triangular(self.factor, gradient.ravel(), lower=True)
+        return own
 
 
 def _scaling(problem: LinearProblem, theta: Array) -> _Diagonal | _Cholesky:
@@ -157,7 +159,7 @@ def _newton_step(matrix: Array, gradient: Array) -> Array:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", linalg.LinAlgWarning)
-            step = linalg.solve(matrix, right, assume_a="pos")
+            step: Array = linalg.solve(matrix, right, assume_a="pos")
     except (linalg.LinAlgError, linalg.LinAlgWarning):
         step = linalg.lstsq(matrix, right)[0]
     return step.reshape(gradient.shape)

@@ -7,13 +7,14 @@ and margin have the same order; with more classes they have not.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from skfocal._conventions import mean_loss
 from skfocal._kernels import Array
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
-from skfocal.objectives import mean_loss
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 Measure = Callable[[FocalLoss, Array, Array, Array | None], float]
@@ -59,7 +60,7 @@ def root_squared_error(
     loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | None = None
 ) -> float:
     """Root of the Brier score."""
-    return squared_error(loss, y_true, raw, sample_weight) ** 0.5
+    return float(squared_error(loss, y_true, raw, sample_weight) ** 0.5)
 
 
 def absolute_error(
@@ -84,7 +85,7 @@ def average_precision(
 
 
 def _ranked(
-    score: Callable, loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None
+    score: Callable[..., Any], loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None
 ) -> float:
     if loss.n_classes == 2:
         return float(score(y_true, raw, sample_weight=weight))

@@ -18,7 +18,7 @@ from xgboost import Booster, DMatrix
 from xgboost.callback import CallbackContainer, EarlyStopping, EvaluationMonitor
 
 from skfocal._kernels import of_library, on_device
-from skfocal._xgboost_matrix import train_on_matrix
+from skfocal._xgboost_matrix import IterationRange, train_on_matrix
 from skfocal.objectives import FocalObjective
 
 _DEVICES = ("cuda", "cuda:0", "gpu", "gpu:0")
@@ -74,6 +74,7 @@ class ResidentTraining:
             callbacks.append(EvaluationMonitor(period=int(verbose_eval)))
         if early_stopping_rounds:
             callbacks.append(EarlyStopping(rounds=early_stopping_rounds))
+        evals = list(evals)
         container = CallbackContainer(callbacks, metric=custom_metric, output_margin=True)
         booster = Booster(params, [dtrain, *(each for each, _ in evals)], model_file=xgb_model)
         booster = container.before_training(booster)
@@ -89,7 +90,8 @@ class ResidentTraining:
         booster = container.after_training(booster)
         if evals_result is not None:
             evals_result.update(container.history)
-        return booster.reset()
+        trained: Booster = booster.reset()
+        return trained
 
     def _at_start(self, booster: Booster, dtrain: DMatrix) -> Any:
         """What XGBoost starts from: its constant, the matrix's margins, the model so far."""
@@ -110,9 +112,9 @@ class ResidentTraining:
 def train_resident(
     trainer: Any,
     table: Any,
-    y_true: npt.NDArray,
+    y_true: npt.NDArray[Any],
     *,
-    sample_weight: npt.NDArray | None = None,
+    sample_weight: npt.NDArray[Any] | None = None,
     base_margin: Any = None,
     eval_set: Sequence[tuple[Any, Any]] | None = None,
     sample_weight_eval_set: Sequence[Any] | None = None,
@@ -194,7 +196,7 @@ def _has_room(X: Any) -> bool:
     return on_device(X) or cuda.current_context().get_memory_info().free > 2 * 4 * X.size
 
 
-def rows_of(array: Any, kept: npt.NDArray) -> Any:
+def rows_of(array: Any, kept: npt.NDArray[Any]) -> Any:
     """Rows of an array or a table, on a device or not, by their indices on the host."""
     if not on_device(array):
         return _safe_indexing(array, kept)
@@ -205,7 +207,7 @@ def rows_of(array: Any, kept: npt.NDArray) -> Any:
 def margins_on_device(
     booster: Booster,
     X: Any,
-    rounds: tuple[int, int],
+    rounds: IterationRange,
     missing: float,
     base_margin: Any,
     validate_features: bool,

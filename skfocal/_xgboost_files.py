@@ -1,6 +1,6 @@
 """`FocalXGBClassifier` from files and boosters (floor 4)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from xgboost import Booster
 
 from skfocal._base import FocalClassifierMixin, restored_on_failure
+from skfocal._parameters import Gamma, Link, Weights
 from skfocal._settings import NAME as SETTINGS
 from skfocal._settings import given_settings, settings_from_text
 from skfocal._xgboost_training import learned_attributes, n_classes_of
@@ -22,9 +23,7 @@ class XGBoostFiles(FocalClassifierMixin):
     def _learn(self, trainer: Any, learned: Callable[[Booster], dict[str, Any]]) -> dict[str, Any]:
         """Take what a trainer has learned; returns it by the names of the attributes."""
         self.__dict__.pop("evals_result_", None)  # of an earlier fit
-        self._set_evaluation_result(  # type: ignore[attr-defined]  # XGBClassifier's
-            getattr(trainer, "evals_result_", {})
-        )
+        self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
         model = learned(trainer.get_booster())
         for name, value in model.items():
             setattr(self, name, value)
@@ -50,7 +49,7 @@ class XGBoostFiles(FocalClassifierMixin):
         with restored_on_failure(self):
             self._Booster = Booster({"n_jobs": self.n_jobs})
             base = self.get_params(deep=False)["base_score"]
-            super().load_model(fname)  # type: ignore[misc]  # XGBClassifier's
+            super().load_model(fname)
             text = self.get_booster().attr(SETTINGS)
             if text is None:
                 raise ValueError(
@@ -68,9 +67,9 @@ class XGBoostFiles(FocalClassifierMixin):
         cls,
         booster: Booster,
         *,
-        focal_gamma: float | Sequence[float],
-        focal_alpha: Any = None,
-        link: str = "focal",
+        focal_gamma: Gamma,
+        focal_alpha: Weights | Mapping[Any, float] = None,
+        link: Link = "focal",
         classes: npt.ArrayLike | None = None,
     ) -> Self:
         """A fitted classifier of a booster whose margins are those of a focal model.
@@ -91,6 +90,7 @@ class XGBoostFiles(FocalClassifierMixin):
         Returns
         -------
         FocalXGBClassifier
+            The fitted classifier; its other parameters are the defaults.
 
         Raises
         ------
@@ -105,8 +105,8 @@ class XGBoostFiles(FocalClassifierMixin):
             )
         n_classes = n_classes_of(booster)
         labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
-        booster, names = booster.copy(), booster.feature_names
-        names = None if names is None else np.array(names, dtype=object)
+        booster, given = booster.copy(), booster.feature_names
+        names = None if given is None else np.array(given, dtype=object)
         model = cls()
         learned = learned_attributes(booster, labels, loss, names)
         model._become(learned, booster.num_features(), names)

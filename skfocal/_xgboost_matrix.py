@@ -11,12 +11,13 @@ from xgboost import Booster, DataIter, DMatrix, ExtMemQuantileDMatrix, QuantileD
 
 from skfocal._base import Target, check_evaluation_sets, codes_target
 from skfocal._callbacks import Rounds
+from skfocal._conventions import base_score
 from skfocal._kernels import Array
 from skfocal._xgboost_training import check_xgb_model, learned_attributes, make_trainer
-from skfocal.objectives import base_score
 
 MATRICES = (DMatrix, DataIter)
 Train = Callable[..., Booster]
+IterationRange = tuple[int | np.integer, int | np.integer]  # as XGBoost has it
 
 
 def is_matrix(X: Any) -> bool:
@@ -46,14 +47,14 @@ def matrix_target(matrix: DMatrix) -> Target:
     return codes_target(matrix.get_label(), weight if weight.size else None)
 
 
-def column_names(matrix: DMatrix) -> npt.NDArray | None:
+def column_names(matrix: DMatrix) -> npt.NDArray[Any] | None:
     """Names of the columns, None where they have none."""
     names = matrix.feature_names
     return None if names is None else np.array(names, dtype=object)
 
 
 def margins_of_matrix(
-    booster: Booster, matrix: Any, rounds: tuple[int, int], validate_features: bool
+    booster: Booster, matrix: Any, rounds: IterationRange, validate_features: bool
 ) -> Array:
     """Margins of the rows of a matrix.
 
@@ -66,9 +67,10 @@ def margins_of_matrix(
         raise TypeError(
             "Batches are predicted one by one: call the method on the table in each of them."
         )
-    return booster.predict(
+    margins: Array = booster.predict(
         matrix, output_margin=True, validate_features=validate_features, iteration_range=rounds
     )
+    return margins
 
 
 def fit_matrix(

@@ -21,6 +21,7 @@ from skfocal._base import (
     encode_labels,
 )
 from skfocal._callbacks import Rounds
+from skfocal._conventions import mean_loss
 from skfocal._kernels import Array, fetched
 from skfocal._settings import NAME, settings_from_text, settings_text
 from skfocal._training_metrics import (
@@ -30,7 +31,7 @@ from skfocal._training_metrics import (
     Measure,
     error_at,
 )
-from skfocal.objectives import FocalEvalMetric, FocalObjective, mean_loss
+from skfocal.objectives import FocalEvalMetric, FocalObjective
 
 # Rank metrics of binary margins, besides RANK_METRICS; a suffix such as "@5-" may follow.
 _RANK_METRICS = ("ndcg", "map", "pre")
@@ -43,7 +44,7 @@ class Metrics:
         self.loss = loss
         self.measures: dict[str, Measure] = {}
 
-    def add(self, metric: str | Callable) -> str | None:
+    def add(self, metric: str | Callable[..., Any]) -> str | None:
         """Add a measure by name, or a user's function of (y_true, probabilities).
 
         Returns its name, or None for one that is XGBoost's to compute.
@@ -96,7 +97,7 @@ def _on_margins(metric: FocalEvalMetric) -> Measure:
     return measure
 
 
-def _on_posterior(function: Callable) -> Measure:
+def _on_posterior(function: Callable[..., Any]) -> Measure:
     """A user's metric, shown probabilities as it is under a built-in objective."""
 
     def measure(loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None) -> float:
@@ -248,7 +249,7 @@ def evaluation_sets(estimator: Any, eval_set: Any, target: Target) -> list[tuple
 
 
 def learned_attributes(
-    booster: Booster, classes: npt.NDArray, loss: FocalLoss, names: npt.NDArray | None
+    booster: Booster, classes: npt.NDArray[Any], loss: FocalLoss, names: npt.NDArray[Any] | None
 ) -> dict[str, Any]:
     """What fit learns; the booster is given labels, loss and names for `load_model`."""
     booster.set_attr(**{NAME: None})  # of the model that was continued

@@ -9,16 +9,18 @@ learns (see ``_lightgbm_files``) and ``_process_params``.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
     LearnedAttribute,
+    Metric,
+    Table,
     check_features,
     make_target,
     refuse_arguments,
@@ -26,22 +28,22 @@ from skfocal._base import (
     restored_on_failure,
 )
 from skfocal._callbacks import Rounds, with_callbacks
-from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
+from skfocal._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
 
 with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
     import lightgbm
-    from lightgbm import LGBMClassifier
+    from lightgbm import Booster, LGBMClassifier, LGBMModel
 
     from skfocal import _lightgbm_dataset as datasets
     from skfocal import _lightgbm_training as training
-    from skfocal._lightgbm_files import LightGBMFiles
     from skfocal._lightgbm_metrics import METRIC_PARAMETERS
+    from skfocal._lightgbm_prediction import LightGBMPrediction
 
 __all__ = ["FocalLGBMClassifier"]
 
 
-class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
+class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     """LightGBM classifier trained on the focal loss.
 
     A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all
@@ -55,7 +57,7 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     focal_gamma : float or sequence of floats, default=2.0
         Focusing parameter, >= 0; a sequence has one per class in the order of
         ``classes_``. 0 is LightGBM's own objective: the same trees.
-    focal_alpha : optional, default=None
+    focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
         for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
         ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
@@ -130,11 +132,11 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
     def __init__(
         self,
         *,
-        focal_gamma: float | Sequence[float] = 2.0,
-        focal_alpha: Any = None,
-        probability: str = "posterior",
-        hessian: str = "upper",
-        link: str = "focal",
+        focal_gamma: Gamma = 2.0,
+        focal_alpha: Alpha = None,
+        probability: Probability = "posterior",
+        hessian: Hessian = "upper",
+        link: Link = "focal",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -145,26 +147,26 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         self.link = link
 
     @with_callbacks
-    def fit(
+    def fit(  # type: ignore[override]  # ranking's groups are no argument of a classifier
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        init_score: Any = None,
-        eval_set: Any = None,
+        X: Table,
+        y: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        init_score: npt.ArrayLike | None = None,
+        eval_set: Sequence[Any] | None = None,
         eval_names: list[str] | None = None,
-        eval_sample_weight: Any = None,
-        eval_class_weight: Any = None,
-        eval_init_score: Any = None,
-        eval_metric: Any = None,
-        feature_name: Any = "auto",
-        categorical_feature: Any = "auto",
-        callbacks: list[Callable] | None = None,
-        init_model: Any = None,
+        eval_sample_weight: Sequence[npt.ArrayLike | None] | None = None,
+        eval_class_weight: Sequence[ClassWeight] | None = None,
+        eval_init_score: Sequence[npt.ArrayLike | None] | None = None,
+        eval_metric: Metric | Sequence[Metric] | None = None,
+        feature_name: list[str] | Literal["auto"] = "auto",
+        categorical_feature: Sequence[str] | Sequence[int] | Literal["auto"] = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: str | Path | Booster | LGBMModel | None = None,
         *,
-        eval_X: Any = None,
-        eval_y: Any = None,
-    ) -> "FocalLGBMClassifier":
+        eval_X: Table | tuple[Table, ...] | None = None,
+        eval_y: npt.ArrayLike | tuple[npt.ArrayLike, ...] | None = None,
+    ) -> Self:
         """Fit the model; the arguments are those of `lightgbm.LGBMClassifier.fit`.
 
         Parameters
@@ -181,19 +183,33 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y; LightGBM >= 4.7 prefers
             ``eval_X``, ``eval_y``. Of data sets, a list of data sets.
+        eval_names : list of str, default=None
+            Names of the evaluation sets.
+        eval_sample_weight : list of array-like, default=None
+            Sample weights of each evaluation set.
+        eval_class_weight : list of dict or "balanced", default=None
+            Class weights of each evaluation set, multiplied into its sample weights.
+        eval_init_score : list of array-like, default=None
+            Margins to start from, for each evaluation set.
         eval_metric : str, callable or list of them, default=None
             Added to ``metric``, or to ``"focal_loss"`` where that is not set.
+        feature_name : list of str or "auto", default="auto"
+            Names of the columns; ``"auto"`` those of a DataFrame.
+        categorical_feature : list of str or int, or "auto", default="auto"
+            Columns that are categories; ``"auto"`` those of pandas' type.
+        callbacks : list of callable, default=None
+            LightGBM's callbacks.
         init_model : str, Path, Booster or LGBMModel, default=None
             Training goes on from it. A focal classifier, or a file that one has saved, must
             be of the same loss. Of other files and boosters nothing is known: their margins
             are a start like any other.
-        eval_names, eval_sample_weight, eval_class_weight, eval_init_score, feature_name,
-        categorical_feature, callbacks, eval_X, eval_y
-            See `lightgbm.LGBMClassifier.fit`.
+        eval_X, eval_y : table and labels, or tuples of them, default=None
+            The evaluation sets in the form of LightGBM >= 4.7.
 
         Returns
         -------
-        self : FocalLGBMClassifier
+        FocalLGBMClassifier
+            The model itself, fitted.
 
         Raises
         ------
@@ -228,7 +244,8 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
             if features.shape[0] < 2:
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
-            loss = self._training_loss(target, self.class_weight)
+            weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
+            loss = self._training_loss(target, weights)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = training.check_init_model(init_model, loss)
             start = None
@@ -268,120 +285,6 @@ class FocalLGBMClassifier(LightGBMFiles, LGBMClassifier):
             )
             rounds.close(self._learn(trainer, target.classes, loss))
         return self
-
-    def predict(
-        self,
-        X: Any,
-        raw_score: bool = False,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        pred_leaf: bool = False,
-        pred_contrib: bool = False,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> npt.NDArray:
-        """The label with the largest weight times posterior.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Columns as in fit.
-        raw_score, pred_leaf, pred_contrib : bool, default=False
-            Return the booster's margins, leaf indices or SHAP values instead.
-        start_iteration, num_iteration, validate_features, **kwargs
-            See `lightgbm.LGBMClassifier.predict`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        result, is_margin = self._predict(
-            X,
-            raw_score,
-            pred_leaf,
-            pred_contrib,
-            start_iteration=start_iteration,
-            num_iteration=num_iteration,
-            validate_features=validate_features,
-            **kwargs,
-        )
-        return self._label(result) if is_margin else result
-
-    def predict_proba(
-        self,
-        X: Any,
-        raw_score: bool = False,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        pred_leaf: bool = False,
-        pred_contrib: bool = False,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> Array:
-        """Probabilities of the classes, as ``probability`` says; arguments as in `predict`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        result, is_margin = self._predict(
-            X,
-            raw_score,
-            pred_leaf,
-            pred_contrib,
-            start_iteration=start_iteration,
-            num_iteration=num_iteration,
-            validate_features=validate_features,
-            **kwargs,
-        )
-        return self._proba(result) if is_margin else result
-
-    def decision_function(
-        self,
-        X: Any,
-        *,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> Array:
-        """Scores whose sign (two classes) or argmax is `predict`; arguments as there.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The margin; with a gamma per class or the posterior link
-            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
-        """
-        raw, _ = self._predict(
-            X,
-            start_iteration=start_iteration,
-            num_iteration=num_iteration,
-            validate_features=validate_features,
-            **kwargs,
-        )
-        return self.loss_.decision(raw)
-
-    def _predict(
-        self,
-        X: Any,
-        raw_score: bool = False,
-        pred_leaf: bool = False,
-        pred_contrib: bool = False,
-        **kwargs: Any,
-    ) -> tuple[Any, bool]:
-        """The parent's prediction, margins unless asked for something else."""
-        check_is_fitted(self)
-        X = training.check_columns(check_features(self, X, reset=False))
-        asked = raw_score or pred_leaf or pred_contrib
-        result = super().predict_proba(
-            X,
-            raw_score=raw_score or not asked,
-            pred_leaf=pred_leaf,
-            pred_contrib=pred_contrib,
-            **kwargs,
-        )
-        return result, not asked
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         """LightGBM's parameters only: the focal ones, and names of metrics, are not."""

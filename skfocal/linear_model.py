@@ -1,8 +1,7 @@
 """`FocalLogisticRegression` (floor 4)."""
 
-from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +10,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skfocal._base import FocalClassifierMixin, make_target, restored_on_failure
+from skfocal._base import FocalClassifierMixin, Table, make_target, restored_on_failure
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem, margins
-from skfocal._parameters import check_choice
+from skfocal._parameters import Alpha, ClassWeight, Gamma, Link, Probability, check_choice
 from skfocal._solvers import SOLVERS, choose_solver, warn_if_stopped
 
 __all__ = ["FocalLogisticRegression"]
+
+Solver = Literal["auto", "newton-cholesky", "lbfgs", "prox-newton"]
 
 
 class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimator):
@@ -35,7 +36,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     focal_gamma : float or sequence of floats, default=2.0
         Focusing parameter, >= 0; a sequence has one per class in the order of
         ``classes_``. 0 is cross-entropy.
-    focal_alpha : optional, default=None
+    focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
         for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
         ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
@@ -74,7 +75,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Threads of the passes over a sparse X; None is 1, unless in a
         `joblib.parallel_config`, and -1 all processors. A dense X is left to the threads
         of NumPy's linear algebra.
-    random_state : optional, default=None
+    random_state : int, RandomState instance or None, default=None
         Not used: nothing here is random. It is accepted as in scikit-learn.
 
     Attributes
@@ -124,22 +125,22 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     def __init__(
         self,
-        focal_gamma: float | Sequence[float] = 2.0,
-        focal_alpha: Any = None,
+        focal_gamma: Gamma = 2.0,
+        focal_alpha: Alpha = None,
         *,
-        probability: str = "posterior",
-        link: str = "focal",
+        probability: Probability = "posterior",
+        link: Link = "focal",
         C: float = 1.0,
         fit_intercept: bool = True,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: ClassWeight = None,
         l1_ratio: float = 0.0,
-        solver: str = "auto",
+        solver: Solver = "auto",
         tol: float = 1e-4,
         max_iter: int = 100,
         warm_start: bool = False,
         verbose: int = 0,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
@@ -158,9 +159,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         self.random_state = random_state
 
     @with_callbacks
-    def fit(
-        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> "FocalLogisticRegression":
+    def fit(self, X: Table, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -174,7 +173,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
         Returns
         -------
-        self : FocalLogisticRegression
+        FocalLogisticRegression
+            The model itself, fitted.
 
         Raises
         ------
@@ -221,8 +221,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             rounds.close({})
         return self
 
-    def decision_function(self, X: Any) -> Array:
-        """Scores whose sign (two classes) or argmax is `predict`.
+    def decision_function(self, X: Table) -> Array:
+        """Score whose sign (two classes) or argmax is `predict`.
 
         Parameters
         ----------
@@ -234,12 +234,17 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             The linear margin; with a gamma per class or the posterior link
             log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
         """
         raw = self._margins(X)
         return self.loss_.decision(raw)
 
-    def predict_proba(self, X: Any) -> Array:
-        """Probabilities of the classes, as ``probability`` says.
+    def predict_proba(self, X: Table) -> Array:
+        """Probability of each class, as ``probability`` says.
 
         Parameters
         ----------
@@ -249,14 +254,36 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
         """
         return self._proba(self._margins(X))
 
-    def predict_log_proba(self, X: Any) -> Array:
-        """Logarithm of `predict_proba`."""
+    def predict_log_proba(self, X: Table) -> Array:
+        """Logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
+        """
         return np.log(self.predict_proba(X))
 
-    def predict(self, X: Any) -> npt.NDArray:
+    def predict(self, X: Table) -> npt.NDArray[Any]:
         """The label with the largest weight times posterior.
 
         Parameters
@@ -267,10 +294,18 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples,)
+            Labels of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If X is not as in `fit`.
         """
         return self._label(self._margins(X))
 
-    def _margins(self, X: Any) -> Array:
+    def _margins(self, X: Table) -> Array:
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         theta = np.vstack([self.coef_.T, self.intercept_])
@@ -293,7 +328,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         if not (_is_number(self.max_iter, Integral) and self.max_iter >= 0):
             raise ValueError(f"max_iter must be an integer >= 0; got {self.max_iter!r}.")
 
-    def _start(self, problem: LinearProblem, classes: npt.NDArray) -> Array:
+    def _start(self, problem: LinearProblem, classes: npt.NDArray[Any]) -> Array:
         shape = (problem.n_coefficients, problem.n_outputs)
         known = self.warm_start and hasattr(self, "coef_")
         same = known and self.loss_.link == problem.loss.link

@@ -1,19 +1,22 @@
 """Focal losses as frozen value objects: formulas and loops, seen from NumPy (floor 2)."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, softmax
 
 from skfocal import _kernels
 from skfocal._kernels import Array
-from skfocal._loss import FocalLossBase, check_codes, floating
+from skfocal._link import FocalLossBase
+from skfocal._parameters import Gamma, Hessian, Link, Weights
+from skfocal._rows import check_codes, floating
+
+__all__ = ["BinaryFocalLoss", "MulticlassFocalLoss"]
 
 
 @dataclass(frozen=True)
-class BinaryFocalLoss(FocalLossBase):
+class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=PR02
     """Focal loss of two classes, as a function of one margin.
 
     loss = w (1 - p_t)**gamma (-log p_t) with p_t = sigmoid(margin) for positive rows and
@@ -58,10 +61,20 @@ class BinaryFocalLoss(FocalLossBase):
 
     gamma: float | tuple[float, ...] = 2.0
     alpha: float | tuple[float, ...] | None = None
-    hessian: str = "upper"
-    link: str = "focal"
+    hessian: Hessian = "upper"
+    link: Link = "focal"
 
     n_classes = 2
+
+    if TYPE_CHECKING:  # the fields are of what any sequence becomes
+
+        def __init__(
+            self,
+            gamma: Gamma = 2.0,
+            alpha: Weights = None,
+            hessian: Hessian = "upper",
+            link: Link = "focal",
+        ) -> None: ...
 
     def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """The margin z0 that minimises the weighted loss of a constant.
@@ -80,11 +93,12 @@ class BinaryFocalLoss(FocalLossBase):
         Returns
         -------
         float
+            The margin z0.
 
         Raises
         ------
         ValueError
-            If a class has no weight.
+            If a code is not 0 or 1, or a class has no weight.
 
         Examples
         --------
@@ -96,73 +110,19 @@ class BinaryFocalLoss(FocalLossBase):
         totals = self._totals(y_true, sample_weight)
         return float(self._margins(np.diff(np.log(totals)))[0])
 
-    def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
-        """P(class | row), shape (n, 2), from margins in closed form.
-
-        The map of Charoenphakdee et al. 2021, with weights and one gamma per class. Class
-        weights and gamma are undone; sample weights, which describe the population, are not.
-        """
-        raw = self._check_raw(raw_prediction)
-        if _kernels.on_device(raw):
-            return _kernels.device_posterior(raw, *self._classes, self.link)
-        return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
-
-    def decision(self, raw_prediction: npt.ArrayLike) -> Array:
-        """Scores (n,), positive where weight x posterior favours class 1.
-
-        The margin itself under the focal link with equal gammas, log(w+ P+ / (w- P-))
-        otherwise.
-        """
-        raw = self._check_raw(raw_prediction)
-        if self.link == "focal" and self._equal_gammas:
-            return raw
-        return (self._log_odds(raw.astype(np.float64)) + self._shift).astype(raw.dtype)
-
-    def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
-        """The margins (n,) that have P(class | row) = ``posterior`` (n, 2)."""
-        log_posterior = np.log(np.asarray(posterior, dtype=np.float64))
-        return self._margins(np.diff(log_posterior, axis=1)[:, 0])
-
-    def convert(self, raw_prediction: npt.ArrayLike, link: str) -> Array:
-        """The margins (n,) that say the same under another link.
-
-        Parameters
-        ----------
-        raw_prediction : array-like of shape (n,)
-            Margins of this loss.
-        link : {"focal", "posterior"}
-            The link of the result.
-
-        Returns
-        -------
-        ndarray of shape (n,), float64
-
-        Examples
-        --------
-        >>> from skfocal import BinaryFocalLoss
-        >>> loss = BinaryFocalLoss(gamma=2.0)
-        >>> loss.convert([1.0], "posterior").round(4)
-        array([2.6817])
-        """
-        log_odds = self._log_odds(self._check_raw(raw_prediction).astype(np.float64))
-        return replace(self, hessian="upper", link=link)._margins(log_odds)
-
     @property
-    def _shift(self) -> float:
-        """Logarithm of the weights' ratio."""
+    def _log_weight(self) -> float:
         return float(np.log(self.class_weight[1]) - np.log(self.class_weight[0]))
 
-    def _log_odds(self, raw: Array) -> Array:
-        """Log-odds of the posterior."""
-        if self.link == "posterior":
-            return raw
-        return _kernels.log_odds(raw, self.class_gamma) - self._shift
-
     def _margins(self, log_odds: Array) -> Array:
-        """The inverse of `_log_odds`."""
         if self.link == "posterior":
             return log_odds
-        return _kernels.margins(log_odds + self._shift, self.class_gamma)
+        return _kernels.margins(log_odds + self._log_weight, self.class_gamma)
+
+    @staticmethod
+    def _contrast(log_posterior: Array) -> Array:
+        odds: Array = np.diff(log_posterior, axis=1)[:, 0]
+        return odds
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)
@@ -172,7 +132,7 @@ class BinaryFocalLoss(FocalLossBase):
 
 
 @dataclass(frozen=True)
-class MulticlassFocalLoss(FocalLossBase):
+class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=PR02
     """Focal loss of K classes, as a function of K margins through the softmax.
 
     loss = w_t (1 - p_t)**gamma_t (-log p_t), p = softmax(margins), t the true class. With
@@ -210,8 +170,19 @@ class MulticlassFocalLoss(FocalLossBase):
     n_classes: int
     gamma: float | tuple[float, ...] = 2.0
     alpha: float | tuple[float, ...] | None = None
-    hessian: str = "upper"
-    link: str = "focal"
+    hessian: Hessian = "upper"
+    link: Link = "focal"
+
+    if TYPE_CHECKING:  # the fields are of what any sequence becomes
+
+        def __init__(
+            self,
+            n_classes: int,
+            gamma: Gamma = 2.0,
+            alpha: Weights = None,
+            hessian: Hessian = "upper",
+            link: Link = "focal",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if isinstance(self.n_classes, bool) or not isinstance(self.n_classes, (int, np.integer)):
@@ -221,65 +192,47 @@ class MulticlassFocalLoss(FocalLossBase):
         super().__post_init__()
 
     def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Array:
-        """The margins (K,) of the constant that minimises the weighted loss.
+        """The margins of the constant that minimises the weighted loss.
 
         Under the posterior link they are the logarithms of the classes' shares; under the
-        focal link log p with log h(p_k) = log(w_k W_k) - c and sum(p) = 1. Parameters and
-        errors as in `BinaryFocalLoss.intercept`.
+        focal link log p with log h(p_k) = log(w_k W_k) - c and sum(p) = 1.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes, all present.
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative.
+
+        Returns
+        -------
+        ndarray of shape (K,)
+            The margins of the constant.
+
+        Raises
+        ------
+        ValueError
+            If a code is none of 0..K-1, or a class has no weight.
         """
         totals = self._totals(y_true, sample_weight)
-        return self._margins(np.log(totals / totals.sum())[np.newaxis])[0]
+        margins: Array = self._margins(np.log(totals / totals.sum())[np.newaxis])[0]
+        return margins
 
-    def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
-        """P(class | row), shape (n, K); see `BinaryFocalLoss.posterior`.
+    @property
+    def _log_weight(self) -> Array:
+        logarithms: Array = np.log(self.class_weight)
+        return logarithms
 
-        Under the focal link the order of rows within a class may differ from that of
-        softmax(margins).
-        """
-        raw = self._check_raw(raw_prediction)
-        if _kernels.on_device(raw):
-            return _kernels.device_posterior(raw, *self._classes, self.link)
-        return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
+    @staticmethod
+    def _contrast(log_posterior: Array) -> Array:
+        return log_posterior
 
-    def decision(self, raw_prediction: npt.ArrayLike) -> Array:
-        """Scores (n, K) whose argmax is that of weight x posterior.
-
-        The margins themselves under the focal link with equal gammas, log(w_k P_k) plus a
-        constant of the row otherwise.
-        """
-        raw = self._check_raw(raw_prediction)
-        if self.link == "focal" and self._equal_gammas:
-            return raw
-        log_odds = self._log_odds(raw.astype(np.float64))
-        return (log_odds + np.log(self.class_weight)).astype(raw.dtype)
-
-    def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
-        """Margins (n, K) that have P(class | row) = ``posterior`` (n, K).
-
-        They are log p under the focal, log P under the posterior link.
-        """
-        return self._margins(np.log(np.asarray(posterior, dtype=np.float64)))
-
-    def convert(self, raw_prediction: npt.ArrayLike, link: str) -> Array:
-        """The margins (n, K) that say the same under another link.
-
-        As `BinaryFocalLoss.convert`; a constant of each row is without meaning.
-        """
-        log_odds = self._log_odds(self._check_raw(raw_prediction).astype(np.float64))
-        return replace(self, hessian="upper", link=link)._margins(log_odds)
-
-    def _log_odds(self, raw: Array) -> Array:
-        """Log of the posterior plus a constant of each row."""
+    def _margins(self, log_odds: Array) -> Array:
         if self.link == "posterior":
-            return raw
-        return _kernels.log_odds(raw, self.class_gamma) - np.log(self.class_weight)
-
-    def _margins(self, log_posterior: Array) -> Array:
-        """The inverse of `_log_odds`."""
-        if self.link == "posterior":
-            return log_posterior
-        target = log_posterior + np.log(self.class_weight)
-        return -np.logaddexp(0.0, -_kernels.margins(target, self.class_gamma))
+            return log_odds
+        target = log_odds + self._log_weight
+        log_p: Array = -np.logaddexp(0.0, -_kernels.margins(target, self.class_gamma))
+        return log_p
 
     def full_hessian_bound(
         self,
@@ -293,13 +246,26 @@ class MulticlassFocalLoss(FocalLossBase):
         ``curvature`` d d' + ``slope`` (diag(pi) - pi pi'). Under the focal link it bounds
         the true one; under the posterior link it is the expected one.
 
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+
         Returns
         -------
         loss : ndarray of shape (n,)
+            As of `loss`.
         gradient : ndarray of shape (n, K)
+            As of `gradient`.
         slope, curvature : ndarray of shape (n,)
+            Factors of the two matrices.
         pi : ndarray of shape (n, K)
             Under the focal link the softmax over the classes other than the true one.
+
+        Raises
+        ------
+        ValueError
+            As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         check_codes(rows[0], self.n_classes)
@@ -314,21 +280,33 @@ class MulticlassFocalLoss(FocalLossBase):
         return raw
 
 
-def raw_proba(raw_prediction: Array) -> Array:
-    """Sigmoid (n, 2) of margins (n,), softmax of margins (n, K)."""
-    if raw_prediction.ndim == 1:
-        return np.column_stack([expit(-raw_prediction), expit(raw_prediction)])
-    return softmax(raw_prediction, axis=1)
-
-
 def make_loss(
     n_classes: int,
-    gamma: Any = 2.0,
+    gamma: Gamma = 2.0,
     alpha: Any = None,
-    hessian: str = "upper",
-    link: str = "focal",
+    hessian: Hessian = "upper",
+    link: Link = "focal",
 ) -> BinaryFocalLoss | MulticlassFocalLoss:
-    """`BinaryFocalLoss` for two classes, `MulticlassFocalLoss` for more."""
+    """`BinaryFocalLoss` for two classes, `MulticlassFocalLoss` for more.
+
+    Parameters
+    ----------
+    n_classes : int
+        K >= 2.
+    gamma : float or sequence of floats, default=2.0
+        As in the losses, and so are the others.
+    alpha : float, sequence of floats or None, default=None
+        Class weights.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        The second derivative.
+    link : {"focal", "posterior"}, default="focal"
+        What the margins are.
+
+    Returns
+    -------
+    BinaryFocalLoss or MulticlassFocalLoss
+        The loss.
+    """
     if n_classes == 2:
         return BinaryFocalLoss(gamma, alpha, hessian, link)
     return MulticlassFocalLoss(n_classes, gamma, alpha, hessian, link)

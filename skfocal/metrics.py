@@ -1,6 +1,7 @@
 """Scores of probabilities: focal loss, its proper form, calibration (floor 3)."""
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -8,16 +9,18 @@ from sklearn.metrics import make_scorer
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.validation import check_consistent_length
 
+from skfocal._conventions import mean_loss
 from skfocal._kernels import Array
 from skfocal._loss import LINKS
-from skfocal._parameters import Alpha, Gamma, check_choice, class_totals, resolve_alpha
+from skfocal._parameters import Alpha, Gamma, Link, check_choice, class_totals, resolve_alpha
 from skfocal.losses import make_loss
-from skfocal.objectives import mean_loss
 
 __all__ = ["expected_calibration_error", "focal_loss", "make_focal_scorer"]
 
 
-def _encode(y_true: npt.ArrayLike, labels: npt.ArrayLike | None) -> tuple[npt.NDArray, npt.NDArray]:
+def _encode(
+    y_true: npt.ArrayLike, labels: npt.ArrayLike | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Sorted labels and codes."""
     encoder = LabelEncoder().fit(np.asarray(y_true if labels is None else labels))
     if len(encoder.classes_) < 2:
@@ -61,9 +64,9 @@ def focal_loss(
     alpha: Alpha = None,
     sample_weight: npt.ArrayLike | None = None,
     labels: npt.ArrayLike | None = None,
-    link: str = "focal",
+    link: Link = "focal",
 ) -> float:
-    """Mean focal loss of probabilities; smaller is better.
+    """Mean focal loss [1]_ of probabilities; smaller is better.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ def focal_loss(
         `sklearn.metrics.log_loss` does.
     gamma : float or sequence of K floats, default=2.0
         Focusing parameter.
-    alpha : optional, default=None
+    alpha : float, str, tuple, dict, sequence of K floats or None, default=None
         Class weights in every form that the classifiers take; words are resolved on
         ``y_true``.
     sample_weight : array-like of shape (n,), default=None
@@ -84,13 +87,13 @@ def focal_loss(
         All labels, where ``y_true`` may lack one.
     link : {"focal", "posterior"}, default="focal"
         What ``y_proba`` is. ``"focal"``: the paper's p, the plain loss. ``"posterior"``:
-        P(class | row), to which the p belongs that has it as posterior; only then is the
+        P(class | row), to which the p belongs that has it as posterior [2]_; only then is the
         score proper (M13), smallest in expectation for the true probabilities.
 
     Returns
     -------
     float
-        sum(sw w (1 - p_t)**gamma (-log p_t)) / sum(sw).
+        The mean, sum(sw w (1 - p_t)**gamma (-log p_t)) / sum(sw).
 
     Raises
     ------
@@ -99,7 +102,9 @@ def focal_loss(
 
     References
     ----------
-    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+    .. [1] Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+    .. [2] Charoenphakdee et al., On Focal Loss for Class-Posterior Probability
+       Estimation, CVPR 2021, arXiv:2011.09172.
 
     Examples
     --------
@@ -126,14 +131,22 @@ def make_focal_scorer(
 
     Parameters
     ----------
-    gamma, alpha, labels
-        As in `focal_loss`. Keep them fixed over a search: values of different losses do
-        not compare.
+    gamma : float or sequence of K floats, default=2.0
+        As in `focal_loss`. Keep it fixed over a search, and alpha too: values of different
+        losses do not compare.
+    alpha : float, str, tuple, dict, sequence of K floats or None, default=None
+        As in `focal_loss`.
+    labels : array-like, default=None
+        As in `focal_loss`.
 
     Returns
     -------
     callable
         ``scorer(estimator, X, y, sample_weight=None)``; greater is better.
+
+    See Also
+    --------
+    focal_loss : The loss, here of posteriors.
 
     Examples
     --------
@@ -145,7 +158,7 @@ def make_focal_scorer(
     >>> make_focal_scorer(gamma=1.0)(model, X[:, :4] / 100, y) < 0
     True
     """
-    return make_scorer(
+    scorer: Callable[..., float] = make_scorer(
         focal_loss,
         response_method="predict_proba",
         greater_is_better=False,
@@ -154,6 +167,7 @@ def make_focal_scorer(
         labels=labels,
         link="posterior",
     )
+    return scorer
 
 
 def expected_calibration_error(
@@ -161,7 +175,7 @@ def expected_calibration_error(
     y_proba: npt.ArrayLike,
     *,
     n_bins: int = 10,
-    strategy: str = "quantile",
+    strategy: Literal["quantile", "uniform"] = "quantile",
     sample_weight: npt.ArrayLike | None = None,
     labels: npt.ArrayLike | None = None,
 ) -> float:
@@ -190,12 +204,17 @@ def expected_calibration_error(
     -------
     float
         In [0, 1]; 0 is perfect. The sum over bins of the bin's share of weight times
-        abs(mean probability - frequency).
+        abs(mean probability - frequency) [1]_.
+
+    Raises
+    ------
+    ValueError
+        If shapes, probabilities or parameters are not as above.
 
     References
     ----------
-    Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning,
-    AAAI 2015.
+    .. [1] Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning,
+       AAAI 2015.
 
     Examples
     --------

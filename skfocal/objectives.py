@@ -6,19 +6,21 @@ Objects here take either. LightGBM hands float64 margins, XGBoost float32: that 
 libraries apart where only arrays come.
 """
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
+from skfocal._conventions import base_score, from_lightgbm, mean_loss, unpack
 from skfocal._kernels import Array, on_device
-from skfocal._loss import checked_totals
-from skfocal._parameters import Alpha, Gamma, resolve_alpha
+from skfocal._memory import CallMemory
+from skfocal._parameters import Alpha, Gamma, Hessian, Link, Weights, resolve_alpha
+from skfocal._rows import checked_totals
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
+
+__all__ = ["FocalEvalMetric", "FocalObjective"]
 
 FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 
@@ -34,38 +36,10 @@ MAX_STEP = 4.0
 # count rows, which breaks that anyway: there the full precision is kept, and so it is at
 # gamma 0, to stay with XGBoost's own objective in the last bits too.
 XGBOOST_BITS = 22
-# References to an array of the last call that nobody outside holds any more: from its
-# tuple, from the loop's variable, and from the call that counts.
-_OWN_REFERENCES = 3
 
 
-# What an objective remembers of its last call.
-_NOT_PICKLED = ("_last", "_counted", "_scaled")
-
-
-def _same(one: Array | None, other: Array | None) -> bool:
-    return one is other or (one is not None and other is not None and np.array_equal(one, other))
-
-
-def _unpack(first: Any, second: Any, weight: Any) -> tuple[Array, Array, Array | None]:
-    """Labels, margins and weights (or None) of both calling conventions."""
-    if hasattr(second, "get_label"):
-        return second.get_label(), first, _weight_or_none(second.get_weight())
-    return first, second, _weight_or_none(weight)
-
-
-def _weight_or_none(weight: Any) -> Array | None:
-    return None if weight is None or np.size(weight) == 0 else weight
-
-
-def _from_lightgbm(margins: Array, dataset: Any) -> bool:
-    if hasattr(dataset, "get_label"):
-        return type(dataset).__module__.partition(".")[0] == "lightgbm"
-    return margins.dtype == np.float64
-
-
-class FocalObjective:
-    """Focal loss as a custom objective for LightGBM and XGBoost.
+class FocalObjective(CallMemory):
+    """Focal loss [1]_ as a custom objective for LightGBM and XGBoost.
 
     One object serves ``lgb.train(params={"objective": f})``, ``xgb.train(obj=f)``,
     ``LGBMClassifier(objective=f)`` and ``XGBClassifier(objective=f)``, binary and
@@ -82,7 +56,7 @@ class FocalObjective:
     ----------
     gamma : float or sequence of floats, default=2.0
         Focusing parameter, >= 0; a sequence has one per class.
-    alpha : optional, default=None
+    alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None, a float in (0, 1) for two classes (alpha for class 1,
         1 - alpha for class 0), ``"balanced"``, ``"effective"``, ``("effective", beta)``,
         a dict {class code: weight} or one positive weight per class. Words and dicts are
@@ -103,6 +77,15 @@ class FocalObjective:
     loss_ : BinaryFocalLoss or MulticlassFocalLoss
         The loss with its weights resolved on the labels last seen.
 
+    See Also
+    --------
+    FocalEvalMetric : The loss as an evaluation metric.
+    BinaryFocalLoss, MulticlassFocalLoss : The losses behind it.
+
+    References
+    ----------
+    .. [1] Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+
     Examples
     --------
     >>> import numpy as np
@@ -120,8 +103,8 @@ class FocalObjective:
         self,
         gamma: Gamma = 2.0,
         alpha: Alpha = None,
-        hessian: str = "upper",
-        link: str = "focal",
+        hessian: Hessian = "upper",
+        link: Link = "focal",
         *,
         n_threads: int = 1,
     ) -> None:
@@ -147,9 +130,6 @@ class FocalObjective:
         given = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({given})"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k not in _NOT_PICKLED}
-
     def __call__(
         self,
         y_true: npt.ArrayLike,
@@ -169,17 +149,24 @@ class FocalObjective:
 
         Returns
         -------
-        gradient, hessian : ndarray of the shape of the margins
-            The Hessian is floored at 1e-16.
+        gradient : ndarray of shape (n,) or (n, K), float32
+            The shape of the margins.
+        hessian : ndarray of shape (n,) or (n, K), float32
+            Floored at 1e-16.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter of the objective, a shape or a label is not as described.
         """
-        labels, raw, weight = _unpack(y_true, y_pred, sample_weight)
+        labels, raw, weight = unpack(y_true, y_pred, sample_weight)
         raw = raw if on_device(raw) else np.asarray(raw)
         n_classes = 2 if raw.ndim == 1 else raw.shape[1]
         loss = self._resolve(labels, weight, n_classes)
         scale = self._scale(labels, weight)
         if raw.ndim == 2 and n_classes == 2:
             loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
-        in_lightgbm = _from_lightgbm(raw, y_pred)
+        in_lightgbm = from_lightgbm(raw, y_pred)
         gradient, hessian = loss.gradient_hessian(
             labels,
             raw,
@@ -195,23 +182,6 @@ class FocalObjective:
         )
         self._last = gradient, hessian
         return gradient, hessian
-
-    def _reusable(self, raw: Array) -> tuple[Array, Array] | None:
-        """The arrays of the last call, if they fit and nobody holds them.
-
-        New ones in each round would cost as much as filling them: the system hands out
-        their pages one by one. The libraries keep nothing of what an objective returns.
-        """
-        last = self.__dict__.pop("_last", None)  # in one step: threads may share the object
-        if last is None or on_device(raw) or on_device(last[0]):
-            return None
-        for array in last:
-            same_order = array.flags.f_contiguous == raw.flags.f_contiguous
-            if not (same_order and array.shape == raw.shape):
-                return None
-            if sys.getrefcount(array) > _OWN_REFERENCES:
-                return None
-        return last
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -229,29 +199,50 @@ class FocalObjective:
         -------
         ndarray of shape (n,) or (n, K)
             LightGBM does not keep it in the model: add its first row to raw scores.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter of the objective or a label is not as described.
         """
-        start = self._start(y_true, sample_weight)
-        return (
-            np.tile(start, (np.size(y_true), 1))
-            if np.ndim(start)
-            else np.full(np.size(y_true), start)
-        )
+        start, n_rows = self._start(y_true, sample_weight), np.size(y_true)
+        return np.tile(start, (n_rows, 1)) if np.ndim(start) else np.full(n_rows, start)
 
     def base_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float | list[float]:
         """The start for XGBoost's ``base_score``, which the model keeps.
 
+        Parameters
+        ----------
+        y_true, sample_weight : array-like of shape (n,)
+            As in `init_score`.
+
         Returns
         -------
         float or list of float
             Binary: a probability, for ``binary:logistic``. Multiclass: K margins of sum
             0, for ``multi:softprob`` (XGBoost >= 3.1).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `init_score`.
         """
         return base_score(self._start(y_true, sample_weight))
 
     def predict_proba(self, raw_prediction: npt.ArrayLike) -> Array:
-        """Posterior probabilities (n, K) of margins; see `BinaryFocalLoss.posterior`.
+        """Posterior probabilities of margins; see `BinaryFocalLoss.posterior`.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n,) or (n, K)
+            Margins: what the library predicts, on LightGBM with the start added.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Columns in the order of the codes.
 
         Raises
         ------
@@ -270,7 +261,13 @@ class FocalObjective:
         return make_loss(n_classes, self.gamma, self.alpha, link=self.link).posterior(raw)
 
     def eval_metric(self) -> "FocalEvalMetric":
-        """The metric ``"focal_loss"`` with the gamma and class weights of this objective."""
+        """The metric ``"focal_loss"`` with the gamma and class weights of this objective.
+
+        Returns
+        -------
+        FocalEvalMetric
+            It takes the class weights of the last call of the objective.
+        """
         metric = FocalEvalMetric(self.gamma, link=self.link)
         metric._objective = self
         return metric
@@ -302,34 +299,14 @@ class FocalObjective:
         loss = self.loss_
         if not loss.is_scaled:
             return 1.0
-        return self._remembered(
+        scale: float = self._remembered(
             "_scaled", loss, labels, weight, lambda: loss.log_loss_scale(labels, weight)
         )
-
-    def _remembered(
-        self, name: str, question: Any, labels: Any, weight: Any, answer: Callable[[], Any]
-    ) -> Any:
-        """The answer to the last question, if it, labels and weights are what they were."""
-        rows = np.asarray(labels), None if weight is None else np.asarray(weight)
-        before, seen, value = getattr(self, name, (None, (), None))
-        if question == before and all(map(_same, rows, seen)):
-            return value
-        value = answer()
-        # copies: they may be changed where they are
-        setattr(self, name, (question, tuple(a if a is None else a.copy() for a in rows), value))
-        return value
+        return scale
 
     def _start(self, y_true: npt.ArrayLike, sample_weight: Any) -> float | Array:
         n_classes = max(2, int(np.max(y_true)) + 1)
         return self._resolve(y_true, sample_weight, n_classes).intercept(y_true, sample_weight)
-
-
-def base_score(start: float | Array) -> float | list[float]:
-    """XGBoost's ``base_score`` of a start: a probability, or K margins of sum 0."""
-    margins = np.asarray(start)
-    if margins.ndim == 0:
-        return float(expit(margins))
-    return (margins - margins.mean()).tolist()
 
 
 class FocalEvalMetric:
@@ -343,10 +320,18 @@ class FocalEvalMetric:
 
     Parameters
     ----------
-    gamma, alpha, link
-        As in `FocalObjective`, but alpha only in numbers. `FocalObjective.eval_metric`
-        gives a metric that shares the weights which its objective found on the training
-        labels.
+    gamma : float or sequence of floats, default=2.0
+        As in `FocalObjective`.
+    alpha : float, sequence of floats or None, default=None
+        Class weights in numbers. `FocalObjective.eval_metric` gives a metric that shares
+        the weights which its objective found on the training labels.
+    link : {"focal", "posterior"}, default="focal"
+        As in `FocalObjective`.
+
+    See Also
+    --------
+    FocalObjective : The loss as an objective.
+    skfocal.metrics.focal_loss : The loss of probabilities.
 
     Examples
     --------
@@ -357,7 +342,7 @@ class FocalEvalMetric:
     ('focal_loss', 0.17328679513998..., False)
     """
 
-    def __init__(self, gamma: Gamma = 2.0, alpha: Alpha = None, link: str = "focal") -> None:
+    def __init__(self, gamma: Gamma = 2.0, alpha: Weights = None, link: Link = "focal") -> None:
         self.gamma = gamma
         self.alpha = alpha
         self.link = link
@@ -370,11 +355,34 @@ class FocalEvalMetric:
         y_pred: Any,
         sample_weight: npt.ArrayLike | None = None,
     ) -> float | tuple[str, float] | tuple[str, float, bool]:
-        """The value, in the return convention of the library that calls."""
-        labels, raw, weight = _unpack(y_true, y_pred, sample_weight)
+        """The value, in the return convention of the library that calls.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes; the margins in the form ``(preds, dataset)``.
+        y_pred : array-like of shape (n,) or (n, K)
+            Margins; the dataset in the form ``(preds, dataset)``.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of rows; a dataset brings its own.
+
+        Returns
+        -------
+        float or tuple
+            (name, value, False) for LightGBM, (name, value) for ``xgb.train``, the value
+            alone for XGBoost's scikit-learn classes.
+
+        Raises
+        ------
+        AttributeError
+            If the metric shares the weights of an objective that has not seen labels.
+        TypeError, ValueError
+            If a parameter of the metric, a shape or a label is not as described.
+        """
+        labels, raw, weight = unpack(y_true, y_pred, sample_weight)
         raw = np.asarray(raw)
         value = mean_loss(self._loss(raw), labels, raw, weight)
-        if _from_lightgbm(raw, y_pred):
+        if from_lightgbm(raw, y_pred):
             return self.__name__, value, False
         return (self.__name__, value) if hasattr(y_pred, "get_label") else value
 
@@ -389,12 +397,3 @@ class FocalEvalMetric:
                 )
             alpha = self._objective.loss_.class_weight
         return make_loss(n_classes, self.gamma, alpha, link=self.link)
-
-
-def mean_loss(
-    loss: FocalLoss, y_true: npt.ArrayLike, raw: Array, sample_weight: Array | None = None
-) -> float:
-    """sum(sw w l) / sum(sw) in double."""
-    rows = loss.loss(y_true, raw, sample_weight)
-    total = len(rows) if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
-    return float(np.sum(rows, dtype=np.float64) / total)

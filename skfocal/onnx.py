@@ -29,7 +29,7 @@ __all__ = ["to_onnx"]
 _FLOAT, _DOUBLE, _INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
 
 
-def to_onnx(model: Any, X: Any, *, target_opset: int | dict | None = None) -> "ModelProto":
+def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = None) -> ModelProto:
     """An ONNX graph whose labels and probabilities are those of `predict_proba`, `predict`.
 
     Parameters
@@ -83,9 +83,10 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict | None = None) -> "M
         target_opset = {"": target_opset or get_latest_tested_opset_version()}
     # skl2onnx knows the trees of version 3, and would else take the newest that onnx has
     target_opset = {"ai.onnx.ml": 3, **target_opset}
-    return skl2onnx.to_onnx(
+    graph: ModelProto = skl2onnx.to_onnx(
         model, sample, options={id(last): {"zipmap": False}}, target_opset=target_opset
     )
+    return graph
 
 
 def _register(kind: type) -> None:
@@ -134,14 +135,14 @@ class _Graph:
     def node(self, kind: str, *inputs: Any, domain: str = "", **attributes: Any) -> str:
         """Add a node, numbers among its inputs as doubles; the name of its output."""
         names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
-        out = self.scope.get_unique_variable_name(kind.lower())
+        out: str = self.scope.get_unique_variable_name(kind.lower())
         name = self.scope.get_unique_operator_name(kind)
         self.container.add_node(kind, names, [out], op_domain=domain, name=name, **attributes)
         return out
 
     def constant(self, value: Any, kind: int = _DOUBLE) -> str:
         """Add a constant; its name."""
-        name = self.scope.get_unique_variable_name("constant")
+        name: str = self.scope.get_unique_variable_name("constant")
         array = np.asarray(value)
         self.container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
         return name
@@ -167,7 +168,7 @@ class _Graph:
         self.container.add_node("Identity", [source], [target], name=name)
 
 
-def _converter(margins: Callable[[_Graph, Any], str]) -> Callable:
+def _converter(margins: Callable[[_Graph, Any], str]) -> Callable[..., Any]:
     def convert(scope: Any, operator: Any, container: Any) -> None:
         graph, model = _Graph(scope, container), operator.raw_operator
         _refuse_what_is_lost(model)
@@ -313,7 +314,7 @@ def _kind_of_trees(booster: Any) -> tuple[str, int, str]:
     )
 
 
-def _tree_margin(graph: _Graph, operator: Any, plain: Any, convert: Callable) -> str:
+def _tree_margin(graph: _Graph, operator: Any, plain: Any, convert: Callable[..., Any]) -> str:
     """Margins of a standard model that onnxmltools converts.
 
     Its node would turn them into probabilities, whose tails are lost to rounding.

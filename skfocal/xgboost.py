@@ -10,40 +10,33 @@ than one metric, and ``_get_iteration_range``; ``_Booster``; ``n_classes_``.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
     LearnedAttribute,
+    Table,
     check_features,
     make_target,
     refuse_arguments,
     restored_on_failure,
 )
 from skfocal._callbacks import Rounds, with_callbacks
-from skfocal._kernels import Array, fetched, on_device
+from skfocal._conventions import base_score
+from skfocal._kernels import fetched
 from skfocal._optional import optional_dependency
-from skfocal.objectives import base_score
+from skfocal._parameters import Alpha, Gamma, Hessian, Link, Probability
 
 with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
-    from xgboost import XGBClassifier
+    from xgboost import Booster, XGBClassifier, XGBModel
 
-    from skfocal._xgboost_device import (
-        margins_on_device,
-        may_stay_on_device,
-        rows_of,
-        train_resident,
-    )
-    from skfocal._xgboost_files import XGBoostFiles
-    from skfocal._xgboost_matrix import (
-        fit_matrix,
-        is_matrix,
-        margins_of_matrix,
-    )
+    from skfocal._xgboost_device import may_stay_on_device, rows_of, train_resident
+    from skfocal._xgboost_matrix import fit_matrix, is_matrix
+    from skfocal._xgboost_prediction import XGBoostPrediction
     from skfocal._xgboost_training import (
         Trainer,
         check_parameters,
@@ -56,7 +49,7 @@ with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
 __all__ = ["FocalXGBClassifier"]
 
 
-class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
+class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
     """XGBoost classifier trained on the focal loss.
 
     An `xgboost.XGBClassifier` with the five parameters below; all others, and all
@@ -70,7 +63,7 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
         Focusing parameter, >= 0; a sequence has one per class in the order of
         ``classes_``. 0 is XGBoost's own objective: the same trees. XGBoost's ``gamma`` is
         another thing (``min_split_loss``).
-    focal_alpha : optional, default=None
+    focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
         for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
         ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
@@ -143,11 +136,11 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
     def __init__(
         self,
         *,
-        focal_gamma: float | Sequence[float] = 2.0,
-        focal_alpha: Any = None,
-        probability: str = "posterior",
-        hessian: str = "upper",
-        link: str = "focal",
+        focal_gamma: Gamma = 2.0,
+        focal_alpha: Alpha = None,
+        probability: Probability = "posterior",
+        hessian: Hessian = "upper",
+        link: Link = "focal",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -160,18 +153,18 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: Table,
+        y: npt.ArrayLike | None = None,
         *,
-        sample_weight: Any = None,
-        base_margin: Any = None,
-        eval_set: Any = None,
+        sample_weight: npt.ArrayLike | None = None,
+        base_margin: npt.ArrayLike | None = None,
+        eval_set: Sequence[Any] | None = None,
         verbose: bool | int | None = True,
-        xgb_model: Any = None,
-        sample_weight_eval_set: Any = None,
-        base_margin_eval_set: Any = None,
-        feature_weights: Any = None,
-    ) -> "FocalXGBClassifier":
+        xgb_model: str | Path | Booster | XGBModel | None = None,
+        sample_weight_eval_set: Sequence[npt.ArrayLike | None] | None = None,
+        base_margin_eval_set: Sequence[npt.ArrayLike | None] | None = None,
+        feature_weights: npt.ArrayLike | None = None,
+    ) -> Self:
         """Fit the model; the arguments are those of `xgboost.XGBClassifier.fit`.
 
         Parameters
@@ -188,15 +181,20 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
             Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y. Of matrices, a list of matrices.
+        verbose : bool or int, default=True
+            Whether metrics are printed; a number: each how many rounds.
         xgb_model : str, Path, Booster or XGBModel, default=None
             Training goes on from it. A focal model must be of the same loss. Of others
             nothing is known: their margins are a start like any other.
-        verbose, sample_weight_eval_set, base_margin_eval_set, feature_weights
+        sample_weight_eval_set, base_margin_eval_set : list of array-like, default=None
+            For each evaluation set what ``sample_weight``, ``base_margin`` are for X.
+        feature_weights : array-like of shape (n_features,), default=None
             See `xgboost.XGBClassifier.fit`.
 
         Returns
         -------
-        self : FocalXGBClassifier
+        FocalXGBClassifier
+            The model itself, fitted.
 
         Raises
         ------
@@ -220,7 +218,9 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
                     feature_weights=weights,
                     feature_types=self.feature_types,
                 )
-                fit_matrix(self, X, eval_set or [], rounds, verbose=verbose, xgb_model=xgb_model)
+                fit_matrix(
+                    self, X, list(eval_set or []), rounds, verbose=verbose, xgb_model=xgb_model
+                )
                 return self
             features = check_features(self, X, reset=True)
             y, sample_weight = fetched(y), fetched(sample_weight)
@@ -256,72 +256,16 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
             rounds.close(self._learn(trainer, learned))
         return self
 
-    def predict(
-        self,
-        X: Any,
-        *,
-        output_margin: bool = False,
-        validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: tuple[int, int] | None = None,
-    ) -> npt.NDArray:
-        """The label with the largest weight times posterior.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Columns as in fit; or a `xgboost.DMatrix`.
-        output_margin : bool, default=False
-            Return the booster's margins instead.
-        validate_features, base_margin, iteration_range
-            See `xgboost.XGBClassifier.predict`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        raw = self._margins(X, validate_features, base_margin, iteration_range)
-        return raw if output_margin else self._label(fetched(raw))
-
-    def predict_proba(
-        self,
-        X: Any,
-        validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: tuple[int, int] | None = None,
-    ) -> Array:
-        """Probabilities of the classes, as ``probability`` says; arguments as in `predict`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            float32, XGBoost's precision; on the device, and of the library, of an X there.
-        """
-        return self._proba(self._margins(X, validate_features, base_margin, iteration_range))
-
-    def decision_function(
-        self,
-        X: Any,
-        validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: tuple[int, int] | None = None,
-    ) -> Array:
-        """Scores whose sign (two classes) or argmax is `predict`; arguments as there.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The margin; with a gamma per class or the posterior link
-            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
-        """
-        raw = self._margins(X, validate_features, base_margin, iteration_range)
-        return self.loss_.decision(fetched(raw))
-
     def get_xgb_params(self) -> dict[str, Any]:
-        """XGBoost's parameters only, as the fitted booster has to know them.
+        """The parameters of XGBoost alone, as the fitted booster has to know them.
 
         The parent's ``set_params`` hands them to the booster. It reads the objective off
         ``self.objective``, which it changes in ``fit``; here that parameter stays as it is.
+
+        Returns
+        -------
+        dict
+            Parameters by name.
         """
         params = {k: v for k, v in super().get_xgb_params().items() if k not in FOCAL_PARAMETERS}
         if hasattr(self, "n_classes_"):
@@ -329,32 +273,6 @@ class FocalXGBClassifier(XGBoostFiles, XGBClassifier):
             params["objective"] = "binary:logistic" if binary else "multi:softprob"
         params.pop("eval_metric", None)  # computed here, or given to the trainer
         return params
-
-    def _margins(
-        self,
-        X: Any,
-        validate_features: bool,
-        base_margin: Any,
-        iteration_range: tuple[int, int] | None,
-    ) -> Array:
-        check_is_fitted(self, "loss_")
-        if is_matrix(X):
-            refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
-            rounds = self._get_iteration_range(iteration_range)
-            return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
-        X = check_features(self, X, reset=False)
-        if on_device(X):
-            rounds = self._get_iteration_range(iteration_range)
-            return margins_on_device(
-                self.get_booster(), X, rounds, self.missing, base_margin, validate_features
-            )
-        return super().predict(
-            X,
-            output_margin=True,
-            validate_features=validate_features,
-            base_margin=base_margin,
-            iteration_range=iteration_range,
-        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

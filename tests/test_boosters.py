@@ -19,7 +19,7 @@ from sklearn.metrics import log_loss, zero_one_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
-from skfocal.losses import raw_proba
+from skfocal._link import raw_proba
 
 KINDS = [FocalLGBMClassifier, FocalXGBClassifier]
 each = pytest.mark.parametrize("kind", KINDS, ids=["lightgbm", "xgboost"])

@@ -227,7 +227,7 @@ def test_threads_are_those_of_the_worker(monkeypatch):
 
     import distributed
 
-    from skfocal.dask.xgboost import WorkerObjective
+    from skfocal.dask._xgboost_workers import WorkerObjective
 
     worker = SimpleNamespace(state=SimpleNamespace(nthreads=3))
     monkeypatch.setattr(distributed, "get_worker", lambda: worker)

@@ -35,7 +35,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 import skfocal
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
-from skfocal.losses import raw_proba
+from skfocal._link import raw_proba
 
 mpl.use("agg")
 LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier

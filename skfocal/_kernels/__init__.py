@@ -52,14 +52,16 @@ def _read_only(array: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
     return view
 
 
-def _rows(y_true, raw, sample_weight, dtype):
+def _rows(
+    y_true: npt.ArrayLike, raw: Array, sample_weight: Any, dtype: npt.DTypeLike
+) -> tuple[Array, Array, Array | None]:
     """Labels, margins and weights in the loops' forms."""
     raw = _read_only(raw, raw.dtype)
     weight = None if sample_weight is None else _read_only(sample_weight, dtype)
     return _read_only(y_true, np.float32), raw, weight
 
 
-def _per_class(raw: Array, *values: PerClass):
+def _per_class(raw: Array, *values: PerClass) -> tuple[Any, ...]:
     """A tuple of two floats each for margins (n,), an array each for (n, K)."""
     if raw.ndim == 1:
         return values
@@ -73,21 +75,23 @@ def _n_columns(raw: Array) -> int:
 def like(raw: Array, dtype: npt.DTypeLike | None = None) -> Array:
     """An array to fill, of the shape and order of margins and, unless given, their dtype."""
     if on_device(raw):
-        return empty_like(raw, raw.shape, dtype or dtype_of(raw))
+        array: Array = empty_like(raw, raw.shape, dtype or dtype_of(raw))
+        return array
     return np.empty_like(raw, dtype, "F" if raw.flags.f_contiguous else "C", subok=False)
 
 
 def per_row(raw: Array) -> Array:
     """An array to fill with a number for each row of margins, of their dtype."""
     if on_device(raw):
-        return empty_like(raw, (raw.shape[0],), dtype_of(raw))
+        array: Array = empty_like(raw, (raw.shape[0],), dtype_of(raw))
+        return array
     return np.empty(len(raw), raw.dtype)
 
 
 def evaluate(
-    y_true,
+    y_true: Any,
     raw: Array,
-    sample_weight,
+    sample_weight: Any,
     gamma: PerClass,
     weight: PerClass,
     *,
@@ -179,7 +183,7 @@ def evaluate(
         weight = tuple(scale * w for w in weight)
     loops = _loops(gamma, link, fast)
     y_true, raw, sample_weight = _rows(y_true, raw, sample_weight, dtype)
-    arguments: tuple
+    arguments: tuple[Any, ...]
     if tabulated:
         shift = float(np.log(weight[1] / weight[0]))
         arguments = y_true, raw, sample_weight, gradient, hessian, slope_table(gamma), weight, shift
@@ -236,8 +240,14 @@ def slope_cubics(gamma: PerClass) -> Array:
 
 
 def multiclass_curvature(
-    y_true, raw, sample_weight, gamma: PerClass, weight: PerClass, link: str, n_threads: int = 1
-):
+    y_true: npt.ArrayLike,
+    raw: Array,
+    sample_weight: Any,
+    gamma: PerClass,
+    weight: PerClass,
+    link: str,
+    n_threads: int = 1,
+) -> tuple[Array, Array, Array, Array, Array]:
     """Loss (n,), gradient (n, K), and slope, curvature (n,) and shares (n, K) of the Hessian."""
     if is_cross_entropy(gamma, weight, link):
         link = "focal"
@@ -253,11 +263,11 @@ def multiclass_curvature(
 
 
 def sparse_loss_gradient(
-    X,
+    X: Any,
     theta: Array,
     fit_intercept: bool,
-    y_true,
-    sample_weight,
+    y_true: npt.ArrayLike,
+    sample_weight: Any,
     gamma: PerClass,
     weight: PerClass,
     link: str,

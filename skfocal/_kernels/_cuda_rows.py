@@ -23,6 +23,7 @@ from skfocal._kernels._multiclass import (
     _look_up,
 )
 from skfocal._kernels._posterior_binary import (
+    MAX_STEPS,
     ONE,
     PIECE_BITS,
     PIECE_MASK,
@@ -39,7 +40,6 @@ from skfocal._kernels._simplex import (
     HIGHEST,
     LEVEL,
     LOGIT,
-    MAX_STEPS,
     N_CLASS_COLUMNS,
     N_COLUMNS,
     N_WIDE,
@@ -275,13 +275,13 @@ def multiclass_posterior_kernel(
     work[TOP, 0] = 0.0  # NaN among the margins leaves it so
     _solve_block(raw[i : i + 1], gamma, weight, constants, wide, wide_part, work, part)
     # bound to the functions of these names in `_posterior_multiclass`
-    _evaluate(y_true[i : i + 1], gamma, weight, wide, work, part, found)  # type: ignore[call-arg]
+    _evaluate(y_true[i : i + 1], gamma, weight, wide, work, part, found)
     row_weight = _row_weight(sample_weight, i)
     if FILL_LOSS:
         loss_out[i] = found[POSTERIOR_VALUE, 0] * row_weight
     if FILL_GRADIENT or FILL_HESSIAN:
         for j in range(N_CLASSES):
-            _column(j, ratio, scale, half, mask, work, part, found)  # type: ignore[call-arg]
+            _column(j, ratio, scale, half, mask, work, part, found)
             if FILL_GRADIENT:
                 gradient_out[i, j] = found[POSTERIOR_GRADIENT, 0] * row_weight
             if FILL_HESSIAN:

@@ -42,9 +42,10 @@ def of_library(array: Any, other: Any) -> Any:
     return array
 
 
-def dtype_of(array: Any) -> np.dtype:
+def dtype_of(array: Any) -> np.dtype[Any]:
     """The NumPy type of the numbers in a device array."""
-    return np.dtype(array.__cuda_array_interface__["typestr"])
+    dtype: np.dtype[Any] = np.dtype(array.__cuda_array_interface__["typestr"])
+    return dtype
 
 
 def fetched(array: Any) -> Any:

@@ -26,6 +26,8 @@ import numpy as np
 
 from skfocal._kernels._jit import fma
 
+Coefficients = tuple[Any, ...]
+
 
 class Table(NamedTuple):
     """Constants of one precision; bit patterns as integers."""
@@ -40,14 +42,16 @@ class Table(NamedTuple):
     ln2_high: Any  # few bits, so that its product with an exponent is exact
     ln2_low: Any
     ln2: Any
-    exp: tuple  # of r, |r| <= ln(2) / 2, highest power first
-    log: tuple  # 2 atanh(s) / s as a polynomial in s**2, |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)
+    exp: Coefficients  # of r, |r| <= ln(2) / 2, highest power first
+    log: Coefficients  # of 2 atanh(s) / s in s**2, |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)
     significand: Any  # mask of its bits
     one: Any  # bits of 1
     sqrt_half: Any  # bits of sqrt(1/2)
 
 
-def _table(real: Any, integer: Any, lowest: float, high: float, exp: tuple, log: tuple) -> Table:
+def _table(
+    real: Any, integer: Any, lowest: float, high: float, exp: Coefficients, log: Coefficients
+) -> Table:
     info = np.finfo(real)
 
     def bits(x: float) -> Any:

@@ -11,19 +11,21 @@ import numpy as np
 from numba.extending import intrinsic, overload
 
 
-def fma(a, b, c):
+# numba inlines these, and would look for the names of types where it does
+def fma(a, b, c):  # type: ignore[no-untyped-def]
     """Compute a b + c, rounded once where it is compiled."""
     return a * b + c
 
 
 @intrinsic
-def _llvm_fma(typing_context, a, b, c):
+def _llvm_fma(typing_context, a, b, c):  # type: ignore[no-untyped-def]
     return a(a, a, a), lambda context, builder, signature, arguments: builder.fma(*arguments)
 
 
 @overload(fma, inline="always")
-def _overload_fma(a, b, c):
-    return lambda a, b, c: _llvm_fma(a, b, c)
+def _overload_fma(a, b, c):  # type: ignore[no-untyped-def]
+    # the context is numba's to give
+    return lambda a, b, c: _llvm_fma(a, b, c)  # type: ignore[call-arg]
 
 
 def digest(modules: Iterable[ModuleType]) -> str:
@@ -32,7 +34,7 @@ def digest(modules: Iterable[ModuleType]) -> str:
     return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
 
 
-def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable:
+def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable[..., Any]:
     """Compile a loop on first use; keep the code on disk where a directory is writable.
 
     numba renews its cache when the file of the cached function changes, not when a
@@ -47,7 +49,7 @@ def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable:
         return numba.njit(nogil=True, error_model="numpy")(function)
 
 
-def _inlined(function: FunctionType) -> Callable:
+def _inlined(function: FunctionType) -> Callable[..., Any]:
     """Compile into whatever calls it; a b + c may be one operation, nothing else may move."""
     return numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
 
@@ -59,7 +61,7 @@ def bind(
     *,
     cache: bool = True,
     instead: Mapping[str, str] = MappingProxyType({}),
-    inlined: Callable[[FunctionType], Callable] = _inlined,
+    inlined: Callable[[FunctionType], Callable[..., Any]] = _inlined,
     **names: Any,
 ) -> dict[str, Any]:
     """The functions of modules, compiled in one precision, calling each other.

@@ -103,10 +103,11 @@ def python_kernel(variant: Variant) -> FunctionType:
         FILL_HESSIAN=variant.fill[2],
         FOCAL_LINK=variant.link == "focal",
     )
-    return functions[variant.kernel]
+    kernel: FunctionType = functions[variant.kernel]
+    return kernel
 
 
-def signature(arguments: tuple) -> tuple:
+def signature(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """Types of a kernel's arguments; of an array only dtype and dimensions matter."""
     return tuple(
         numba.types.Array(numba.from_dtype(a.dtype), a.ndim, "A")
@@ -117,11 +118,11 @@ def signature(arguments: tuple) -> tuple:
 
 
 @cache
-def _compiled(variant: Variant, types: tuple) -> Any:
+def _compiled(variant: Variant, types: tuple[Any, ...]) -> Any:
     return cuda.jit(types)(python_kernel(variant))
 
 
-def _launch(variant: Variant, n_rows: int, arguments: tuple) -> None:
+def _launch(variant: Variant, n_rows: int, arguments: tuple[Any, ...]) -> None:
     if n_rows:
         n_blocks = max(-(-n_rows // THREADS_PER_BLOCK), MIN_BLOCKS)
         kernel = _compiled(variant, signature(arguments))
@@ -137,7 +138,7 @@ def _device_array(array: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _copied(make: Callable[..., Array], arguments: tuple, context: Any) -> Any:
+def _copied(make: Callable[..., Array], arguments: tuple[Any, ...], context: Any) -> Any:
     return cuda.to_device(make(*arguments))
 
 
@@ -147,7 +148,9 @@ def _constants(make: Callable[..., Array], *arguments: Any) -> Any:
 
 
 def _solver_constants(gamma: PerClass, weight: PerClass) -> Array:
-    return _simplex._solver_space(np.array(gamma), np.array(weight))[-1]
+    space = _simplex._solver_space(np.array(gamma), np.array(weight))
+    constants: Array = space[-1]
+    return constants
 
 
 def _precision(link: str, policy: str, gamma: PerClass, single: bool, with_loss: bool) -> Any:
@@ -163,7 +166,7 @@ def _kernel_name(link: str, binary: bool, real: Any) -> str:
     return "tabulated_kernel" if tabulated else "binary_kernel"
 
 
-def _class_arguments(kernel: str, real: Any, gamma: PerClass, weight: PerClass) -> tuple:
+def _class_arguments(kernel: str, real: Any, gamma: PerClass, weight: PerClass) -> tuple[Any, ...]:
     """What a kernel has to know of the classes."""
     if kernel == "multiclass_kernel":
         return _constants(np.array, gamma, real), _constants(np.array, weight, real)
@@ -178,7 +181,7 @@ def _class_arguments(kernel: str, real: Any, gamma: PerClass, weight: PerClass) 
     return table, weights, shift, real(2.0**n_octaves * 0.9999)
 
 
-def _rounding(bits: int, real: Any) -> tuple:
+def _rounding(bits: int, real: Any) -> tuple[Any, ...]:
     """``half`` and ``mask`` for `_binary._rounded`; 0 and -1 leave everything as it is."""
     integer = np.int32 if real is np.float32 else np.int64
     dropped = np.finfo(real).nmant + 1 - bits

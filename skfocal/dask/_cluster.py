@@ -14,7 +14,19 @@ _INTERVAL = 0.5
 
 
 class WorkerLostError(RuntimeError):
-    """A worker of the cluster was lost during fit."""
+    """A worker of the cluster was lost during fit.
+
+    The model is as it was before. Fit again once the data are back on the cluster.
+
+    Examples
+    --------
+    >>> from skfocal.dask import WorkerLostError
+    >>> def fit(model, X, y):
+    ...     try:
+    ...         return model.fit(X, y)
+    ...     except WorkerLostError:
+    ...         return model.fit(X.persist(), y.persist())
+    """
 
 
 class WatchedClient:
@@ -65,7 +77,8 @@ class WatchedClient:
         if error is not None:
             self._client.cancel(futures, force=True)
             raise self._released(error, sorted(set(pending.values())))
-        return self._client.gather(futures)
+        results: list[Any] = self._client.gather(futures)
+        return results
 
     def _released(self, error: BaseException, waiting: list[str]) -> BaseException:
         """The error, once workers that wait for others forever are restarted."""

@@ -1,6 +1,6 @@
 """Dask collections: rows that belong together, counted, encoded and predicted (floor 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,15 @@ import distributed
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from dask import compute, delayed
+from dask.base import compute
+from dask.delayed import delayed
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_non_negative
 
 from skfocal._base import Target, check_features, encode_labels
 
+Collection = da.Array | dd.DataFrame | dd.Series
 _UNKNOWN = float("nan")  # Dask's word for a number of rows that it does not know
 
 
@@ -36,7 +38,7 @@ class Rows:
 class Counted:
     """Labels in a block, the sums of their weights, and whether rows have weight 0."""
 
-    labels: npt.NDArray
+    labels: npt.NDArray[Any]
     totals: npt.NDArray[np.float64]
     has_zeros: bool
 
@@ -205,7 +207,7 @@ def _with_weight(block: Any, weight: Any) -> Any:
     return block[np.asarray(weight) != 0]
 
 
-def encode(y: Any, classes: npt.NDArray, name: str = "y") -> Any:
+def encode(y: Any, classes: npt.NDArray[Any], name: str = "y") -> Any:
     """Codes of labels, lazily."""
     if isinstance(y, da.Array):
         return da.map_blocks(_codes, y, classes, name, dtype=np.int64)
@@ -213,7 +215,7 @@ def encode(y: Any, classes: npt.NDArray, name: str = "y") -> Any:
     return y.map_partitions(_codes, classes, name, meta=meta)
 
 
-def _codes(y: Any, classes: npt.NDArray, name: str) -> Any:
+def _codes(y: Any, classes: npt.NDArray[Any], name: str) -> Any:
     codes = encode_labels(classes, np.asarray(y), name).astype(np.int64)
     return pd.Series(codes, index=y.index, name=y.name) if isinstance(y, pd.Series) else codes
 
@@ -231,7 +233,7 @@ def evaluation_sets(
     estimator: Any,
     client: Any,
     pairs: Sequence[tuple[Any, Any]],
-    classes: npt.NDArray,
+    classes: npt.NDArray[Any],
     **others: Sequence[Any] | None,
 ) -> list[tuple[Any, Any]]:
     """Tables and labels of evaluation sets, checked against the training set.
@@ -286,7 +288,7 @@ def predict(
     n_columns: int | None = None,
     others: dict[str, Any] | None = None,
     **arguments: Any,
-) -> Any:
+) -> da.Array:
     """A method of a model in memory on each block of X, as a lazy array.
 
     Parameters
@@ -313,25 +315,52 @@ def predict(
         extra = dict(zip(named, more, strict=True))
         part = delayed(_predict_block)(shared, method, block, meta, width, extra, arguments)
         parts.append(da.from_delayed(part, (size, *width), meta=meta))
-    return da.concatenate(parts, allow_unknown_chunksizes=True)
+    rows_of_all: da.Array = da.concatenate(parts, allow_unknown_chunksizes=True)
+    return rows_of_all
 
 
-def score(model: Any, X: Any, y: Any, sample_weight: Any) -> float:
-    """Accuracy of the labels that a model predicts, which are computed here."""
-    rows = aligned_rows(X, y=y, sample_weight=sample_weight)
-    predicted, labels, weights = compute(model.predict(rows.X), *rows.others)
-    return float(accuracy_score(labels, predicted, sample_weight=weights))
+class ScoredOnCluster:
+    """The method `score` of a classifier that predicts lazily."""
+
+    predict: Callable[..., da.Array]
+
+    def score(self, X: Collection, y: Collection, sample_weight: Collection | None = None) -> float:
+        """Accuracy of `predict`, computed at once.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            Columns as in fit.
+        y : Dask array or series of shape (n_samples,)
+            The true labels.
+        sample_weight : Dask array or series of shape (n_samples,), default=None
+            Weights of rows.
+
+        Returns
+        -------
+        float
+            Share of rows, or of their weight, whose label is right.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no collections of the same rows.
+        """
+        rows = aligned_rows(X, y=y, sample_weight=sample_weight)
+        predicted, labels, weights = compute(self.predict(rows.X), *rows.others)
+        return float(accuracy_score(labels, predicted, sample_weight=weights))
 
 
 def _predict_block(
     model: Any,
     method: str,
     X: Any,
-    meta: npt.NDArray,
+    meta: npt.NDArray[Any],
     width: tuple[int, ...],
     others: dict[str, Any],
     arguments: dict[str, Any],
-) -> npt.NDArray:
+) -> npt.NDArray[Any]:
     if X.shape[0] == 0:
         return np.empty((0, *width), meta.dtype)
-    return getattr(model, method)(X, **others, **arguments)
+    predicted: npt.NDArray[Any] = getattr(model, method)(X, **others, **arguments)
+    return predicted

@@ -11,8 +11,8 @@ from typing import Any
 
 import distributed
 from lightgbm import LGBMClassifier
-from lightgbm.basic import _LIB
 from lightgbm.dask import _train
+from lightgbm.libpath import _LIB
 
 from skfocal._base import FocalLoss, Target, check_features, repeat
 from skfocal._kernels import Array
@@ -110,7 +110,7 @@ def train_on_cluster(
     """
     params = {k: v for k, v in params.items() if k not in N_THREADS_ALIASES or v is not None}
     model = _train(
-        client=WatchedClient(client),
+        client=WatchedClient(client),  # type: ignore[arg-type]  # a client by what it does
         data=X,
         label=y,
         params=params,
@@ -119,4 +119,5 @@ def train_on_cluster(
     )
     if isinstance(model, distributed.Future):  # blocks that could not be computed
         raise model.exception()
-    return model.trainer_
+    trainer: LGBMClassifier = model.trainer_
+    return trainer

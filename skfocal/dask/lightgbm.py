@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
+import dask.array as da
 import distributed
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._base import check_features, restored_on_failure
+from skfocal._base import Metric, check_features, restored_on_failure
 from skfocal._optional import optional_dependency
+from skfocal._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
 from skfocal.dask import _collections as collections
+from skfocal.dask._collections import Collection, ScoredOnCluster
 
 with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
+    from lightgbm import Booster, LGBMModel
+
     from skfocal._lightgbm_training import check_init_model, evaluation_pairs
     from skfocal.dask._workers import Whole, train_on_cluster
     from skfocal.lightgbm import FocalLGBMClassifier
@@ -20,7 +26,7 @@ with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
 __all__ = ["DaskFocalLGBMClassifier"]
 
 
-class DaskFocalLGBMClassifier(FocalLGBMClassifier):
+class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     """`FocalLGBMClassifier` that trains and predicts on a Dask cluster.
 
     Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of
@@ -29,8 +35,16 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
 
     Parameters
     ----------
-    focal_gamma, focal_alpha, probability, hessian, link
-        As in `FocalLGBMClassifier`.
+    focal_gamma : float or sequence of floats, default=2.0
+        As in `FocalLGBMClassifier`, and so are the next four.
+    focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
+        Class weights.
+    probability : {"posterior", "raw"}, default="posterior"
+        What `predict_proba` returns.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        Second derivative that trees are grown on.
+    link : {"focal", "posterior"}, default="focal"
+        What the margin is.
     client : distributed.Client, default=None
         The default client if None.
     **kwargs
@@ -83,11 +97,11 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
     def __init__(
         self,
         *,
-        focal_gamma: float | Sequence[float] = 2.0,
-        focal_alpha: Any = None,
-        probability: str = "posterior",
-        hessian: str = "upper",
-        link: str = "focal",
+        focal_gamma: Gamma = 2.0,
+        focal_alpha: Alpha = None,
+        probability: Probability = "posterior",
+        hessian: Hessian = "upper",
+        link: Link = "focal",
         client: distributed.Client | None = None,
         **kwargs: Any,
     ) -> None:
@@ -102,16 +116,22 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
         self.client = client
 
     @property
-    def client_(self) -> distributed.Client:
-        """The client in use."""
+    def client_(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
+        """The client in use, a `distributed.Client`."""
         return self.client or distributed.default_client()
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; LightGBM would hand the client on as one of its own.
 
+        Parameters
+        ----------
+        **params
+            Parameters by name.
+
         Returns
         -------
-        self : DaskFocalLGBMClassifier
+        DaskFocalLGBMClassifier
+            The model itself.
         """
         if "client" in params:
             self.client = params.pop("client")
@@ -120,34 +140,34 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "client": None}
 
-    def __sklearn_clone__(self) -> "DaskFocalLGBMClassifier":
+    def __sklearn_clone__(self) -> Self:
         """As of other estimators, on the same client, of which there can be no copy."""
         without = copy(self)
         without.client = None
-        new = super(DaskFocalLGBMClassifier, without).__sklearn_clone__()
+        new: Self = super(DaskFocalLGBMClassifier, without).__sklearn_clone__()
         new.client = self.client
         return new
 
-    def fit(  # type: ignore[override]
+    def fit(  # type: ignore[override]  # on collections, with y
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        init_score: Any = None,
-        eval_set: Any = None,
+        X: Collection,
+        y: Collection,
+        sample_weight: Collection | None = None,
+        init_score: Collection | None = None,
+        eval_set: Sequence[tuple[Collection, Collection]] | None = None,
         eval_names: list[str] | None = None,
-        eval_sample_weight: Any = None,
-        eval_class_weight: Any = None,
-        eval_init_score: Any = None,
-        eval_metric: Any = None,
-        feature_name: Any = "auto",
-        categorical_feature: Any = "auto",
-        callbacks: list[Callable] | None = None,
-        init_model: Any = None,
+        eval_sample_weight: Sequence[Collection | None] | None = None,
+        eval_class_weight: Sequence[ClassWeight] | None = None,
+        eval_init_score: Sequence[Collection | None] | None = None,
+        eval_metric: Metric | Sequence[Metric] | None = None,
+        feature_name: list[str] | Literal["auto"] = "auto",
+        categorical_feature: Sequence[str] | Sequence[int] | Literal["auto"] = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: str | Path | Booster | LGBMModel | None = None,
         *,
-        eval_X: Any = None,
-        eval_y: Any = None,
-    ) -> "DaskFocalLGBMClassifier":
+        eval_X: Collection | tuple[Collection, ...] | None = None,
+        eval_y: Collection | tuple[Collection, ...] | None = None,
+    ) -> Self:
         """Fit the model on the cluster; all that is of rows is a Dask collection.
 
         Parameters
@@ -162,15 +182,32 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
             Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
             Dask collections; all workers evaluate all rows each round.
+        eval_names : list of str, default=None
+            As in `FocalLGBMClassifier.fit`, and so is all below; what is of rows are Dask
+            collections.
+        eval_sample_weight : list of Dask array or series, default=None
+            Of each evaluation set.
+        eval_class_weight : list of dict or "balanced", default=None
+            Of each evaluation set.
+        eval_init_score : list of Dask array, default=None
+            Of each evaluation set.
+        eval_metric : str, callable or list of them, default=None
+            Added to ``metric``.
+        feature_name : list of str or "auto", default="auto"
+            Names of the columns.
+        categorical_feature : list of str or int, or "auto", default="auto"
+            Columns that are categories.
         callbacks : list of callable, default=None
             LightGBM's; they travel to the workers and are called there.
-        eval_names, eval_sample_weight, eval_class_weight, eval_init_score, eval_metric,
-        feature_name, categorical_feature, init_model, eval_X, eval_y
-            As in `FocalLGBMClassifier.fit`, what is of rows as Dask collections.
+        init_model : str, Path, Booster or LGBMModel, default=None
+            Training goes on from it.
+        eval_X, eval_y : table and labels, or tuples of them, default=None
+            The evaluation sets in the form of LightGBM >= 4.7.
 
         Returns
         -------
-        self : DaskFocalLGBMClassifier
+        DaskFocalLGBMClassifier
+            The model itself, fitted.
 
         Raises
         ------
@@ -188,7 +225,8 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
             check_features(self, collections.one_row(rows.X), reset=True)
             client = self.client_
             target, counts = collections.summarise(client, *rows.others[:2])
-            loss = self._training_loss(target, self.class_weight)
+            weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
+            loss = self._training_loss(target, weights)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = check_init_model(init_model, loss)
             start = None
@@ -225,7 +263,7 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
         return self
 
     def _evaluation(
-        self, pairs: list[tuple[Any, Any]], classes: npt.NDArray, **given: Any
+        self, pairs: list[tuple[Any, Any]], classes: npt.NDArray[Any], **given: Any
     ) -> dict[str, Any]:
         """Evaluation sets as futures of whole tables, which each worker fetches."""
         if not pairs:
@@ -250,6 +288,12 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
         Returns
         -------
         FocalLGBMClassifier
+            Fitted, with the same parameters.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
         """
         check_is_fitted(self)
         params = self.get_params(deep=False)
@@ -258,9 +302,9 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
         local.__dict__.update({k: v for k, v in vars(self).items() if k != "client"})
         return local
 
-    def predict(  # type: ignore[override]
-        self, X: Any, raw_score: bool = False, **kwargs: Any
-    ) -> Any:
+    def predict(  # type: ignore[override]  # lazily, and others by name
+        self, X: Collection, raw_score: bool = False, **kwargs: Any
+    ) -> da.Array:
         """The label with the largest weight times posterior, lazily.
 
         Parameters
@@ -275,39 +319,68 @@ class DaskFocalLGBMClassifier(FocalLGBMClassifier):
         Returns
         -------
         Dask array of shape (n_samples,)
+            Labels of ``classes_``, unless something else was asked for.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If X is no Dask collection, or not as in fit.
         """
         return self._predict_blocks("predict", X, raw_score=raw_score, **kwargs)
 
-    def predict_proba(  # type: ignore[override]
-        self, X: Any, raw_score: bool = False, **kwargs: Any
-    ) -> Any:
-        """Probabilities of the classes, lazily; arguments as in `predict`.
+    def predict_proba(  # type: ignore[override]  # lazily, and others by name
+        self, X: Collection, raw_score: bool = False, **kwargs: Any
+    ) -> da.Array:
+        """Probability of each class, lazily.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            As in `predict`.
+        raw_score : bool, default=False
+            As in `predict`.
+        **kwargs
+            As in `predict`.
 
         Returns
         -------
         Dask array of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
         """
         return self._predict_blocks("predict_proba", X, raw_score=raw_score, **kwargs)
 
-    def decision_function(self, X: Any, **kwargs: Any) -> Any:
-        """Scores whose sign or argmax is `predict`, lazily; arguments as there.
+    def decision_function(  # type: ignore[override]  # lazily, and others by name
+        self, X: Collection, **kwargs: Any
+    ) -> da.Array:
+        """Score whose sign or argmax is `predict`, lazily.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            As in `predict`.
+        **kwargs
+            As in `FocalLGBMClassifier.decision_function`.
 
         Returns
         -------
         Dask array of shape (n_samples,) or (n_samples, n_classes)
+            As of `FocalLGBMClassifier.decision_function`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
         """
         return self._predict_blocks("decision_function", X, **kwargs)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of `predict`, computed at once; all arguments are Dask collections.
-
-        Returns
-        -------
-        float
-        """
-        return collections.score(self, X, y, sample_weight)
-
-    def _predict_blocks(self, method: str, X: Any, **arguments: Any) -> Any:
+    def _predict_blocks(self, method: str, X: Any, **arguments: Any) -> da.Array:
         local = self.to_local()
         # one row tells shape and type of all that LightGBM can be asked for
         X = collections.aligned_rows(X).X

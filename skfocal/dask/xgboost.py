@@ -3,76 +3,40 @@
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+import dask.array as da
 import distributed
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import check_features, restored_on_failure
-from skfocal._kernels import Array
+from skfocal._conventions import base_score
 from skfocal._optional import optional_dependency
+from skfocal._parameters import Alpha, Gamma, Hessian, Link, Probability
 from skfocal.dask import _collections as collections
 from skfocal.dask._cluster import told_of_lost_workers
-from skfocal.objectives import FocalObjective, base_score
+from skfocal.dask._collections import Collection, ScoredOnCluster
 
 with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
-    from xgboost import collective
-    from xgboost.dask import DaskXGBClassifier
+    from xgboost import Booster, XGBModel, collective
 
+    from skfocal._xgboost_matrix import IterationRange
     from skfocal._xgboost_training import (
-        Metrics,
-        WithMetrics,
         check_parameters,
         check_xgb_model,
         learned_attributes,
         make_trainer,
     )
+    from skfocal.dask._xgboost_workers import ClusterMetrics, ClusterTrainer, WorkerObjective
     from skfocal.xgboost import FocalXGBClassifier
 
 __all__ = ["DaskFocalXGBClassifier"]
 
 
-class ClusterMetrics(Metrics):
-    """Measures of all rows, where each worker sees its own.
-
-    XGBoost takes the mean over workers of what a metric of one's own returns, without their
-    weights. Here all return the same: the mean over rows (of squares, where the metric is a
-    root). A user's function, and a rank metric of more than two classes, is approximated by
-    the mean over workers weighted by their rows.
-    """
-
-    def __call__(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
-        weight = dataset.get_weight()
-        total = float(weight.sum()) if weight.size else float(len(margins))
-        powers = np.array([2.0 if name == "rmse" else 1.0 for name in self.measures])
-        values = np.zeros(len(powers))
-        if total:  # otherwise no rows of this set are here
-            values = np.array([value for _, value in super().__call__(margins, dataset)])
-        # a rank metric of rows of one class is NaN: it says nothing of the others
-        totals = np.where(np.isnan(values), 0.0, total)
-        parts = np.concatenate([totals * np.nan_to_num(values) ** powers, totals])
-        sums, weights = np.split(collective.allreduce(parts, collective.Op.SUM), 2)
-        with np.errstate(invalid="ignore"):
-            means = (sums / weights) ** (1.0 / powers)
-        return list(zip(self.measures, means.tolist(), strict=True))
-
-
-class WorkerObjective(FocalObjective):
-    """An objective that uses no more threads than the worker has in which it is called."""
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Gradient and Hessian; arguments as of `FocalObjective`."""
-        self.n_threads = min(self.n_threads, distributed.get_worker().state.nthreads)
-        return super().__call__(y_true, y_pred, sample_weight)
-
-
-class ClusterTrainer(WithMetrics, DaskXGBClassifier):
-    """Trains on Dask collections."""
-
-
-class DaskFocalXGBClassifier(FocalXGBClassifier):
+class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
     """`FocalXGBClassifier` that trains and predicts on a Dask cluster.
 
     Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of
@@ -81,8 +45,16 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
 
     Parameters
     ----------
-    focal_gamma, focal_alpha, probability, hessian, link
-        As in `FocalXGBClassifier`.
+    focal_gamma : float or sequence of floats, default=2.0
+        As in `FocalXGBClassifier`, and so are the next four.
+    focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
+        Class weights.
+    probability : {"posterior", "raw"}, default="posterior"
+        What `predict_proba` returns.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        Second derivative that trees are grown on.
+    link : {"focal", "posterior"}, default="focal"
+        What the margin is.
     coll_cfg : xgboost.collective.Config, default=None
         How workers find and wait for each other, as in `xgboost.dask.DaskXGBClassifier`.
     **kwargs
@@ -125,12 +97,12 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
     def __init__(
         self,
         *,
-        focal_gamma: float | Sequence[float] = 2.0,
-        focal_alpha: Any = None,
-        probability: str = "posterior",
-        hessian: str = "upper",
-        link: str = "focal",
-        coll_cfg: Any = None,
+        focal_gamma: Gamma = 2.0,
+        focal_alpha: Alpha = None,
+        probability: Probability = "posterior",
+        hessian: Hessian = "upper",
+        link: Link = "focal",
+        coll_cfg: collective.Config | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -144,37 +116,38 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
         self.coll_cfg = coll_cfg
 
     @property
-    def client(self) -> distributed.Client:
+    def client(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
         """The Dask client: the one that was set, or the default one."""
-        return vars(self).get("_client") or distributed.default_client()
+        client: distributed.Client = vars(self).get("_client") or distributed.default_client()
+        return client
 
     @client.setter
-    def client(self, client: distributed.Client | None) -> None:
+    def client(self, client: distributed.Client | None) -> None:  # of it: numpydoc ignore=GL08
         self._client = client
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_client"}
 
-    def __sklearn_clone__(self) -> "DaskFocalXGBClassifier":
-        new = super().__sklearn_clone__()
+    def __sklearn_clone__(self) -> Self:
+        new: Self = super().__sklearn_clone__()
         new.client = vars(self).get("_client")
         return new
 
-    def fit(
+    def fit(  # type: ignore[override]  # on collections, with y
         self,
-        X: Any,
-        y: Any,
+        X: Collection,
+        y: Collection,
         *,
-        sample_weight: Any = None,
-        base_margin: Any = None,
-        eval_set: Any = None,
+        sample_weight: Collection | None = None,
+        base_margin: Collection | None = None,
+        eval_set: Sequence[tuple[Collection, Collection]] | None = None,
         verbose: bool | int | None = True,
-        xgb_model: Any = None,
-        sample_weight_eval_set: Any = None,
-        base_margin_eval_set: Any = None,
-        feature_weights: Any = None,
-    ) -> "DaskFocalXGBClassifier":
+        xgb_model: str | Path | Booster | XGBModel | None = None,
+        sample_weight_eval_set: Sequence[Collection | None] | None = None,
+        base_margin_eval_set: Sequence[Collection | None] | None = None,
+        feature_weights: npt.ArrayLike | None = None,
+    ) -> Self:
         """Fit the model on the cluster; all that is of rows is a Dask collection.
 
         Parameters
@@ -185,16 +158,23 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
             Labels of any type, at least two different ones.
         sample_weight : Dask array or series of shape (n_samples,), default=None
             Non-negative; rows of weight 0 are as if absent.
-        base_margin, sample_weight_eval_set, base_margin_eval_set
-            As in `FocalXGBClassifier.fit`, as Dask collections.
+        base_margin : Dask collection, default=None
+            Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y.
-        verbose, xgb_model, feature_weights
-            As in `FocalXGBClassifier.fit`.
+        verbose : bool or int, default=True
+            As in `FocalXGBClassifier.fit`, and so is all below.
+        xgb_model : str, Path, Booster or XGBModel, default=None
+            Training goes on from it.
+        sample_weight_eval_set, base_margin_eval_set : list of Dask collection, default=None
+            Of each evaluation set.
+        feature_weights : array-like of shape (n_features,), default=None
+            See `xgboost.XGBClassifier.fit`.
 
         Returns
         -------
-        self : DaskFocalXGBClassifier
+        DaskFocalXGBClassifier
+            The model itself, fitted.
 
         Raises
         ------
@@ -262,6 +242,12 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
         Returns
         -------
         FocalXGBClassifier
+            Fitted, with the same parameters.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
         """
         check_is_fitted(self, "loss_")
         params = self.get_params(deep=False)
@@ -271,112 +257,132 @@ class DaskFocalXGBClassifier(FocalXGBClassifier):
         local.__dict__.update({k: v for k, v in vars(self).items() if k not in ours})
         return local
 
-    def predict(
+    def predict(  # type: ignore[override]  # on collections, lazily
         self,
-        X: Any,
+        X: Collection,
         *,
         output_margin: bool = False,
         validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: tuple[int, int] | None = None,
-    ) -> Any:
+        base_margin: Collection | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> da.Array:
         """The label with the largest weight times posterior, lazily.
 
         Parameters
         ----------
         X : Dask array or dataframe of shape (n_samples, n_features)
             Columns as in fit.
-        output_margin, validate_features, iteration_range
-            As in `FocalXGBClassifier.predict`.
+        output_margin : bool, default=False
+            As in `FocalXGBClassifier.predict`, and so is all below.
+        validate_features : bool, default=True
+            Whether XGBoost compares the names of columns.
         base_margin : Dask collection, default=None
-            As there.
+            Margins to start from.
+        iteration_range : (int, int), default=None
+            The rounds to use.
 
         Returns
         -------
         Dask array of shape (n_samples,)
+            Labels of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If X is no Dask collection, or not as in fit.
         """
-        check_is_fitted(self, "loss_")
-        if output_margin:
-            dtype: npt.DTypeLike = np.float32
-            width = None if self.loss_.n_classes == 2 else self.loss_.n_classes
-        else:
-            dtype, width = self.classes_.dtype, None
         return self._predict_blocks(
             "predict",
             X,
-            dtype,
-            width,
             base_margin,
             output_margin=output_margin,
             validate_features=validate_features,
             iteration_range=iteration_range,
         )
 
-    def predict_proba(
+    def predict_proba(  # type: ignore[override]  # on collections, lazily
         self,
-        X: Any,
+        X: Collection,
         validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: tuple[int, int] | None = None,
-    ) -> Any:
-        """Probabilities of the classes, lazily; arguments as in `predict`.
+        base_margin: Collection | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> da.Array:
+        """Probability of each class, lazily.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            As in `predict`.
+        validate_features : bool, default=True
+            As in `predict`.
+        base_margin : Dask collection, default=None
+            As in `predict`.
+        iteration_range : (int, int), default=None
+            As in `predict`.
 
         Returns
         -------
         Dask array of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``, float32.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
         """
-        check_is_fitted(self, "loss_")
         return self._predict_blocks(
             "predict_proba",
             X,
-            np.float32,
-            self.loss_.n_classes,
             base_margin,
             validate_features=validate_features,
             iteration_range=iteration_range,
         )
 
-    def decision_function(
+    def decision_function(  # type: ignore[override]  # on collections, lazily
         self,
-        X: Any,
+        X: Collection,
         validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: tuple[int, int] | None = None,
-    ) -> Any:
-        """Scores whose sign or argmax is `predict`, lazily; arguments as there.
+        base_margin: Collection | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> da.Array:
+        """Score whose sign or argmax is `predict`, lazily.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            As in `predict`.
+        validate_features : bool, default=True
+            As in `predict`.
+        base_margin : Dask collection, default=None
+            As in `predict`.
+        iteration_range : (int, int), default=None
+            As in `predict`.
 
         Returns
         -------
         Dask array of shape (n_samples,) or (n_samples, n_classes)
+            As of `FocalXGBClassifier.decision_function`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
         """
-        check_is_fitted(self, "loss_")
         return self._predict_blocks(
             "decision_function",
             X,
-            np.float32,
-            None if self.loss_.n_classes == 2 else self.loss_.n_classes,
             base_margin,
             validate_features=validate_features,
             iteration_range=iteration_range,
         )
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of `predict`, computed at once; all arguments are Dask collections.
-
-        Returns
-        -------
-        float
-        """
-        return collections.score(self, X, y, sample_weight)
-
-    def _predict_blocks(
-        self,
-        method: str,
-        X: Any,
-        dtype: npt.DTypeLike,
-        width: int | None,
-        base_margin: Any,
-        **arguments: Any,
-    ) -> Any:
+    def _predict_blocks(self, method: str, X: Any, base_margin: Any, **arguments: Any) -> da.Array:
+        check_is_fitted(self, "loss_")
+        n_classes = self.loss_.n_classes
+        labels = method == "predict" and not arguments["output_margin"]
+        one = labels or (n_classes == 2 and method != "predict_proba")
+        dtype, width = self.classes_.dtype if labels else np.float32, None if one else n_classes
         others = {"base_margin": base_margin}
         return collections.predict(self.to_local(), method, X, dtype, width, others, **arguments)

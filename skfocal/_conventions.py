@@ -1,0 +1,49 @@
+"""What LightGBM and XGBoost hand to objectives and metrics, and take back (floor 2)."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from skfocal._kernels import Array
+from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+
+
+def unpack(first: Any, second: Any, weight: Any) -> tuple[Array, Array, Array | None]:
+    """Labels, margins and weights (or None) of both calling conventions."""
+    if hasattr(second, "get_label"):
+        return second.get_label(), first, _weight_or_none(second.get_weight())
+    return first, second, _weight_or_none(weight)
+
+
+def _weight_or_none(weight: Any) -> Array | None:
+    return None if weight is None or np.size(weight) == 0 else weight
+
+
+def from_lightgbm(margins: Array, dataset: Any) -> bool:
+    """Whether it was LightGBM that handed over margins and data set (or margins again)."""
+    if hasattr(dataset, "get_label"):
+        return type(dataset).__module__.partition(".")[0] == "lightgbm"
+    return bool(margins.dtype == np.float64)
+
+
+def base_score(start: float | Array) -> float | list[float]:
+    """XGBoost's ``base_score`` of a start: a probability, or K margins of sum 0."""
+    margins = np.asarray(start)
+    if margins.ndim == 0:
+        return float(expit(margins))
+    centred: list[float] = (margins - margins.mean()).tolist()
+    return centred
+
+
+def mean_loss(
+    loss: BinaryFocalLoss | MulticlassFocalLoss,
+    y_true: npt.ArrayLike,
+    raw: Array,
+    sample_weight: Array | None = None,
+) -> float:
+    """sum(sw w l) / sum(sw) in double."""
+    rows = loss.loss(y_true, raw, sample_weight)
+    total = len(rows) if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
+    return float(np.sum(rows, dtype=np.float64) / total)

@@ -1,0 +1,157 @@
+"""Labels, probabilities and decisions of `FocalXGBClassifier` (floor 4)."""
+
+from typing import Any
+
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from skfocal._base import Table, check_features, refuse_arguments
+from skfocal._kernels import Array, fetched, on_device
+from skfocal._xgboost_device import margins_on_device
+from skfocal._xgboost_files import XGBoostFiles
+from skfocal._xgboost_matrix import IterationRange, is_matrix, margins_of_matrix
+
+
+class XGBoostPrediction(XGBoostFiles):
+    """Prediction from the booster's margins, which the parent computes.
+
+    A child of `XGBoostFiles`, not its neighbour: XGBoost's ``get_params`` looks for itself in the
+    first two parents of a class, and no further.
+    """
+
+    missing: float
+
+    def predict(
+        self,
+        X: Table,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: npt.ArrayLike | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> npt.NDArray[Any]:
+        """The label with the largest weight times posterior.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Columns as in fit; or a `xgboost.DMatrix`.
+        output_margin : bool, default=False
+            Return the booster's margins instead, of shape (n_samples,) or (n_samples,
+            n_classes).
+        validate_features : bool, default=True
+            Whether XGBoost compares the names of columns.
+        base_margin : array-like, default=None
+            Margins to start from in place of the model's ``base_score``.
+        iteration_range : (int, int), default=None
+            The rounds to use, [first, last); None: up to the best one, where training has
+            stopped early, else all.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If X is not as in fit.
+        """
+        raw = self._margins(X, validate_features, base_margin, iteration_range)
+        return raw if output_margin else self._label(fetched(raw))
+
+    def predict_proba(
+        self,
+        X: Table,
+        validate_features: bool = True,
+        base_margin: npt.ArrayLike | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> Array:
+        """Probability of each class, as ``probability`` says.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            As in `predict`.
+        validate_features : bool, default=True
+            As in `predict`.
+        base_margin : array-like, default=None
+            As in `predict`.
+        iteration_range : (int, int), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In float32, XGBoost's precision; on the device, and of the library, of an X there.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
+        """
+        return self._proba(self._margins(X, validate_features, base_margin, iteration_range))
+
+    def decision_function(
+        self,
+        X: Table,
+        validate_features: bool = True,
+        base_margin: npt.ArrayLike | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> Array:
+        """Score whose sign (two classes) or argmax is `predict`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            As in `predict`.
+        validate_features : bool, default=True
+            As in `predict`.
+        base_margin : array-like, default=None
+            As in `predict`.
+        iteration_range : (int, int), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The margin; with a gamma per class or the posterior link
+            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
+        """
+        raw = self._margins(X, validate_features, base_margin, iteration_range)
+        return self.loss_.decision(fetched(raw))
+
+    def _margins(
+        self,
+        X: Any,
+        validate_features: bool,
+        base_margin: Any,
+        iteration_range: IterationRange | None,
+    ) -> Array:
+        check_is_fitted(self, "loss_")
+        if is_matrix(X):
+            refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
+            rounds = self._get_iteration_range(iteration_range)
+            return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
+        X = check_features(self, X, reset=False)
+        if on_device(X):
+            rounds = self._get_iteration_range(iteration_range)
+            raw: Array = margins_on_device(
+                self.get_booster(), X, rounds, self.missing, base_margin, validate_features
+            )
+            return raw
+        raw = super().predict(
+            X,
+            output_margin=True,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+        return raw
