@@ -204,7 +204,7 @@ def solve_prox_newton(
     before = np.inf
     for n_iter in range(max_iter + 1):
         violation = _violation(problem, theta, gradient)
-        worst = float(violation.max())
+        worst = float(np.max(violation))
         if worst <= tol:
             return Solution(theta, n_iter, None)
         if n_iter == max_iter:
@@ -253,7 +253,7 @@ def _proximal_step(
         slope.ravel(),
         l1.ravel(),
         part.ravel(),
-        0.1 * float(violation.max()),
+        0.1 * float(np.max(violation)),
         _MAX_SWEEPS,
     ).reshape(part.shape)
     step = np.zeros_like(theta)

@@ -97,6 +97,7 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     See Also
     --------
     FocalXGBClassifier : The same on XGBoost.
+    BinaryFocalLoss, MulticlassFocalLoss : The loss, its formula and its source.
 
     Notes
     -----

@@ -135,7 +135,7 @@ class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=
 class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=PR02
     """Focal loss of K classes, as a function of K margins through the softmax.
 
-    loss = w_t (1 - p_t)**gamma_t (-log p_t), p = softmax(margins), t the true class. With
+    loss = w_t (1 - p_t)**gamma_t (-log p_t), p = softmax(margins), t the true class [1]_. With
     two classes it is `BinaryFocalLoss` of the difference of the margins.
 
     Parameters
@@ -156,6 +156,10 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
     ------
     TypeError, ValueError
         If a parameter is none of these.
+
+    References
+    ----------
+    .. [1] Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
 
     Examples
     --------

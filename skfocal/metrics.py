@@ -66,7 +66,7 @@ def focal_loss(
     labels: npt.ArrayLike | None = None,
     link: Link = "focal",
 ) -> float:
-    """Mean focal loss [1]_ of probabilities; smaller is better.
+    """Mean focal loss of probabilities; smaller is better.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def focal_loss(
     labels : array-like, default=None
         All labels, where ``y_true`` may lack one.
     link : {"focal", "posterior"}, default="focal"
-        What ``y_proba`` is. ``"focal"``: the paper's p, the plain loss. ``"posterior"``:
+        What ``y_proba`` is. ``"focal"``: the paper's p [1]_, the plain loss. ``"posterior"``:
         P(class | row), to which the p belongs that has it as posterior [2]_; only then is the
         score proper (M13), smallest in expectation for the true probabilities.
 

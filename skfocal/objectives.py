@@ -39,7 +39,7 @@ XGBOOST_BITS = 22
 
 
 class FocalObjective(CallMemory):
-    """Focal loss [1]_ as a custom objective for LightGBM and XGBoost.
+    """Focal loss as a custom objective for LightGBM and XGBoost.
 
     One object serves ``lgb.train(params={"objective": f})``, ``xgb.train(obj=f)``,
     ``LGBMClassifier(objective=f)`` and ``XGBClassifier(objective=f)``, binary and
@@ -55,7 +55,7 @@ class FocalObjective(CallMemory):
     Parameters
     ----------
     gamma : float or sequence of floats, default=2.0
-        Focusing parameter, >= 0; a sequence has one per class.
+        Focusing parameter [1]_, >= 0; a sequence has one per class.
     alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None, a float in (0, 1) for two classes (alpha for class 1,
         1 - alpha for class 0), ``"balanced"``, ``"effective"``, ``("effective", beta)``,
@@ -304,7 +304,7 @@ class FocalObjective(CallMemory):
         )
         return scale
 
-    def _start(self, y_true: npt.ArrayLike, sample_weight: Any) -> float | Array:
+    def _start(self, y_true: Any, sample_weight: Any) -> float | Array:
         n_classes = max(2, int(np.max(y_true)) + 1)
         return self._resolve(y_true, sample_weight, n_classes).intercept(y_true, sample_weight)
 

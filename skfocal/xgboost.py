@@ -102,6 +102,7 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
     See Also
     --------
     FocalLGBMClassifier : The same on LightGBM.
+    BinaryFocalLoss, MulticlassFocalLoss : The loss, its formula and its source.
 
     Notes
     -----
