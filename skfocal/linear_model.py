@@ -123,6 +123,10 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     0.99
     """
 
+    coef_: Array
+    intercept_: Array
+    n_iter_: npt.NDArray[np.int32]
+
     def __init__(
         self,
         focal_gamma: Gamma = 2.0,

@@ -38,6 +38,8 @@ assert_type(logistic.fit(X, ["no", "no", "yes", "yes"], sample_weight=weight),
             FocalLogisticRegression)
 assert_type(logistic.predict_proba(X), npt.NDArray[np.floating[Any]])
 assert_type(logistic.predict(X), npt.NDArray[Any])
+assert_type(logistic.coef_, npt.NDArray[np.floating[Any]])
+assert_type(logistic.loss_, BinaryFocalLoss | MulticlassFocalLoss)
 
 trees = FocalLGBMClassifier(
     focal_gamma=[0.0, 2.0], focal_alpha={"no": 1.0, "yes": 3.0}, n_estimators=10, verbose=-1
