@@ -13,7 +13,7 @@ if find_spec("sklearn.callback"):
     from sklearn.callback import with_callbacks as _with_callbacks
 else:
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+    class CallbackSupportMixin:  # type: ignore[no-redef]  # one of the two is defined
         """Nothing: this scikit-learn has no callbacks."""
 
     def _with_callbacks(method: Any) -> Any:

@@ -316,6 +316,7 @@ def round_callbacks(
         if rounds.end(lambda: learned(model)):
             raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
+    # LightGBM reads these attributes of a function
     before.before_iteration = True  # type: ignore[attr-defined]
     before.order = after.order = 25  # type: ignore[attr-defined]  # record, ours, early stopping
     return [before, after]

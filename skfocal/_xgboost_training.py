@@ -116,6 +116,7 @@ class WithMetrics:
     _metrics: Metrics
 
     def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
+        # of the class that this one is mixed into
         configured = super()._configure_fit(*args, **kwargs)  # type: ignore[misc]
         model, _, params, feature_weights = configured
         metric = self._metrics if self._metrics.measures else None

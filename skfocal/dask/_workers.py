@@ -42,7 +42,7 @@ class Whole:
 class WorkerModel(FocalLGBMClassifier):
     """Trains on the rows of one worker, together with the other workers."""
 
-    def fit(  # type: ignore[override]
+    def fit(  # type: ignore[override]  # called by train_on_cluster alone
         self,
         X: Any,
         y: Any,
