@@ -15,6 +15,8 @@ from skfocal._loss import LINKS
 from skfocal._parameters import Alpha, Gamma, Link, check_choice, class_totals, resolve_alpha
 from skfocal.losses import make_loss
 
+Strategy = Literal["quantile", "uniform"]
+
 __all__ = ["expected_calibration_error", "focal_loss", "make_focal_scorer"]
 
 
@@ -175,7 +177,7 @@ def expected_calibration_error(
     y_proba: npt.ArrayLike,
     *,
     n_bins: int = 10,
-    strategy: Literal["quantile", "uniform"] = "quantile",
+    strategy: Strategy = "quantile",
     sample_weight: npt.ArrayLike | None = None,
     labels: npt.ArrayLike | None = None,
 ) -> float:
@@ -236,8 +238,28 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / weight.sum())
 
 
-def calibration_bins(confidence: Array, n_bins: int, strategy: str) -> npt.NDArray[np.intp]:
-    """The bin of each probability, by quantiles or of equal width."""
+def calibration_bins(confidence: Array, n_bins: int, strategy: Strategy) -> npt.NDArray[np.intp]:
+    """The bin of each probability, by quantiles or of equal width.
+
+    Parameters
+    ----------
+    confidence : ndarray of shape (n,)
+        Probabilities.
+    n_bins : int
+        Number of bins.
+    strategy : {"quantile", "uniform"}
+        Of equal numbers of rows or of equal width.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Numbers from 0; a bin may have no rows.
+
+    Raises
+    ------
+    ValueError
+        If ``n_bins`` or ``strategy`` is none of these.
+    """
     check_choice(strategy, ("quantile", "uniform"), "strategy")
     if n_bins < 1:
         raise ValueError(f"n_bins must be >= 1; got {n_bins!r}.")

@@ -16,6 +16,7 @@ MODULES = [
     "skfocal.xgboost",
     "skfocal.onnx",
     "skfocal.dask",
+    "skfocal.plotting",
 ]
 # {error: why it is none here}
 ALLOWED = {

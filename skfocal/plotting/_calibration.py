@@ -9,8 +9,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from skfocal._base import FocalLoss
 from skfocal._kernels import Array
-from skfocal.losses import raw_proba
-from skfocal.metrics import calibration_bins
+from skfocal._link import raw_proba
+from skfocal.metrics import Strategy, calibration_bins
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
@@ -102,7 +102,7 @@ class PosteriorCalibrationDisplay:
         *,
         pos_label: Any = None,
         n_bins: int = 10,
-        strategy: str = "quantile",
+        strategy: Strategy = "quantile",
         sample_weight: npt.ArrayLike | None = None,
         ax: Any = None,
     ) -> "PosteriorCalibrationDisplay":
@@ -164,7 +164,7 @@ class PosteriorCalibrationDisplay:
         labels: npt.ArrayLike | None = None,
         pos_label: Any = None,
         n_bins: int = 10,
-        strategy: str = "quantile",
+        strategy: Strategy = "quantile",
         sample_weight: npt.ArrayLike | None = None,
         ax: Any = None,
     ) -> "PosteriorCalibrationDisplay":
@@ -180,7 +180,15 @@ class PosteriorCalibrationDisplay:
             ``loss_`` of the model: it tells the raw probability that belongs to a posterior.
         labels : array-like of shape (K,), default=None
             The classes in the order of the columns; None for the sorted labels.
-        pos_label, n_bins, strategy, sample_weight, ax
+        pos_label : object, default=None
+            As in `from_estimator`.
+        n_bins : int, default=10
+            As in `from_estimator`.
+        strategy : {"quantile", "uniform"}, default="quantile"
+            As in `from_estimator`.
+        sample_weight : array-like of shape (n,), default=None
+            As in `from_estimator`.
+        ax : matplotlib Axes, default=None
             As in `from_estimator`.
 
         Returns
@@ -262,7 +270,7 @@ def _focal_probability(loss: FocalLoss, posterior: Array) -> Array:
 
 
 def _reliability(
-    proba: Array, hit: npt.NDArray[np.bool_], weight: Array, n_bins: int, strategy: str
+    proba: Array, hit: npt.NDArray[np.bool_], weight: Array, n_bins: int, strategy: Strategy
 ) -> ReliabilityCurve:
     bins = calibration_bins(proba, n_bins, strategy)
     sums = [np.bincount(bins, weights=weight * values) for values in (1.0, proba, hit)]

@@ -101,10 +101,15 @@ class GammaPathDisplay:
         param_name : str, default=None
             Name of the parameter, such as ``"classifier__focal_gamma"``; None for the one
             that is named so.
-        cv, scoring, n_jobs
-            As in `sklearn.model_selection.validation_curve`. The default score is accuracy,
-            which says little of rare classes: give one.
-        relative, ax
+        cv : int, splitter or iterable, default=None
+            As in `sklearn.model_selection.validation_curve`.
+        scoring : str or callable, default=None
+            None is accuracy, which says little of rare classes: give one.
+        n_jobs : int, default=None
+            Processes for the fits.
+        relative : bool, default=False
+            As in `plot`.
+        ax : matplotlib Axes, default=None
             As in `plot`.
 
         Returns
@@ -156,7 +161,9 @@ class GammaPathDisplay:
             Name of the parameter; None for the one that is named ``focal_gamma``.
         score : str, default="score"
             Name of the metric, where the search had several.
-        relative, ax
+        relative : bool, default=False
+            As in `plot`.
+        ax : matplotlib Axes, default=None
             As in `plot`.
 
         Returns

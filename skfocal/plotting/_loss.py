@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import logit
 
+from skfocal._base import FocalLoss
 from skfocal._kernels import Array
 from skfocal._parameters import check_choice
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+from skfocal.losses import BinaryFocalLoss
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
@@ -18,7 +19,7 @@ KINDS = {
     "gradient": ("margin of the true class", "size of the gradient"),
     "weight": ("log-odds $u$ of the posterior", r"weight of a row, $\omega(u) / \omega(\infty)$"),
 }
-FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
+Kind = Literal["loss", "gradient", "weight"]
 
 
 class FocalLossDisplay:
@@ -72,7 +73,7 @@ class FocalLossDisplay:
         x: Array,
         curves: Array,
         labels: Sequence[str],
-        kind: str = "loss",
+        kind: Kind = "loss",
     ) -> None:
         self.x = x
         self.curves = curves
@@ -84,7 +85,7 @@ class FocalLossDisplay:
         cls,
         losses: Iterable[FocalLoss] | None = None,
         *,
-        kind: str = "loss",
+        kind: Kind = "loss",
         labels: Sequence[str] | None = None,
         n_points: int = 501,
         plot: bool = True,
@@ -141,7 +142,7 @@ class FocalLossDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, kind: str = "loss", ax: Any = None
+        cls, estimator: Any, *, kind: Kind = "loss", ax: Any = None
     ) -> "FocalLossDisplay":
         """The loss of a fitted classifier, beside cross-entropy with the same class weights.
 
@@ -218,7 +219,7 @@ def _loss_curves(loss: FocalLoss, x: Array) -> dict[str, Array]:
     return _by_class(loss, curve)
 
 
-def _two_classes(loss: FocalLoss, kind: str) -> BinaryFocalLoss:
+def _two_classes(loss: FocalLoss, kind: Kind) -> BinaryFocalLoss:
     if not isinstance(loss, BinaryFocalLoss):
         raise ValueError(
             f"kind={kind!r} is a function of one margin for two classes only; got a loss of "
