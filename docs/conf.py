@@ -56,6 +56,7 @@ SINGLE_PAGES = (
     "migrating",
     "faq",
     "evidence",
+    "report",
     "mathematics",
     "posterior_link",
     "development",

@@ -72,7 +72,7 @@ def test_snippets_run(page, tmp_path):
 
 def test_no_other_way_to_write_python():
     """Each block that is not run would be of another language, or hidden from the pattern above."""
-    known = {"python", "text", "bash", "{toctree}", "{figure}", "{include}", "{math}", ""}
+    known = {"python", "text", "bash", "{toctree}", "{figure}", "{include}", ""}
     for page in sorted((ROOT / "docs").rglob("*.md")):
         if "_build" in page.parts or "auto_examples" in page.parts:
             continue
