@@ -317,8 +317,8 @@ def report(table: pd.DataFrame) -> str:
             markdown(failed.reset_index()) if len(failed) else "No method failed on any fold.",
             "## In short",
             "Differences of mean ranks among all methods, with intervals of 95 %; below 0 is "
-            "better. First each focal loss against the plain loss of the same library, then against "
-            "the focal losses of other packages.",
+            "better. First each focal loss against the plain loss of the same library, then "
+            "against the focal losses of other packages.",
             markdown(rank_differences(binary, focal, shown[:3])),
             markdown(rank_differences(binary, peers, shown[:3])),
             "## Ranks",

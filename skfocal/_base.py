@@ -49,6 +49,22 @@ Metric = str | Callable[..., Any]
 FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian", "link")
 
 
+def refuse_misspelt(params: Mapping[str, Any]) -> None:
+    """The boosters take parameters of any name, and keep silent of those that they do not know.
+
+    Raises
+    ------
+    TypeError
+        If a name looks like one of ours and is none.
+    """
+    for name in params:
+        if name.startswith("focal") and name not in FOCAL_PARAMETERS:
+            raise TypeError(
+                f"There is no parameter {name!r}; those of the focal loss are "
+                f"{', '.join(FOCAL_PARAMETERS)}."
+            )
+
+
 class LearnedAttribute:
     """An attribute that fit sets, in a class whose parent has a read-only property."""
 

@@ -24,6 +24,7 @@ from skfocal._base import (
     check_evaluation_sets,
     check_features,
     encode_labels,
+    refuse_misspelt,
     repeat,
 )
 from skfocal._callbacks import Rounds
@@ -41,7 +42,13 @@ _REFUSED = {
         ("binary", "multiclass", "softmax"),  # which the model has anyway
         "the objective is the focal loss; focal_gamma=0 is LightGBM's own",
     ),
-    ("scale_pos_weight",): ((1.0,), "weigh classes by focal_alpha"),
+    ("scale_pos_weight",): (
+        (1.0,),
+        "weigh classes by focal_alpha={first label: 1, second label: that weight}",
+    ),
+    # of no loss for classification, and what other packages call theirs
+    ("gamma",): ((), "the focusing parameter is focal_gamma"),
+    ("alpha",): ((0.9,), "class weights are focal_alpha"),
     ("is_unbalance", "unbalance", "unbalanced_sets"): ((False,), 'use focal_alpha="balanced"'),
     ("auc_mu_weights",): ((), "auc_mu here has equal costs; give another as a function"),
     ("sigmoid",): ((1.0,), "the margin has no factor here"),
@@ -76,6 +83,7 @@ _COLUMN_TYPES = (
 
 def check_parameters(params: dict[str, Any]) -> None:
     """Refuse what has no meaning, or no effect, beside a custom objective."""
+    refuse_misspelt(params)
     for aliases, (neutral, instead) in _REFUSED.items():
         for name in aliases:
             value = params.get(name)

@@ -20,6 +20,17 @@ def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32
     return codes
 
 
+def n_classes_in(y_true: npt.ArrayLike) -> int:
+    """The number of classes that codes tell, at least 2."""
+    codes = np.asarray(y_true)
+    if codes.dtype.kind not in "biuf":
+        raise TypeError(
+            f"y_true must hold class codes 0, 1, ...; got {codes.dtype}: encode labels, such as by "
+            "sklearn.preprocessing.LabelEncoder."
+        )
+    return max(2, int(np.max(codes)) + 1)
+
+
 def checked_totals(
     y_true: npt.ArrayLike, n_classes: int, sample_weight: npt.ArrayLike | None
 ) -> npt.NDArray[np.float64]:

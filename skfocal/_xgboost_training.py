@@ -19,6 +19,7 @@ from skfocal._base import (
     check_evaluation_sets,
     check_features,
     encode_labels,
+    refuse_misspelt,
 )
 from skfocal._callbacks import Rounds
 from skfocal._conventions import mean_loss
@@ -183,6 +184,7 @@ def make_trainer(
 
 def check_parameters(params: dict[str, Any]) -> None:
     """Refuse what has no meaning, or no effect, beside a custom objective."""
+    refuse_misspelt(params)
     if params["objective"] not in (None, "binary:logistic", "multi:softprob", "multi:softmax"):
         raise ValueError(
             f"objective={params['objective']!r} has no meaning beside the focal loss; "
@@ -193,7 +195,8 @@ def check_parameters(params: dict[str, Any]) -> None:
     if params["scale_pos_weight"] not in (None, 1):
         raise ValueError(
             f"scale_pos_weight={params['scale_pos_weight']!r} has no effect beside a "
-            "custom objective: weigh classes by focal_alpha."
+            "custom objective: weigh classes by focal_alpha={first label: 1, second label: "
+            "that weight}."
         )
     if params["gamma"]:
         warnings.warn(

@@ -101,9 +101,9 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
 
     Notes
     -----
-    See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. ``booster_.predict`` is the sigmoid or softmax of the margin: the posterior only
-    with ``link="posterior"``.
+    `predict` takes the class with the largest weight times posterior, and `predict_proba`
+    undoes the weights. ``booster_.predict`` is the sigmoid or softmax of the margin: the
+    posterior only with ``link="posterior"``.
     `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
     costs: its ``predict`` takes the likelier class.
 

@@ -101,10 +101,10 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     Notes
     -----
-    See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses
-    the costs: its ``predict`` takes the likelier class. The loss is not convex for gamma >
-    0; both solvers start at the constant with the smallest loss.
+    `predict` takes the class with the largest weight times posterior, and `predict_proba`
+    undoes the weights. `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities
+    and loses the costs: its ``predict`` takes the likelier class. The loss is not convex for
+    gamma > 0; all solvers start at the constant with the smallest loss.
 
     References
     ----------

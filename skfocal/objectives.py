@@ -17,7 +17,7 @@ from skfocal._conventions import base_score, from_lightgbm, mean_loss, unpack
 from skfocal._kernels import Array, on_device
 from skfocal._memory import CallMemory
 from skfocal._parameters import Alpha, Gamma, Hessian, Link, Weights, resolve_alpha
-from skfocal._rows import checked_totals
+from skfocal._rows import checked_totals, n_classes_in
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
 
 __all__ = ["FocalEvalMetric", "FocalObjective"]
@@ -305,7 +305,7 @@ class FocalObjective(CallMemory):
         return scale
 
     def _start(self, y_true: Any, sample_weight: Any) -> float | Array:
-        n_classes = max(2, int(np.max(y_true)) + 1)
+        n_classes = n_classes_in(y_true)
         return self._resolve(y_true, sample_weight, n_classes).intercept(y_true, sample_weight)
 
 

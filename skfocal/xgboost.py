@@ -106,10 +106,10 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
 
     Notes
     -----
-    See `skfocal._base.FocalClassifierMixin` for what probabilities, labels and decisions
-    mean. ``get_booster().predict`` is the sigmoid or softmax of the margin: the posterior
-    only with ``link="posterior"``. `sklearn.calibration.CalibratedClassifierCV` keeps the
-    probabilities and loses the costs: its ``predict`` takes the likelier class.
+    `predict` takes the class with the largest weight times posterior, and `predict_proba`
+    undoes the weights. ``get_booster().predict`` is the sigmoid or softmax of the margin: the
+    posterior only with ``link="posterior"``. `sklearn.calibration.CalibratedClassifierCV`
+    keeps the probabilities and loses the costs: its ``predict`` takes the likelier class.
 
     The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
     ``"error"``, ``"error@t"``, ``"merror"``, ``"rmse"``, ``"mae"`` and callables see the

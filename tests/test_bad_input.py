@@ -152,6 +152,9 @@ def test_linear_model_parameters(parameters, message):
     "parameters, message",
     [
         ({"scale_pos_weight": 10}, "scale_pos_weight=10.*focal_alpha"),
+        ({"gamma": 1.0}, "gamma=1.0.*the focusing parameter is focal_gamma"),
+        ({"alpha": 0.25}, "alpha=0.25.*class weights are focal_alpha"),
+        ({"focal_gama": 1.0}, "no parameter 'focal_gama'.*focal_gamma, focal_alpha"),
         ({"is_unbalance": True}, 'is_unbalance=True.*focal_alpha="balanced"'),
         ({"unbalance": True}, "unbalance=True"),
         ({"boosting_type": "rf"}, "boosting_type='rf'.*gbdt"),
@@ -175,6 +178,7 @@ def test_lightgbm_parameters(parameters, message):
         ({"scale_pos_weight": 10}, "scale_pos_weight=10.*focal_alpha"),
         ({"objective": "reg:squarederror"}, "objective='reg:squarederror'"),
         ({"num_class": 3}, "num_class"),
+        ({"focal_loss_gamma": 1.0}, "no parameter 'focal_loss_gamma'.*focal_gamma"),
     ],
 )
 def test_xgboost_parameters(parameters, message):

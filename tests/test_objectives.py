@@ -353,3 +353,8 @@ def test_boosters_hand_their_threads_to_the_objective(classifier, monkeypatch):
     verbose = {"verbose": -1} if classifier == "FocalLGBMClassifier" else {}
     getattr(skfocal, classifier)(n_estimators=2, n_jobs=3, **verbose).fit(X, y)
     assert seen == [3, 3]
+
+
+def test_labels_that_are_no_codes_are_refused():
+    with pytest.raises(TypeError, match=r"must hold class codes 0, 1, .*LabelEncoder"):
+        FocalObjective().init_score(np.array(["fraud", "legit"]))

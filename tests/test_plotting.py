@@ -157,6 +157,7 @@ def test_calibration_of_a_posterior_of_0_and_1():
     )
     assert np.isfinite(display.raw.predicted).all()
     assert display.posterior.predicted.tolist() == [0.0, 0.6, 1.0]
+    assert display.plot(log=True).ax_.get_yscale() == "log"
 
 
 def test_calibration_refuses_what_does_not_fit():

@@ -104,6 +104,7 @@ class PosteriorCalibrationDisplay:
         n_bins: int = 10,
         strategy: Strategy = "quantile",
         sample_weight: npt.ArrayLike | None = None,
+        log: bool = False,
         ax: Any = None,
     ) -> "PosteriorCalibrationDisplay":
         """From a fitted classifier and rows that it has not seen.
@@ -124,6 +125,8 @@ class PosteriorCalibrationDisplay:
             Bins of equal numbers of rows or of equal width.
         sample_weight : array-like of shape (n,), default=None
             Weights of rows.
+        log : bool, default=False
+            As in `plot`.
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
 
@@ -151,6 +154,7 @@ class PosteriorCalibrationDisplay:
             n_bins=n_bins,
             strategy=strategy,
             sample_weight=sample_weight,
+            log=log,
             ax=ax,
         )
 
@@ -166,6 +170,7 @@ class PosteriorCalibrationDisplay:
         n_bins: int = 10,
         strategy: Strategy = "quantile",
         sample_weight: npt.ArrayLike | None = None,
+        log: bool = False,
         ax: Any = None,
     ) -> "PosteriorCalibrationDisplay":
         """From the posterior of rows and the loss of the model that it is from.
@@ -188,6 +193,8 @@ class PosteriorCalibrationDisplay:
             As in `from_estimator`.
         sample_weight : array-like of shape (n,), default=None
             As in `from_estimator`.
+        log : bool, default=False
+            As in `plot`.
         ax : matplotlib Axes, default=None
             As in `from_estimator`.
 
@@ -217,15 +224,18 @@ class PosteriorCalibrationDisplay:
             _reliability(proba[:, code], hit, weight, n_bins, strategy)
             for proba in (_focal_probability(loss, posterior), posterior)
         )
-        return cls(raw=raw, posterior=recovered, label=classes[code]).plot(ax=ax)
+        return cls(raw=raw, posterior=recovered, label=classes[code]).plot(ax=ax, log=log)
 
-    def plot(self, ax: Any = None) -> "PosteriorCalibrationDisplay":
+    def plot(self, ax: Any = None, *, log: bool = False) -> "PosteriorCalibrationDisplay":
         """Draw both curves.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
+        log : bool, default=False
+            Whether axes are logarithmic, in which small probabilities can be told apart. A bin
+            without rows of the class has no place there.
 
         Returns
         -------
@@ -235,6 +245,9 @@ class PosteriorCalibrationDisplay:
         ax = make_axes(self, ax)
         curves = {"posterior": (self.posterior, "o"), "raw": (self.raw, "s")}
         ends = [0.0, max(max(c.predicted.max(), c.observed.max()) for c, _ in curves.values())]
+        if log:
+            ends[0] = min(c.predicted.min() for c, _ in curves.values())
+            ax.set(xscale="log", yscale="log")
         ax.plot(ends, ends, color=NEUTRAL, linewidth=0.8, zorder=0)
         self.lines_ = [
             ax.plot(
@@ -258,7 +271,10 @@ def _code(classes: npt.NDArray[Any], pos_label: Any) -> int:
         return 1
     (found,) = np.nonzero(classes == pos_label)
     if len(found) != 1:
-        raise ValueError(f"pos_label must be one of {classes.tolist()}; got {pos_label!r}.")
+        raise ValueError(
+            f"pos_label must be one of {classes.tolist()}; got {pos_label!r}. With more than two "
+            "classes it has to be given."
+        )
     return int(found[0])
 
 
