@@ -23,12 +23,12 @@ demo: $(VENV)/.group-bench
 
 # Threads of OpenMP that wait must not spin, where tests and what they start share the processors.
 test: export OMP_WAIT_POLICY = passive
-# The second run executes the kernels as plain Python, which is how coverage can see them.
+# The first run executes the kernels as plain Python, which is how coverage can see them.
 test: $(VENV)/.group-test
 	$(BIN)/coverage erase
-	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest --quiet tests/test_math.py \
-	  tests/test_kernels.py tests/test_losses.py tests/test_metrics.py
-	$(BIN)/coverage run -m pytest
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest --quiet --numprocesses 2 \
+	  tests/test_math.py tests/test_kernels.py tests/test_losses.py tests/test_metrics.py
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
