@@ -288,6 +288,7 @@ def report(table: pd.DataFrame) -> str:
     focal = [(f"{base}, {variant}", base) for base in BASES for variant in FOCAL]
     others = [(f"{base}, {variant}", base) for base in BASES for variant in OTHERS]
     peers = [(f"{base}, {variant}", peer) for peer, base in PEERS.items() for variant in FOCAL[:2]]
+    links = [(f"{base}, focal, posterior link", f"{base}, focal") for base in BASES]
     shown = ["average_precision", "log_loss", "brier", "calibration_error", "f1", "f1_tuned"]
     ranking = mean_ranks(binary, [*shown, "recall_at_1_percent"])
     p = {
@@ -317,10 +318,12 @@ def report(table: pd.DataFrame) -> str:
             markdown(failed.reset_index()) if len(failed) else "No method failed on any fold.",
             "## In short",
             "Differences of mean ranks among all methods, with intervals of 95 %; below 0 is "
-            "better. First each focal loss against the plain loss of the same library, then "
-            "against the focal losses of other packages.",
+            "better. Each focal loss against the plain loss of the same library:",
             markdown(rank_differences(binary, focal, shown[:3])),
+            "Against the focal losses of other packages:",
             markdown(rank_differences(binary, peers, shown[:3])),
+            "One link against the other:",
+            markdown(rank_differences(binary, links, shown[:3])),
             "## Ranks",
             "Mean ranks over families, 1 is best; medians of the time of a fit.",
             markdown(ranking, ".3g", index=True),
