@@ -29,7 +29,7 @@ for gamma in (0.0, 2.0):
 # Gradients exceed 1, the bound of log loss, where rows are missed badly. There the second
 # derivative is negative, hence the bound that trees are grown on. In the log-odds of the
 # posterior the picture is calmer: the gradient is that of log loss times a weight that
-# depends on the log-odds alone. Undecided rows, near 0, count less.
+# depends on the log-odds alone. From gamma 1 on, undecided rows, near 0, count less.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 FocalLossDisplay.from_losses(kind="gradient", ax=axes[0])

@@ -4,9 +4,9 @@ What focal loss does in the log-odds of the posterior
 
 Under ``link="posterior"`` the gradient of a row is omega(u) (eta - y), that of log loss
 times a weight which depends on the current log-odds u of the posterior eta alone. The figure
-shows that weight, in units of its limit for large u: undecided rows, near 0, count less than
-under log loss, and rows that are rather sure count more. Class weights tilt it from one
-level to another.
+shows that weight, in units of its limit for large u: from gamma 1 on undecided rows, near 0,
+count less than under log loss, and rows that are rather sure count more. Class weights tilt
+it from one level to another.
 """
 
 import matplotlib.pyplot as plt

@@ -48,7 +48,7 @@ _REFUSED = {
     ),
     # of no loss for classification, and what other packages call theirs
     ("gamma",): ((), "the focusing parameter is focal_gamma"),
-    ("alpha",): ((0.9,), "class weights are focal_alpha"),
+    ("alpha",): ((), "class weights are focal_alpha"),
     ("is_unbalance", "unbalance", "unbalanced_sets"): ((False,), 'use focal_alpha="balanced"'),
     ("auc_mu_weights",): ((), "auc_mu here has equal costs; give another as a function"),
     ("sigmoid",): ((1.0,), "the margin has no factor here"),

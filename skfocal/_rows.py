@@ -22,12 +22,13 @@ def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32
 
 def n_classes_in(y_true: npt.ArrayLike) -> int:
     """The number of classes that codes tell, at least 2."""
-    codes = np.asarray(y_true)
-    if codes.dtype.kind not in "biuf":
+    try:
+        codes = np.asarray(y_true, dtype=np.float64)
+    except (TypeError, ValueError):
         raise TypeError(
-            f"y_true must hold class codes 0, 1, ...; got {codes.dtype}: encode labels, such as by "
+            "y_true must hold class codes 0, 1, ...: encode labels, such as by "
             "sklearn.preprocessing.LabelEncoder."
-        )
+        ) from None
     return max(2, int(np.max(codes)) + 1)
 
 

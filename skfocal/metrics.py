@@ -48,7 +48,26 @@ def _columns(y_proba: npt.ArrayLike, n_classes: int) -> Array:
     return np.clip(proba.astype(np.float64), eps, 1 - eps)
 
 
-def _sample_weight(sample_weight: npt.ArrayLike | None, y_true: npt.ArrayLike) -> Array | None:
+def check_weight(sample_weight: npt.ArrayLike | None, y_true: npt.ArrayLike) -> Array | None:
+    """Weights of rows as numbers, None for none.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n,) or None
+        Weights.
+    y_true : array-like of shape (n,)
+        Labels of the rows.
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
+        The weights in double precision.
+
+    Raises
+    ------
+    ValueError
+        If they are not one number >= 0 for each row, or all 0.
+    """
     if sample_weight is None:
         return None
     weight = np.asarray(sample_weight, dtype=np.float64)
@@ -118,7 +137,7 @@ def focal_loss(
     check_consistent_length(y_true, y_proba)
     classes, codes = _encode(y_true, labels)
     n_classes = len(classes)
-    weight = _sample_weight(sample_weight, codes)
+    weight = check_weight(sample_weight, codes)
     totals = class_totals(codes, n_classes, weight)
     loss = make_loss(n_classes, gamma, resolve_alpha(alpha, classes, totals), link=link)
     raw = np.log(_columns(y_proba, n_classes))
@@ -226,7 +245,7 @@ def expected_calibration_error(
     """
     check_consistent_length(y_true, y_proba)
     classes, codes = _encode(y_true, labels)
-    weight = _sample_weight(sample_weight, codes)
+    weight = check_weight(sample_weight, codes)
     weight = np.ones(len(codes)) if weight is None else weight
     proba = _columns(y_proba, len(classes))
     if len(classes) == 2:

@@ -1,7 +1,8 @@
 """Every snippet of the documentation runs, and prints what the page says that it prints.
 
 A page is one program: its Python blocks in order, run in an empty folder. A ``text`` block
-behind one is its output; numbers may differ by a fifth or by .01, as libraries' versions do.
+behind one is its output; numbers may differ by a fifth or by two units of their last digit, as
+libraries' versions do.
 """
 
 import os
@@ -58,8 +59,9 @@ def run(page, folder):
 
 def assert_same_output(printed, expected):
     assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", expected).split(), printed
-    numbers = [[float(n) for n in NUMBER.findall(text)] for text in (printed, expected)]
-    assert numbers[0] == pytest.approx(numbers[1], rel=0.2, abs=0.01)
+    for number, shown in zip(NUMBER.findall(printed), NUMBER.findall(expected), strict=True):
+        unit = 10.0 ** -len(shown.partition(".")[2])
+        assert float(number) == pytest.approx(float(shown), rel=0.2, abs=2.01 * unit), printed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -78,9 +80,18 @@ def test_no_other_way_to_write_python():
     for page in sorted((ROOT / "docs").rglob("*.md")):
         if "_build" in page.parts or "auto_examples" in page.parts:
             continue
-        fences = re.findall(r"^`{3,}(\S*)", page.read_text(), flags=re.MULTILINE)
-        assert set(fences) <= known, page
-        assert page.read_text().count("```python") == len(blocks(page)), page
+        text = page.read_text()
+        assert set(re.findall(r"^\s*`{3,}(\S*)", text, flags=re.MULTILINE)) <= known, page
+        assert not re.search(r"^\s*~~~", text, flags=re.MULTILINE), page
+        outputs = [output for _, output in blocks(page) if output is not None]
+        assert text.count("```python") == len(blocks(page)), page
+        assert text.count("```text") == len(outputs), page
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_the_repository_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text())
+    assert all((ROOT / link).exists() for link in links if "://" not in link)
 
 
 def test_citations_of_formulas_exist():

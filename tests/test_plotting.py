@@ -8,9 +8,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import table
+from numpy.testing import assert_array_equal
 from scipy.special import expit
 from sklearn.calibration import calibration_curve
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # what it is for
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    HalvingGridSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -37,6 +45,9 @@ def test_the_figure_of_the_paper():
     for curve, gamma in zip(display.curves, (0, 0.5, 1, 2, 5), strict=True):
         np.testing.assert_allclose(curve, -((1 - display.x) ** gamma) * np.log(display.x))
     assert [line.get_label() for line in display.lines_] == list(display.labels)
+    for line, curve in zip(display.lines_, display.curves, strict=True):
+        assert_array_equal(line.get_xydata(), np.column_stack([display.x, curve]))
+    assert display.ax_.get_xlim() == (0, 1)
     assert display.ax_.get_xlabel().startswith("probability")
     # told apart in black and white
     assert len({line.get_linestyle() for line in display.lines_[:4]}) == 4
@@ -50,6 +61,16 @@ def test_classes_with_their_own_weights_have_their_own_curves():
     for code, curve in enumerate(display.curves):
         expected = -(code + 1.0) * (1 - display.x) ** code * np.log(display.x)
         np.testing.assert_allclose(curve, expected)
+
+
+def test_losses_of_one_name_have_their_curves():
+    losses = [BinaryFocalLoss(2.0), BinaryFocalLoss(2.0, link="posterior")]
+    display = FocalLossDisplay.from_losses(losses, kind="gradient", plot=False)
+    assert display.labels == ["gamma 2", "gamma 2, posterior link"]
+    assert abs(display.curves[0] - display.curves[1]).max() > 0.1
+    assert len(FocalLossDisplay.from_losses(losses, labels=["a", "a"]).lines_) == 2
+    with pytest.raises(ValueError, match="at least one loss"):
+        FocalLossDisplay.from_losses([])
 
 
 @pytest.mark.parametrize("link", ["focal", "posterior"])
@@ -101,6 +122,31 @@ def test_loss_of_a_fitted_classifier(wrap):
     assert display.labels == ["gamma 1.5", "gamma 0"]
 
 
+def test_loss_of_a_weighted_classifier_is_beside_cross_entropy_of_the_same_weights():
+    X, y, _ = table()
+    weights = {0: 1.0, 1: 3.0}
+    model = FocalLGBMClassifier(
+        focal_alpha=weights, hessian="exact", n_estimators=2, verbose=-1
+    ).fit(X, y)
+    _, ax = plt.subplots()
+    display = FocalLossDisplay.from_estimator(model, kind="gradient", ax=ax)
+    assert display.ax_ is ax
+    name = "weights 1, 3, class"
+    expected = [f"gamma {gamma}, {name} {code}" for gamma in (2, 0) for code in (0, 1)]
+    assert display.labels == expected
+    far = display.x.searchsorted(-9.0)  # where a row is missed, its gradient is its weight
+    np.testing.assert_allclose(display.curves[2:, far], [1, 3], rtol=1e-3)
+
+
+def test_classifiers_with_a_threshold_have_a_loss():
+    X, y, _ = table()
+    model = FixedThresholdClassifier(FocalLogisticRegression(focal_gamma=0.0), threshold=0.2)
+    assert FocalLossDisplay.from_estimator(model.fit(X, y)).labels == ["gamma 0"]
+    search = GridSearchCV(FocalLogisticRegression(), {"C": [1.0]}, refit=False)
+    with pytest.raises(TypeError, match="has refitted it; got GridSearchCV"):
+        FocalLossDisplay.from_estimator(search.fit(X, y))
+
+
 def test_other_estimators_are_refused():
     X, _, _ = table()
     with pytest.raises(TypeError, match=r"classifier of skfocal.*got StandardScaler"):
@@ -125,6 +171,10 @@ def test_calibration_is_that_of_scikit_learn(strategy, probability):
         assert curve.calibration_error == pytest.approx(error, rel=1e-6)
     assert display.label == 1
     assert display.lines_[1].get_label() == f"posterior, error {error:.3f}"
+    for line, curve in zip(display.lines_, (display.raw, display.posterior), strict=True):
+        assert_array_equal(line.get_xydata(), np.column_stack([curve.predicted, curve.observed]))
+    assert display.ax_.get_xlabel() == "mean predicted probability of 1"
+    assert display.ax_.get_ylabel() == "observed frequency of 1"
 
 
 def test_calibration_with_weights_is_that_of_repeated_rows():
@@ -160,6 +210,30 @@ def test_calibration_of_a_posterior_of_0_and_1():
     assert display.plot(log=True).ax_.get_yscale() == "log"
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_raw_probabilities_of_0_and_1_are_mapped_to_the_posterior(n_classes):
+    X, y, _ = table(n_classes)
+    model = FocalLogisticRegression(probability="raw").fit(X, y)
+    X = np.vstack([X, 1e6 * X[:20]])
+    y = np.concatenate([y, y[:20]])
+    assert set(np.unique(model.predict_proba(X))) >= {0.0, 1.0}
+    _, ax = plt.subplots()
+    show = PosteriorCalibrationDisplay.from_estimator
+    display = show(model, X, y, pos_label=1, strategy="uniform", log=True, ax=ax)
+    assert display.ax_ is ax
+    assert ax.get_xscale() == "log"
+    # what the model says of itself does not depend on parameters set since
+    model.set_params(probability="posterior", link="posterior")
+    expected = show(model, X, y, pos_label=1, strategy="uniform")
+    for name in ("raw", "posterior"):
+        for field in ("predicted", "observed"):
+            np.testing.assert_allclose(
+                getattr(getattr(display, name), field),
+                getattr(getattr(expected, name), field),
+                atol=1e-12,
+            )
+
+
 def test_calibration_refuses_what_does_not_fit():
     proba = np.full((4, 3), 1 / 3)
     loss = MulticlassFocalLoss(3)
@@ -170,6 +244,12 @@ def test_calibration_refuses_what_does_not_fit():
         show([0, 1, 1, 2], proba, loss=loss)
     with pytest.raises(ValueError, match="n_bins must be"):
         show([0, 1, 1, 2], proba, loss=loss, pos_label=1, n_bins=0)
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        show([0, 1, 1, 2], 7 * proba, loss=loss, pos_label=1)
+    with pytest.raises(ValueError, match=r"y_true has labels that are not in y: \['z'\]"):
+        show(list("abcz"), proba, loss=loss, labels=list("abc"), pos_label="c")
+    with pytest.raises(ValueError, match="sample_weight must be"):
+        show([0, 1, 1, 2], proba, loss=loss, pos_label=1, sample_weight=[0, 0, 0, 0])
 
 
 def test_gamma_path_is_cross_validation():
@@ -216,10 +296,48 @@ def test_gamma_path_must_find_its_parameter():
     with pytest.raises(ValueError, match=r"one parameter focal_gamma.*found \[\]"):
         GammaPathDisplay.from_estimator(StandardScaler(), X, y)
     results = {"param_focal_gamma": [0.0, (1.0, 2.0)], "split0_test_score": [0.1, 0.2]}
-    with pytest.raises(ValueError, match="focal_gamma must be one number"):
-        GammaPathDisplay.from_cv_results(results)
+    for values in (results["param_focal_gamma"], [(0.0, 1.0), (1.0, 2.0)]):
+        with pytest.raises(ValueError, match="focal_gamma must be one number"):
+            GammaPathDisplay.from_cv_results({**results, "param_focal_gamma": values})
+    for gamma in ([], [(0.0, 1.0)], 2.0):
+        with pytest.raises(ValueError, match="gamma must be a sequence of numbers"):
+            GammaPathDisplay.from_estimator(FocalLogisticRegression(), X, y, gamma=gamma)
     with pytest.raises(ValueError, match="no parameter 'gamma'"):
         GammaPathDisplay.from_cv_results(results, param_name="gamma")
+
+
+def test_gamma_path_leaves_out_what_failed_and_what_had_no_gamma():
+    results = {
+        "param_focal_gamma": np.ma.array([0.0, 1.0, 1.0, 5.0], mask=[0, 0, 0, 1]),
+        "split0_test_score": np.array([0.1, np.nan, 0.2, 0.9]),
+    }
+    display = GammaPathDisplay.from_cv_results(results, relative=True)
+    assert display.gamma.tolist() == [0.0, 1.0]
+    assert display.scores[:, 0].tolist() == [0.1, 0.2]
+    assert display.line_.get_ydata()[0] == 0.0
+    assert "less that at gamma 0" in display.ax_.get_ylabel()
+
+
+def test_gamma_path_of_halving_is_of_one_number_of_rows():
+    X, y, _ = table()
+    search = HalvingGridSearchCV(
+        FocalLogisticRegression(),
+        {"focal_gamma": [0.0, 1.0, 2.0, 5.0]},
+        scoring="neg_log_loss",
+        cv=FOLDS,
+        min_resources=250,
+        factor=2,
+    ).fit(X, y)
+    display = GammaPathDisplay.from_cv_results(search.cv_results_)
+    first = search.cv_results_["iter"] == 0
+    assert first.sum() == 4 < len(first)
+    assert_array_equal(display.scores[:, 1], search.cv_results_["split1_test_score"][first])
+
+
+def test_failed_fits_of_a_gamma_path_are_errors():
+    X, y, _ = table()
+    with pytest.raises(ValueError, match="C must be a number"):
+        GammaPathDisplay.from_estimator(FocalLogisticRegression(C=-1.0), X, y)
 
 
 def test_one_fold_has_no_spread():

@@ -24,6 +24,6 @@ def test_example_runs():
 
 def test_every_module_is_on_the_map():
     root = Path(__file__).parents[1]
-    for path in (root / "skfocal").glob("*.py"):
+    for path in (root / "skfocal").rglob("*.py"):
         if path.stem not in ("__init__", "_optional", "_versions"):
-            assert path.name in README
+            assert path.name in README, path

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skfocal._base import FocalLoss
+from skfocal._base import FocalLoss, encode_labels
 from skfocal._kernels import Array
 from skfocal._link import raw_proba
-from skfocal.metrics import Strategy, calibration_bins
+from skfocal.metrics import Strategy, calibration_bins, check_weight
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
@@ -141,8 +141,8 @@ class PosteriorCalibrationDisplay:
         """
         model = focal_classifier(estimator)
         proba: Array = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-        if model.probability == "raw" and model.link == "focal":
-            log_proba = np.log(proba)
+        if model.probability == "raw" and model.loss_.link == "focal":
+            log_proba = _logarithm(proba)
             margin = log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
             proba = model.loss_.posterior(margin)
         return cls.from_predictions(
@@ -209,7 +209,9 @@ class PosteriorCalibrationDisplay:
         """
         y_true = column_or_1d(y_true)
         posterior: Array = np.asarray(y_proba, dtype=np.float64)
-        check_consistent_length(y_true, posterior, sample_weight)
+        check_consistent_length(y_true, posterior)
+        if not ((posterior >= 0) & (posterior <= 1)).all():
+            raise ValueError("y_proba must lie in [0, 1]; margins are not probabilities.")
         classes = np.unique(y_true) if labels is None else np.asarray(labels)
         if posterior.shape[1:] != (loss.n_classes,) or len(classes) != loss.n_classes:
             raise ValueError(
@@ -217,8 +219,8 @@ class PosteriorCalibrationDisplay:
                 f"classes of the loss; got shape {posterior.shape} and {len(classes)} labels."
             )
         code = _code(classes, pos_label)
-        hit = y_true == classes[code]
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        hit = encode_labels(classes, y_true, "y_true") == code
+        weight = check_weight(sample_weight, y_true)
         weight = np.ones(len(hit)) if weight is None else weight
         raw, recovered = (
             _reliability(proba[:, code], hit, weight, n_bins, strategy)
@@ -280,9 +282,14 @@ def _code(classes: npt.NDArray[Any], pos_label: Any) -> int:
 
 def _focal_probability(loss: FocalLoss, posterior: Array) -> Array:
     """The paper's p that has the posterior."""
-    tiny = np.finfo(np.float64).tiny  # a posterior may be 0 where the margin is large
     focal = replace(loss, link="focal", hessian="upper")
-    return raw_proba(focal.raw_prediction(np.maximum(posterior, tiny)))
+    return raw_proba(focal.raw_prediction(np.exp(_logarithm(posterior))))
+
+
+def _logarithm(proba: Array) -> Array:
+    """Logarithms; probabilities are 0 where a margin is large."""
+    logarithms: Array = np.log(np.maximum(proba, np.finfo(np.float64).tiny))
+    return logarithms
 
 
 def _reliability(

@@ -22,9 +22,11 @@ def focal_classifier(estimator: Any) -> FocalClassifierMixin:
             inner = inner.best_estimator_
         elif hasattr(inner, "steps"):
             inner = inner.steps[-1][1]
+        elif hasattr(inner, "estimator_"):  # of a classifier with a threshold
+            inner = inner.estimator_
         else:
             raise TypeError(
-                "estimator must be a classifier of skfocal, a pipeline that ends in one or a "
-                f"search over them; got {type(inner).__name__}."
+                "estimator must be a classifier of skfocal, a pipeline that ends in one, or a "
+                f"search over them that has refitted it; got {type(inner).__name__}."
             )
     return inner

@@ -123,7 +123,9 @@ class GammaPathDisplay:
         """
         if param_name is None:
             param_name = _parameter(estimator.get_params(), "")
-        values = np.sort(np.asarray(gamma, dtype=np.float64))
+        values = np.unique(np.asarray(gamma, dtype=np.float64))
+        if values.ndim != 1 or not len(values) or np.ndim(gamma) != 1:
+            raise ValueError(f"gamma must be a sequence of numbers; got {gamma!r}.")
         _, scores = validation_curve(
             estimator,
             X,
@@ -151,7 +153,8 @@ class GammaPathDisplay:
         """From ``cv_results_`` of a search over ``focal_gamma``.
 
         Where the search went over other parameters too, each gamma is shown by the candidate
-        with its best mean, as a search would choose it.
+        with its best mean, as a search would choose it. Of a halving search it is the last
+        iteration in which each gamma took part.
 
         Parameters
         ----------
@@ -185,10 +188,17 @@ class GammaPathDisplay:
             names = sorted(n.removeprefix("mean_test_") for n in cv_results if "mean_test_" in n)
             raise ValueError(f"score must be one of {names}; got {score!r}.")
         scores = np.column_stack([np.asarray(cv_results[name], dtype=float) for name in splits])
+        # a search over several grids has candidates without the parameter, which are masked
+        given = cv_results[param]
+        known = ~np.broadcast_to(np.ma.getmask(given), len(given))
         try:
-            gammas = np.asarray(list(cv_results[param]), dtype=np.float64)
+            gammas = np.array([float(g) for g, k in zip(given, known, strict=True) if k])
         except (TypeError, ValueError):
             raise ValueError(f"{param[6:]} must be one number in each candidate.") from None
+        scores = scores[known]
+        if "iter" in cv_results:  # halving: scores of another iteration are of other rows
+            last = _last_complete(np.asarray(cv_results["iter"])[known], gammas)
+            gammas, scores = gammas[last], scores[last]
         values = np.unique(gammas)
         means = np.nan_to_num(scores.mean(axis=1), nan=-np.inf)
         best = [max(np.flatnonzero(gammas == value), key=means.__getitem__) for value in values]
@@ -234,6 +244,18 @@ class GammaPathDisplay:
         ax.set(xlabel="focal_gamma", ylabel=name, xticks=self.gamma)
         ax.legend(frameon=False)
         return self
+
+
+def _last_complete(iteration: npt.NDArray[Any], gammas: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Candidates of the last iteration of a halving search that had each gamma."""
+    n_gammas = len(np.unique(gammas))
+    complete = [
+        k for k in np.unique(iteration) if len(np.unique(gammas[iteration == k])) == n_gammas
+    ]
+    if not complete:
+        raise ValueError("No iteration of the search had a candidate of each gamma.")
+    chosen: npt.NDArray[Any] = iteration == max(complete)
+    return chosen
 
 
 def _parameter(names: Mapping[str, Any], prefix: str) -> str:

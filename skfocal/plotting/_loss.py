@@ -133,11 +133,19 @@ class FocalLossDisplay:
         x = np.linspace(-10, 10, n_points)
         if kind == "loss":  # infinite at 0
             x = np.linspace(0, 1, n_points + 2)[1:-1]
-        curves: dict[str, Array] = {}
-        for loss, name in zip(losses, names, strict=True):
-            for suffix, values in _CURVES[kind](loss, x).items():
-                curves[name + suffix] = values
-        display = cls(x=x, curves=np.array(list(curves.values())), labels=list(curves), kind=kind)
+        if not losses:
+            raise ValueError("losses must hold at least one loss.")
+        curves = [
+            (name + suffix, values)
+            for loss, name in zip(losses, names, strict=True)
+            for suffix, values in _CURVES[kind](loss, x).items()
+        ]
+        display = cls(
+            x=x,
+            curves=np.array([values for _, values in curves]),
+            labels=[label for label, _ in curves],
+            kind=kind,
+        )
         return display.plot(ax=ax) if plot else display
 
     @classmethod
@@ -161,7 +169,8 @@ class FocalLossDisplay:
         """
         loss = focal_classifier(estimator).loss_
         plain = replace(loss, gamma=0.0, hessian="upper")
-        return cls.from_losses([loss, plain], kind=kind, ax=ax)
+        losses = [loss] if loss.class_gamma == plain.class_gamma else [loss, plain]
+        return cls.from_losses(losses, kind=kind, ax=ax)
 
     def plot(self, ax: Any = None) -> "FocalLossDisplay":
         """Draw the curves.
@@ -197,7 +206,7 @@ def _name(loss: FocalLoss) -> str:
     def text(values: Any) -> str:
         return ", ".join(f"{value:.3g}" for value in np.atleast_1d(values))
 
-    name = f"gamma {text(loss.gamma)}"
+    name = f"gamma {text(loss.gamma)}" + (", posterior link" if loss.link == "posterior" else "")
     equal = set(loss.class_weight) == {1.0}
     return name if equal else f"{name}, weights {text(loss.class_weight)}"
 
