@@ -49,7 +49,7 @@ def _columns(y_proba: npt.ArrayLike, n_classes: int) -> Array:
 
 
 def check_weight(sample_weight: npt.ArrayLike | None, y_true: npt.ArrayLike) -> Array | None:
-    """Weights of rows as numbers, None for none.
+    """Check weights of rows; None stays None.
 
     Parameters
     ----------
