@@ -22,7 +22,7 @@ BLOCK = re.compile(
 )
 # a comment of the page's source, for what has to be in the environment
 ENVIRONMENT = re.compile(r"^% environment: (\w+)=(\S+)$", re.MULTILINE)
-NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e-?\d+)?")
 MARK = "-- end of block --"
 
 
