@@ -100,11 +100,16 @@ def mean_ranks(table: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_values(measures[0])
 
 
-def rank_interval(values: pd.DataFrame, measure: str, draws: int = 2000) -> pd.DataFrame:
-    """Intervals of 95 % of mean ranks, by drawing families again."""
-    matrix, rng = ranks(values, measure).to_numpy(), np.random.default_rng(0)
-    chosen = rng.integers(0, len(matrix), (draws, len(matrix)))
-    low, high = np.quantile(matrix[chosen].mean(axis=1), [0.025, 0.975], axis=0)
+def interval(values: np.ndarray, draws: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of 95 % of means over families, by drawing families (rows) again."""
+    chosen = np.random.default_rng(0).integers(0, len(values), (draws, len(values)))
+    low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975], axis=0)
+    return low, high
+
+
+def rank_interval(values: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Intervals of mean ranks."""
+    low, high = interval(ranks(values, measure).to_numpy())
     return pd.DataFrame({"low": low, "high": high}, index=values.columns)
 
 
@@ -117,18 +122,12 @@ def rank_differences(
         row: dict[str, object] = {"method": one, "against": other}
         for measure in measures:
             places = ranks(by_family(table, measure), measure)
-            mean, low, high = bootstrap_mean((places[one] - places[other]).to_numpy())
+            difference = (places[one] - places[other]).to_numpy()
+            low, high = interval(difference)
             seen = "better" if high < 0 else "worse" if low > 0 else "no difference seen"
-            row[measure] = f"{mean:+.1f} ({low:+.1f} to {high:+.1f}), {seen}"
+            row[measure] = f"{difference.mean():+.1f} ({low:+.1f} to {high:+.1f}), {seen}"
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def bootstrap_mean(values: np.ndarray, draws: int = 2000) -> tuple[float, float, float]:
-    """The mean over families, and its interval of 95 % by drawing families again."""
-    chosen = np.random.default_rng(0).integers(0, len(values), (draws, len(values)))
-    low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
 
 
 def compare(values: pd.DataFrame, one: str, other: str, measure: str) -> dict[str, object]:

@@ -35,10 +35,7 @@ from skfocal._parameters import (
     row_blocks,
 )
 from skfocal._rows import checked_totals
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
-
-FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
-
+from skfocal.losses import FocalLoss, make_loss
 
 # Tables are of many libraries, and have no type in common.
 Table = Any

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from skfocal._kernels import Array
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+from skfocal.losses import FocalLoss
 
 
 def unpack(first: Any, second: Any, weight: Any) -> tuple[Array, Array, Array | None]:
@@ -38,7 +38,7 @@ def base_score(start: float | Array) -> float | list[float]:
 
 
 def mean_loss(
-    loss: BinaryFocalLoss | MulticlassFocalLoss,
+    loss: FocalLoss,
     y_true: npt.ArrayLike,
     raw: Array,
     sample_weight: Array | None = None,

@@ -10,10 +10,11 @@ from lightgbm import Booster, LGBMClassifier
 from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._base import FocalClassifierMixin, FocalLoss
+from skfocal._base import FocalClassifierMixin
 from skfocal._lightgbm_text import objective_of, settings_of, with_settings
 from skfocal._parameters import Gamma, Link, Weights
 from skfocal._settings import given_settings, settings_from_text, settings_text
+from skfocal.losses import FocalLoss
 
 # What LGBMClassifier.fit leaves on the trainer besides the booster.
 _RESULTS = ("_best_iteration", "_best_score", "_evals_result")

@@ -11,9 +11,9 @@ from skfocal._training_metrics import (
     ONLY_BINARY,
     ONLY_MULTICLASS,
     RANK_METRICS,
-    FocalLoss,
     Measure,
 )
+from skfocal.losses import FocalLoss
 from skfocal.objectives import FocalEvalMetric
 
 METRIC_PARAMETERS = ("metric", "metrics", "metric_types")

@@ -17,7 +17,6 @@ from sklearn.preprocessing import LabelEncoder
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
-    FocalLoss,
     Target,
     booster_threads,
     check_continued,
@@ -33,6 +32,7 @@ from skfocal._lightgbm_files import learned_attributes
 from skfocal._lightgbm_metrics import METRIC_PARAMETERS, AtConstant, split_metrics
 from skfocal._lightgbm_text import settings_of, standardised
 from skfocal._settings import settings_from_text
+from skfocal.losses import FocalLoss
 from skfocal.objectives import FocalObjective
 
 # Parameters that LightGBM would ignore, or misread, beside a custom objective:

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from skfocal import _kernels
 from skfocal._kernels import Array
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+from skfocal.losses import FocalLoss, MulticlassFocalLoss
 
 # Numbers in a block of dense X: 1 MB of doubles; and bounds of its rows.
 _BLOCK, _MIN_ROWS, _MAX_ROWS = 2**17, 512, 8192
@@ -34,7 +34,7 @@ class LinearProblem:
     X: Any
     codes: npt.NDArray[Any]
     sample_weight: Array | None
-    loss: BinaryFocalLoss | MulticlassFocalLoss
+    loss: FocalLoss
     l2: float
     fit_intercept: bool
     n_threads: int = 1

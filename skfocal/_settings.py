@@ -7,9 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skfocal._parameters import Gamma, Link
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
-
-FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
+from skfocal.losses import FocalLoss, make_loss
 
 NAME = "skfocal"
 """Name of the attribute, or line, of a model file that holds the text."""

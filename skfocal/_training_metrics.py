@@ -14,9 +14,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skfocal._conventions import mean_loss
 from skfocal._kernels import Array
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
+from skfocal.losses import FocalLoss
 
-FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 Measure = Callable[[FocalLoss, Array, Array, Array | None], float]
 
 

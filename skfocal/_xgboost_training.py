@@ -12,7 +12,6 @@ from xgboost.callback import EarlyStopping, TrainingCallback
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
-    FocalLoss,
     Target,
     booster_threads,
     check_continued,
@@ -32,6 +31,7 @@ from skfocal._training_metrics import (
     Measure,
     error_at,
 )
+from skfocal.losses import FocalLoss
 from skfocal.objectives import FocalEvalMetric, FocalObjective
 
 # Rank metrics of binary margins, besides RANK_METRICS; a suffix such as "@5-" may follow.

@@ -284,6 +284,9 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
         return raw
 
 
+FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
+
+
 def make_loss(
     n_classes: int,
     gamma: Gamma = 2.0,

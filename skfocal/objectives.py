@@ -18,11 +18,9 @@ from skfocal._kernels import Array, on_device
 from skfocal._memory import CallMemory
 from skfocal._parameters import Alpha, Gamma, Hessian, Link, Weights, resolve_alpha
 from skfocal._rows import checked_totals, n_classes_in
-from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss, make_loss
+from skfocal.losses import FocalLoss, MulticlassFocalLoss, make_loss
 
 __all__ = ["FocalEvalMetric", "FocalObjective"]
-
-FocalLoss = BinaryFocalLoss | MulticlassFocalLoss
 
 # Floor of the Hessian. XGBoost's own objectives have the same; its GPU trees take a
 # Hessian of exactly 0 for a row that was not sampled.

@@ -97,7 +97,7 @@ def test_weight_of_rows_is_relative_to_its_limit():
     unit = loss.gradient([0], [1000.0])[0]
     omega = display.curves[2] * unit
     eta = expit(display.x)
-    np.testing.assert_allclose(loss.gradient(np.zeros(401), display.x), omega * eta, rtol=1e-3)
+    np.testing.assert_allclose(loss.gradient(np.zeros(401), display.x), omega * eta, rtol=1e-9)
 
 
 def test_only_two_classes_have_a_weight():

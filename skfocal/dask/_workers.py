@@ -14,7 +14,7 @@ from lightgbm import LGBMClassifier
 from lightgbm.dask import _train
 from lightgbm.libpath import _LIB
 
-from skfocal._base import FocalLoss, Target, check_features, repeat
+from skfocal._base import Target, check_features, repeat
 from skfocal._kernels import Array
 from skfocal._lightgbm_training import (
     N_THREADS_ALIASES,
@@ -24,6 +24,7 @@ from skfocal._lightgbm_training import (
 )
 from skfocal.dask._cluster import WatchedClient
 from skfocal.lightgbm import FocalLGBMClassifier
+from skfocal.losses import FocalLoss
 
 # Arguments of fit that belong to evaluation sets.
 _EVALUATION = ("eval_names", "eval_sample_weight", "eval_class_weight", "eval_init_score")

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skfocal._base import FocalLoss, encode_labels
+from skfocal._base import encode_labels
 from skfocal._kernels import Array
 from skfocal._link import raw_proba
+from skfocal.losses import FocalLoss
 from skfocal.metrics import Strategy, calibration_bins, check_weight
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes

@@ -7,10 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import logit
 
-from skfocal._base import FocalLoss
 from skfocal._kernels import Array
 from skfocal._parameters import check_choice
-from skfocal.losses import BinaryFocalLoss
+from skfocal.losses import BinaryFocalLoss, FocalLoss
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
