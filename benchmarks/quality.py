@@ -106,6 +106,11 @@ def probabilities(estimator: Any, X: pd.DataFrame) -> np.ndarray:
     return proba / proba.sum(axis=1, keepdims=True)
 
 
+def class_ratio(y: np.ndarray) -> float:
+    """Negatives for a positive; -1 for more than two classes, which have no such number."""
+    return float((y == 0).sum() / (y == 1).sum()) if y.max() == 1 else -1.0
+
+
 def precision_of(y: np.ndarray, proba: np.ndarray) -> float:
     """Average precision of the positives, or the mean over more than two classes."""
     first = 1 if proba.shape[1] == 2 else 0
@@ -199,8 +204,7 @@ def run(table: str, name: str, fold: int, trials: int = TRIALS) -> dict[str, Any
     X, y = load(table)
     in_search, train, test = split(table, fold)
     binary = y.max() == 1
-    # negatives for a positive; of more than two classes there is no such number
-    ratio = float((y[train] == 0).sum() / (y[train] == 1).sum()) if binary else -1.0
+    ratio = class_ratio(y[train])
     method, started = METHODS[name], time.perf_counter()
     row: dict[str, Any] = {
         "table": table,

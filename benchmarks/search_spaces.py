@@ -6,6 +6,7 @@ from typing import Any
 from optuna import Trial
 
 Space = Callable[[Trial], dict[str, Any]]
+GAMMAS = (0.25, 5.0)
 
 
 def leafwise(trial: Trial) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def forest(trial: Trial) -> dict[str, Any]:
 
 def gamma(trial: Trial) -> dict[str, Any]:
     """One focusing parameter."""
-    return {"focal_gamma": trial.suggest_float("focal_gamma", 0.25, 5.0, log=True)}
+    return {"focal_gamma": trial.suggest_float("focal_gamma", *GAMMAS, log=True)}
 
 
 def two_gammas(trial: Trial) -> dict[str, Any]:

@@ -4,13 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import table
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, f1_score
+from sklearn.metrics import brier_score_loss, f1_score, log_loss
 
-from benchmarks import quality, tables
-from benchmarks.adapters import hardest
+from benchmarks import quality, recovery, tables
+from benchmarks.adapters import WithObjective, hardest
 from benchmarks.methods import METHODS, Method, installed
+from benchmarks.search_spaces import gamma
+from skfocal import BinaryFocalLoss
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,44 @@ def test_what_is_done_is_not_done_again(tmp_path):
 def test_methods_for_two_classes_are_not_run_on_more():
     todo = quality.tasks(["car, 4"], ["LightGBM", "LightGBM, hard examples"], 1, set())
     assert todo == [("car, 4", "LightGBM", 0)]
+
+
+@pytest.fixture
+def sigmoid_of_focal_loss(monkeypatch):
+    """A package whose probabilities are the sigmoid of the margin."""
+
+    def make(params, ratio, seed):
+        loss = BinaryFocalLoss(params["focal_gamma"])
+        trees = {"n_estimators": 15, "verbose": -1, "num_threads": 1, "seed": seed}
+        return WithObjective(lambda y, margins: loss.gradient_hessian(y, margins), **trees)
+
+    monkeypatch.setitem(METHODS, "sigmoid", Method(gamma, make, {"focal_gamma": 2.0}))
+    loss = recovery.LOSSES["gbdtCBL, focal"]
+    monkeypatch.setitem(recovery.LOSSES, "sigmoid", loss)
+    return "sigmoid"
+
+
+def test_recovery_measures_the_same_model_with_its_posterior(small_table, sigmoid_of_focal_loss):
+    row = quality.run(small_table, sigmoid_of_focal_loss, fold=1, trials=1)
+    found = recovery.recovered(row)
+    for measure in ("log_loss", "brier", "calibration_error"):
+        assert found[f"{measure}, given"] == pytest.approx(row[measure], abs=1e-12)
+    X, y = quality.load(small_table)
+    _, train, test = quality.split(small_table, 1)
+    model = METHODS[sigmoid_of_focal_loss].make({"focal_gamma": 2.0}, 1.0, row["seed"])
+    raw = model.fit(X.iloc[train], y[train]).booster_.predict(X.iloc[test], raw_score=True)
+    expected = log_loss(y[test], BinaryFocalLoss(2.0).posterior(raw))
+    assert found["log_loss"] == pytest.approx(expected, abs=1e-9)
+    assert found["log_loss"] < row["log_loss"]
+
+
+def test_margins_of_probabilities_that_are_rounded():
+    margins = np.array([-800.0, -40.0, -1.0, 0.0, 3.0, 30.0, 50.0])
+    found = recovery.margin_of(np.column_stack([expit(-margins), expit(margins)]))
+    assert_allclose(found[1:], margins[1:], rtol=1e-12)
+    assert found[0] < -700
+    proba = expit(margins)
+    assert np.isfinite(recovery.margin_of(np.column_stack([1 - proba, proba]))).all()
 
 
 def test_packages_that_are_missing_are_told():

@@ -1,0 +1,133 @@
+"""Statistics of the quality benchmark: ranks, intervals, pairs.
+
+The unit is the family of a table: folds are averaged to tables, tables to families. Pairs are
+compared by the Bayesian signed-rank test of Benavoli et al. (2014) with a region in which a
+difference does not matter, and by wins, ties and losses.
+"""
+
+import baycomp
+import numpy as np
+import pandas as pd
+
+from benchmarks.tables import BINARY
+
+# Whether more is better, and which difference does not matter.
+DIRECTION = {
+    "average_precision": (1, 0.005),
+    "roc_auc": (1, 0.005),
+    "log_loss": (-1, 0.002),
+    "brier": (-1, 0.0005),
+    "calibration_error": (-1, 0.002),
+    "f1": (1, 0.005),
+    "f1_tuned": (1, 0.005),
+    "mcc": (1, 0.005),
+    "mcc_tuned": (1, 0.005),
+    "balanced_accuracy": (1, 0.005),
+    "balanced_accuracy_tuned": (1, 0.005),
+    "recall_at_1_percent": (1, 0.005),
+}
+
+
+def check_equal_terms(table: pd.DataFrame) -> None:
+    """Trials, rows and seeds must be those of all methods on a fold.
+
+    Raises
+    ------
+    ValueError
+        If a method had more or less than another.
+    """
+    terms = table.groupby(["table", "fold"])[["trials", "rows", "search_rows", "seed"]].nunique()
+    if (terms > 1).any(axis=None):
+        raise ValueError(f"Terms differ: {terms[(terms > 1).any(axis=1)]}")
+
+
+def complete_folds(table: pd.DataFrame) -> pd.DataFrame:
+    """Folds of binary tables on which every method has been run; failures stay as they are."""
+    table = table[table.table.isin(BINARY)]
+    counts = table.groupby(["table", "fold"]).method.nunique()
+    complete = counts[counts == table.method.nunique()].index
+    return table.set_index(["table", "fold"]).loc[complete].reset_index()
+
+
+def by_family(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Means of a measure, a row for each family and a column for each method."""
+    tables = table.groupby(["family", "table", "method"])[measure].mean()
+    return tables.groupby(["family", "method"]).mean().unstack("method")
+
+
+def ranks(values: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Ranks within each family, 1 is best; what failed comes last."""
+    return (DIRECTION[measure][0] * values).rank(axis=1, ascending=False, na_option="bottom")
+
+
+def mean_ranks(table: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
+    """Mean ranks of all methods, by several measures, and medians of the time of a fit."""
+    columns = {m: ranks(by_family(table, m), m).mean() for m in measures}
+    seconds = by_family(table, "fit_seconds")
+    columns["fit, seconds"] = seconds.median()
+    return pd.DataFrame(columns).sort_values(measures[0])
+
+
+def interval(values: np.ndarray, draws: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of 95 % of means over families, by drawing families (rows) again."""
+    chosen = np.random.default_rng(0).integers(0, len(values), (draws, len(values)))
+    low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975], axis=0)
+    return low, high
+
+
+def rank_interval(values: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Intervals of mean ranks."""
+    low, high = interval(ranks(values, measure).to_numpy())
+    return pd.DataFrame({"low": low, "high": high}, index=values.columns)
+
+
+def rank_differences(
+    table: pd.DataFrame, wanted: list[tuple[str, str]], measures: list[str]
+) -> pd.DataFrame:
+    """Mean rank of one method less that of another, with an interval and what it says."""
+    rows = []
+    for one, other in wanted:
+        row: dict[str, object] = {"method": one, "against": other}
+        for measure in measures:
+            places = ranks(by_family(table, measure), measure)
+            difference = (places[one] - places[other]).to_numpy()
+            low, high = interval(difference)
+            seen = "better" if high < 0 else "worse" if low > 0 else "no difference seen"
+            row[measure] = f"{difference.mean():+.1f} ({low:+.1f} to {high:+.1f}), {seen}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def compare(values: pd.DataFrame, one: str, other: str, measure: str) -> dict[str, object]:
+    """``one`` against ``other``: wins, ties, losses, mean difference, probabilities."""
+    sign, rope = DIRECTION[measure]
+    both = values[[one, other]].dropna()
+    gain = sign * (both[one] - both[other])
+    test = baycomp.SignedRankTest
+    worse, same, better = test.probs(
+        sign * both[other].to_numpy(), sign * both[one].to_numpy(), rope, random_state=0
+    )
+    return {
+        "method": one,
+        "against": other,
+        "measure": measure,
+        "difference": (both[one] - both[other]).mean(),
+        "wins, ties, losses": f"{(gain > rope).sum()}, {(abs(gain) <= rope).sum()}, "
+        f"{(gain < -rope).sum()}",
+        "P(better)": better,
+        "P(no matter)": same,
+        "P(worse)": worse,
+    }
+
+
+def pairs(table: pd.DataFrame, wanted: list[tuple[str, str]], measures: list[str]) -> pd.DataFrame:
+    """`compare` for several pairs and measures."""
+    rows = []
+    for measure in measures:
+        values = by_family(table, measure)
+        rows += [
+            compare(values, one, other, measure)
+            for one, other in wanted
+            if {one, other} <= set(values.columns) and len(values[[one, other]].dropna()) > 1
+        ]
+    return pd.DataFrame(rows)
