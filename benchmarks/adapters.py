@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 
@@ -18,7 +18,8 @@ def lazy(module: str, name: str) -> Callable[..., Any]:
 class WithObjective(ClassifierMixin, BaseEstimator):
     """LightGBM on an objective of (labels, margins), as its users would have it.
 
-    Probabilities are the sigmoid of the margins, which start at 0, or at the log-odds.
+    Probabilities are the sigmoid or softmax of the margins, which start at 0, or (two classes) at
+    the log-odds.
     """
 
     def __init__(self, objective, from_log_odds: bool = False, **params) -> None:
@@ -29,23 +30,54 @@ class WithObjective(ClassifierMixin, BaseEstimator):
         import lightgbm
 
         y = np.asarray(y, dtype=float)
-        self.classes_ = np.array([0, 1])
+        self.classes_ = np.arange(int(y.max()) + 1)
         self.start_ = np.log(y.mean() / (1 - y.mean())) if self.from_log_odds else 0.0
-        data = lightgbm.Dataset(X, y, init_score=np.full(len(y), self.start_))
+        data = lightgbm.Dataset(X, y)
         params = dict(self.params)
         rounds = params.pop("n_estimators")
+        if len(self.classes_) == 2:
+            data.set_init_score(np.full(len(y), self.start_))
+        else:
+            params["num_class"] = len(self.classes_)
         params["objective"] = lambda margins, data: self.objective(data.get_label(), margins)
         self.booster_ = lightgbm.train(params, data, rounds)
         return self
 
     def predict_proba(self, X) -> np.ndarray:
-        """Sigmoid of the margins."""
-        positive = expit(self.start_ + self.booster_.predict(X, raw_score=True))
+        """Sigmoid or softmax of the margins."""
+        margins = self.start_ + self.booster_.predict(X, raw_score=True)
+        if margins.ndim == 2:
+            return softmax(margins, axis=1)
+        positive = expit(margins)
         return np.column_stack([1 - positive, positive])
 
     def predict(self, X) -> np.ndarray:
-        """1 where the probability is above a half."""
-        return (self.predict_proba(X)[:, 1] > 0.5).astype(int)
+        """The class with the largest probability."""
+        return self.predict_proba(X).argmax(axis=1)
+
+
+class ImLightGBM(ClassifierMixin, BaseEstimator):
+    """imlightgbm, told how many classes there are, which it does not see for itself."""
+
+    def __init__(self, **params) -> None:
+        self.params = params
+
+    def fit(self, X, y) -> "ImLightGBM":
+        """Train."""
+        self.classes_ = np.unique(y)
+        two = {"objective": "binary_focal"}
+        more = {"objective": "multiclass_focal", "num_class": len(self.classes_)}
+        kind = lazy("imlightgbm", "ImbalancedLGBMClassifier")
+        self.model_ = kind(**(two if len(self.classes_) == 2 else more), **self.params).fit(X, y)
+        return self
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Sigmoid or softmax of its margins."""
+        return self.model_.predict_proba(X)
+
+    def predict(self, X) -> np.ndarray:
+        """Labels as it has them."""
+        return self.model_.predict(X)
 
 
 def hardest(fraction: float) -> Callable:

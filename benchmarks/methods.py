@@ -18,7 +18,15 @@ from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.adapters import ImbalanceXGBoost, Labels, WithObjective, WithTexts, hardest, lazy
+from benchmarks.adapters import (
+    ImbalanceXGBoost,
+    ImLightGBM,
+    Labels,
+    WithObjective,
+    WithTexts,
+    hardest,
+    lazy,
+)
 from benchmarks.search_spaces import (
     DEPTHWISE_START,
     LEAFWISE_START,
@@ -135,7 +143,11 @@ def _hard_examples(params: dict[str, Any], ratio: float, seed: int) -> BaseEstim
 
 
 def _gbdtcbl(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
-    objective = lazy("gbdtCBL.binary", "FLLoss")(r1=params.pop("focal_gamma"))
+    gamma = params.pop("focal_gamma")
+    if ratio > 0:
+        objective = lazy("gbdtCBL.binary", "FLLoss")(r1=gamma)
+    else:
+        objective = lazy("gbdtCBL.lgbmulti", "LGBFLMulti")(r=gamma)
     return WithObjective(objective, verbose=-1, num_threads=1, seed=seed, **params)
 
 
@@ -153,14 +165,8 @@ def _bokbokbok(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator
 
 
 def _imlightgbm(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
-    return lazy("imlightgbm", "ImbalancedLGBMClassifier")(
-        objective="binary_focal",
-        gamma=params.pop("focal_gamma"),
-        verbose=-1,
-        n_jobs=1,
-        random_state=seed,
-        **params,
-    )
+    gamma = params.pop("focal_gamma")
+    return ImLightGBM(gamma=gamma, verbose=-1, n_jobs=1, random_state=seed, **params)
 
 
 def _catboost(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
@@ -270,8 +276,8 @@ METHODS: dict[str, Method] = {
         SYMMETRIC_START | {"focal_gamma": 2.0, "focal_alpha": 0.5},
         needs="catboost",
     ),
-    "gbdtCBL, focal": Method(WITH_GAMMA, _gbdtcbl, GAMMA_START, needs="gbdtCBL"),
-    "imlightgbm, focal": Method(WITH_GAMMA, _imlightgbm, GAMMA_START, needs="imlightgbm"),
+    "gbdtCBL, focal": Method(WITH_GAMMA, _gbdtcbl, GAMMA_START, True, needs="gbdtCBL"),
+    "imlightgbm, focal": Method(WITH_GAMMA, _imlightgbm, GAMMA_START, True, needs="imlightgbm"),
     "bokbokbok, focal": Method(
         together(leafwise, gamma, weight_power),
         _bokbokbok,

@@ -240,7 +240,7 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "## What was run",
             terms(binary),
             "Left out: TabPFN, TabICL and TabDPT, whose weights are not in the package index but "
-            "downloaded at the first fit; the multiclass losses of gbdtCBL and imlightgbm.",
+            "downloaded at the first fit.",
             markdown(failed.reset_index()) if len(failed) else "No method failed on any fold.",
             "## In short",
             "Differences of mean ranks among all methods, with intervals of 95 %, not widened for "

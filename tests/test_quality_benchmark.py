@@ -1,11 +1,12 @@
 """The quality benchmark measures what it says, on equal terms."""
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, f1_score, log_loss
 
@@ -55,6 +56,23 @@ def test_hard_examples_are_the_worst_of_the_round():
     gradient, hessian = hardest(0.5)(y, margins)
     assert_array_equal(gradient != 0, [False, True, False, True])
     assert_array_equal(hessian != 0, [False, True, False, True])
+
+
+def test_objectives_of_more_classes_train_like_the_library_from_margin_0():
+    X, y, _ = table(n_rows=600, n_classes=3)
+    factor = 3 / 2  # of LightGBM's Hessian
+
+    def cross_entropy(labels, margins):
+        p = softmax(margins, axis=1)
+        return p - np.eye(3)[labels.astype(int)], factor * p * (1 - p)
+
+    trees = {"n_estimators": 5, "verbose": -1, "num_threads": 1, "seed": 0}
+    found = WithObjective(cross_entropy, **trees).fit(X, y)
+    params = {"objective": "multiclass", "num_class": 3, "boost_from_average": False}
+    rounds, common = trees["n_estimators"], {k: v for k, v in trees.items() if k != "n_estimators"}
+    expected = lightgbm.train(params | common, lightgbm.Dataset(X, y), rounds).predict(X)
+    assert_allclose(found.predict_proba(X), expected, atol=1e-6)
+    assert_array_equal(found.predict(X), expected.argmax(axis=1))
 
 
 @pytest.fixture
