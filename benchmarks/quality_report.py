@@ -111,13 +111,14 @@ def markdown(table: pd.DataFrame, digits: str = ".4g", index: bool = False) -> s
 def terms(table: pd.DataFrame) -> str:
     """What was run, and that it was the same for all."""
     check_equal_terms(table)
-    folds = table.groupby("table").fold.nunique()
+    run = table.groupby("table").fold.nunique()
+    folds = f"{run.min()} to {run.max()}" if run.min() < run.max() else f"{run.max()}"
     seconds = table.groupby("method")[["search_seconds", "fit_seconds"]].sum().sum(axis=1) / 3600
     commits = ", ".join(sorted(table.commit.unique()))
     return (
         f"{table.method.nunique()} methods on {table.table.nunique()} binary tables of "
-        f"{table.family.nunique()} families; {folds.min()} to {folds.max()} of {SPLITS * REPEATS} "
-        f"folds ({SPLITS} splits, {REPEATS} times). In each fold each method had "
+        f"{table.family.nunique()} families; {folds} of {SPLITS * REPEATS} folds "
+        f"({SPLITS} splits, {REPEATS} times). In each fold each method had "
         f"{table.trials.iloc[0]} trials of the same sampler from the same seed, scored by average "
         f"precision on the same {INNER_SPLITS} inner folds; at most {TRAINING_ROWS:,} rows to "
         f"train on and {SEARCH_ROWS:,} of these to search in. That trials, rows, search rows and "
