@@ -30,22 +30,27 @@ class WithObjective(ClassifierMixin, BaseEstimator):
         import lightgbm
 
         y = np.asarray(y, dtype=float)
-        self.classes_ = np.arange(int(y.max()) + 1)
-        self.start_ = np.log(y.mean() / (1 - y.mean())) if self.from_log_odds else 0.0
+        self.classes_ = np.unique(y).astype(int)
+        self.start_ = 0.0
         data = lightgbm.Dataset(X, y)
         params = dict(self.params)
         rounds = params.pop("n_estimators")
-        if len(self.classes_) == 2:
-            data.set_init_score(np.full(len(y), self.start_))
-        else:
+        if len(self.classes_) > 2:
             params["num_class"] = len(self.classes_)
+        elif self.from_log_odds:
+            self.start_ = np.log(y.mean() / (1 - y.mean()))
+            data.set_init_score(np.full(len(y), self.start_))
         params["objective"] = lambda margins, data: self.objective(data.get_label(), margins)
         self.booster_ = lightgbm.train(params, data, rounds)
         return self
 
+    def decision_function(self, X) -> np.ndarray:
+        """The margins."""
+        return self.start_ + self.booster_.predict(X, raw_score=True)
+
     def predict_proba(self, X) -> np.ndarray:
         """Sigmoid or softmax of the margins."""
-        margins = self.start_ + self.booster_.predict(X, raw_score=True)
+        margins = self.decision_function(X)
         if margins.ndim == 2:
             return softmax(margins, axis=1)
         positive = expit(margins)
@@ -70,6 +75,10 @@ class ImLightGBM(ClassifierMixin, BaseEstimator):
         kind = lazy("imlightgbm", "ImbalancedLGBMClassifier")
         self.model_ = kind(**(two if len(self.classes_) == 2 else more), **self.params).fit(X, y)
         return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """Its margins."""
+        return self.model_.predict(X, raw_score=True)
 
     def predict_proba(self, X) -> np.ndarray:
         """Sigmoid or softmax of its margins."""
@@ -121,6 +130,10 @@ class WithTexts(ClassifierMixin, BaseEstimator):
         self.classes_ = self.model_.classes_
         return self
 
+    def decision_function(self, X) -> np.ndarray:
+        """CatBoost's margins."""
+        return self.model_.predict(self._told(X), prediction_type="RawFormulaVal")
+
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities as CatBoost has them."""
         return self.model_.predict_proba(self._told(X))
@@ -145,6 +158,10 @@ class ImbalanceXGBoost(ClassifierMixin, BaseEstimator):
         self.model_.fit(np.asarray(X, dtype=float), np.asarray(y, dtype=float))
         self.classes_ = np.array([0, 1])
         return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """What its ``predict`` gives: margins."""
+        return self.model_.predict(np.asarray(X, dtype=float)).astype(float)
 
     def predict_proba(self, X) -> np.ndarray:
         """Its ``predict_sigmoid``."""

@@ -179,6 +179,20 @@ def _catboost(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
     return WithTexts(kind(loss_function=loss, random_seed=seed, **fixed, **params))
 
 
+def _rows_after(sampler: str, ratio: float, power: float) -> Callable[[Any], dict[int, int]]:
+    """Rows that a class has after resampling: a power of 1 is balance, of 0 almost no change."""
+    wanted = min(1.0, 1.01 * ratio ** (power - 1.0))
+
+    def rows(y: Any) -> dict[int, int]:
+        negatives, positives = int((y == 0).sum()), int((y == 1).sum())
+        # folds differ a little in their ratio, and no sampler may add where it should remove
+        if sampler == "under":
+            return {0: min(negatives, int(positives / wanted))}
+        return {1: max(positives, int(negatives * wanted))}
+
+    return rows
+
+
 def _resampled(sampler: str) -> Callable[..., BaseEstimator]:
     def make(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
         from imblearn import over_sampling, pipeline, under_sampling
@@ -187,8 +201,7 @@ def _resampled(sampler: str) -> Callable[..., BaseEstimator]:
             "under": under_sampling.RandomUnderSampler,
             "SMOTE": over_sampling.SMOTE,
         }
-        # a power of 1 is balance, of 0 almost the ratio that there is
-        strategy = min(1.0, 1.01 * ratio ** (params.pop("weight_power") - 1.0))
+        strategy = _rows_after(sampler, ratio, params.pop("weight_power"))
         steps = (
             indicators(),
             kinds[sampler](sampling_strategy=strategy, random_state=seed),
@@ -290,6 +303,16 @@ METHODS: dict[str, Method] = {
         {"num_round": 100, "eta": 0.3, "max_depth": 6, "focal_gamma": 2.0},
         needs="imxgboost",
     ),
+}
+
+
+# Other packages' focal losses, and the base whose focal loss each is compared with.
+PEERS = {
+    "CatBoost, focal": "LightGBM",
+    "gbdtCBL, focal": "LightGBM",
+    "imlightgbm, focal": "LightGBM",
+    "bokbokbok, focal": "LightGBM",
+    "imbalance-xgboost, focal": "XGBoost",
 }
 
 

@@ -2,14 +2,13 @@
 
 The unit is the family of a table: folds are averaged to tables, tables to families. Pairs are
 compared by the Bayesian signed-rank test of Benavoli et al. (2014) with a region in which a
-difference does not matter, and by wins, ties and losses.
+difference does not matter, and by wins, ties and losses. The test's three numbers are the
+posterior probabilities that better, no matter and worse is the likeliest outcome on a family.
 """
 
 import baycomp
 import numpy as np
 import pandas as pd
-
-from benchmarks.tables import BINARY
 
 # Whether more is better, and which difference does not matter.
 DIRECTION = {
@@ -42,17 +41,23 @@ def check_equal_terms(table: pd.DataFrame) -> None:
 
 
 def complete_folds(table: pd.DataFrame) -> pd.DataFrame:
-    """Folds of binary tables on which every method has been run; failures stay as they are."""
-    table = table[table.table.isin(BINARY)]
+    """Folds on which every method has been run; failures stay as they are."""
     counts = table.groupby(["table", "fold"]).method.nunique()
     complete = counts[counts == table.method.nunique()].index
     return table.set_index(["table", "fold"]).loc[complete].reset_index()
 
 
 def by_family(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Means of a measure, a row for each family and a column for each method."""
-    tables = table.groupby(["family", "table", "method"])[measure].mean()
-    return tables.groupby(["family", "method"]).mean().unstack("method")
+    """Means of a measure, a row for each family and a column for each method.
+
+    NaN where a method failed on a fold: it is not judged by the folds that are left.
+    """
+
+    def mean(values: pd.Series) -> float:
+        return values.mean(skipna=False)
+
+    tables = table.groupby(["family", "table", "method"])[measure].agg(mean)
+    return tables.groupby(["family", "method"]).agg(mean).unstack("method")
 
 
 def ranks(values: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -86,10 +91,10 @@ def rank_differences(
 ) -> pd.DataFrame:
     """Mean rank of one method less that of another, with an interval and what it says."""
     rows = []
+    places_by = {measure: ranks(by_family(table, measure), measure) for measure in measures}
     for one, other in wanted:
         row: dict[str, object] = {"method": one, "against": other}
-        for measure in measures:
-            places = ranks(by_family(table, measure), measure)
+        for measure, places in places_by.items():
             difference = (places[one] - places[other]).to_numpy()
             low, high = interval(difference)
             seen = "better" if high < 0 else "worse" if low > 0 else "no difference seen"

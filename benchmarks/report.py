@@ -12,6 +12,10 @@ from types import ModuleType
 
 import pandas as pd
 
+COMPARED = (
+    *("catboost", "glum", "skglm", "gbdtcbl", "imlightgbm", "bokbokbok", "imbalanced-learn"),
+    "imbalance-xgboost",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -46,7 +50,7 @@ def commit() -> str:
     """The commit that was measured, with a + where files differ from it."""
     folder = Path(__file__).parent
     try:
-        run = [["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "../skfocal"]]
+        run = [["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "../skfocal", "*.py"]]
         commit, changes = (
             subprocess.run(
                 ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
@@ -60,7 +64,7 @@ def commit() -> str:
 
 def environment() -> dict[str, str | int | None]:
     """Versions and hardware behind a result."""
-    names = ("numpy", "scipy", "scikit-learn", "numba", "lightgbm", "catboost", "glum", "skglm")
+    names = ("numpy", "scipy", "scikit-learn", "numba", "lightgbm", "optuna", *COMPARED)
     return {
         "commit": commit(),
         "python": platform.python_version(),

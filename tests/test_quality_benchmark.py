@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
+from optuna.trial import FixedTrial
 from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, f1_score, log_loss
 
 from benchmarks import quality, recovery, tables
 from benchmarks.adapters import WithObjective, hardest
-from benchmarks.methods import METHODS, Method, installed
+from benchmarks.methods import METHODS, PEERS, Method, _rows_after, installed
 from benchmarks.search_spaces import gamma
 from skfocal import BinaryFocalLoss
 
@@ -141,7 +142,9 @@ def sigmoid_of_focal_loss(monkeypatch):
         trees = {"n_estimators": 15, "verbose": -1, "num_threads": 1, "seed": seed}
         return WithObjective(lambda y, margins: loss.gradient_hessian(y, margins), **trees)
 
-    monkeypatch.setitem(METHODS, "sigmoid", Method(gamma, make, {"focal_gamma": 2.0}))
+    monkeypatch.setitem(
+        METHODS, "sigmoid", Method(gamma, make, {"focal_gamma": 2.0}, needs="lightgbm")
+    )
     loss = recovery.LOSSES["gbdtCBL, focal"]
     monkeypatch.setitem(recovery.LOSSES, "sigmoid", loss)
     return "sigmoid"
@@ -154,6 +157,7 @@ def test_recovery_measures_the_same_model_with_its_posterior(small_table, sigmoi
         assert found[f"{measure}, given"] == pytest.approx(row[measure], abs=1e-12)
     X, y = quality.load(small_table)
     _, train, test = quality.split(small_table, 1)
+    assert found["package"] == f"lightgbm {lightgbm.__version__}"
     model = METHODS[sigmoid_of_focal_loss].make({"focal_gamma": 2.0}, 1.0, row["seed"])
     raw = model.fit(X.iloc[train], y[train]).booster_.predict(X.iloc[test], raw_score=True)
     expected = log_loss(y[test], BinaryFocalLoss(2.0).posterior(raw))
@@ -161,13 +165,54 @@ def test_recovery_measures_the_same_model_with_its_posterior(small_table, sigmoi
     assert found["log_loss"] < row["log_loss"]
 
 
-def test_margins_of_probabilities_that_are_rounded():
-    margins = np.array([-800.0, -40.0, -1.0, 0.0, 3.0, 30.0, 50.0])
-    found = recovery.margin_of(np.column_stack([expit(-margins), expit(margins)]))
-    assert_allclose(found[1:], margins[1:], rtol=1e-12)
-    assert found[0] < -700
-    proba = expit(margins)
-    assert np.isfinite(recovery.margin_of(np.column_stack([1 - proba, proba]))).all()
+def test_recovery_is_of_the_model_that_was_measured(small_table, sigmoid_of_focal_loss):
+    row = quality.run(small_table, sigmoid_of_focal_loss, fold=1, trials=1)
+    with pytest.raises(RuntimeError, match="Not the model"):
+        recovery.recovered(row | {"log_loss": row["log_loss"] + 0.001})
+
+
+def test_every_other_package_is_recovered():
+    assert set(recovery.LOSSES) == set(PEERS)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_recovery_has_the_loss_of_the_package(name):
+    # a column without information: the posterior is the share of the positives
+    pytest.importorskip(METHODS[name].needs, reason="a package of the group peers")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"coin": rng.integers(0, 2, 4000).astype(float)})
+    y = np.tile([1, 0, 0, 0], 1000)
+    best = METHODS[name].start | {"focal_gamma": 3.0}
+    best |= {k: v for k, v in {"focal_alpha": 0.3, "weight_power": 0.5}.items() if k in best}
+    best |= {k: 300 for k in ("n_estimators", "iterations", "num_round") if k in best}
+    params = METHODS[name].space(FixedTrial(best))
+    model = METHODS[name].make(params, 3.0, 0).fit(X, y)
+    posterior = recovery.LOSSES[name](best, 3.0).posterior(model.decision_function(X))[:, 1]
+    # imbalance-xgboost sets a quarter of the rows aside
+    assert posterior.mean() == pytest.approx(0.25, abs=0.02 if "xgboost" in name else 1e-3)
+    assert_allclose(model.predict_proba(X)[:, 1], expit(model.decision_function(X)), atol=1e-6)
+    assert abs(model.predict_proba(X)[:, 1].mean() - 0.25) > 0.05
+
+
+@pytest.mark.parametrize("name", ["gbdtCBL, focal", "imlightgbm, focal"])
+def test_packages_learn_three_classes(name):
+    pytest.importorskip(METHODS[name].needs, reason="a package of the group peers")
+    X, y, _ = table(n_rows=900, n_classes=3)
+    params = METHODS[name].space(FixedTrial(METHODS[name].start))
+    model = METHODS[name].make(params, -1.0, 0).fit(X[:600], y[:600])
+    proba = model.predict_proba(X[600:])
+    assert proba.shape == (300, 3)
+    assert_array_equal(model.predict(X[600:]), proba.argmax(axis=1))
+    assert np.mean(model.predict(X[600:]) == y[600:]) > 0.75  # the largest class is .6
+
+
+@pytest.mark.parametrize(("sampler", "more"), [("under", 0), ("SMOTE", 1)])
+def test_resampling_never_goes_the_wrong_way(sampler, more):
+    y = np.repeat([0, 1], [960, 40])
+    assert _rows_after(sampler, 24.0, 1.0)(y) == {more: [40, 960][more]}  # balance
+    assert _rows_after(sampler, 24.0, 0.5)(y) == {more: [int(40 / 1.01 * 24**0.5), 197][more]}
+    # of a fold with more positives than the whole: as it is
+    assert _rows_after(sampler, 30.0, 0.0)(y) == {more: [960, 40][more]}
 
 
 def test_packages_that_are_missing_are_told():

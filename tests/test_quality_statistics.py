@@ -7,9 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import bootstrap, rankdata
 
 from benchmarks import quality_statistics as statistics
-from benchmarks.tables import BINARY
 
-TABLES = list(BINARY)[:4]
+TABLES = ["bank", "credit", "fraud", "spam"]
 
 
 @pytest.fixture
@@ -31,7 +30,8 @@ def results():
         for fold in range(2)
     ]
     table = pd.DataFrame(rows)
-    table.loc[(table.method == "c") & (table.table == TABLES[3]), "average_precision"] = np.nan
+    failed = (table.method == "c") & (table.table == TABLES[3]) & (table.fold == 1)
+    table.loc[failed, "average_precision"] = np.nan
     return table
 
 
@@ -57,7 +57,9 @@ def test_ranks_are_those_of_scipy_and_failures_come_last(results):
 def test_intervals_are_those_of_the_bootstrap():
     values = np.random.default_rng(1).normal(size=(40, 1))
     low, high = statistics.interval(values, draws=20_000)
-    expected = bootstrap((values[:, 0],), np.mean, method="percentile", n_resamples=20_000)
+    rng = np.random.default_rng(2)
+    drawn = {"n_resamples": 20_000, "method": "percentile", "random_state": rng}
+    expected = bootstrap((values[:, 0],), np.mean, **drawn)
     assert_allclose([low[0], high[0]], expected.confidence_interval, atol=0.01)
 
 
