@@ -304,7 +304,7 @@ def main() -> None:
 
     new = not path.exists()
     with path.open("a", newline="") as file, parallel_config("loky", inner_max_num_threads=1):
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if new:
             writer.writeheader()
         workers = Parallel(

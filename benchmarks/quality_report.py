@@ -10,6 +10,7 @@ reads results/quality.csv and recovery.csv.
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import matplotlib as mpl
@@ -62,6 +63,7 @@ def critical_difference(values: pd.DataFrame, measure: str, title: str, path: Pa
     return p
 
 
+@lru_cache
 def properties() -> pd.DataFrame:
     """Rows and positives of the tables, by family."""
     rows = []

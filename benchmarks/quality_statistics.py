@@ -9,6 +9,7 @@ posterior probabilities that better, no matter and worse is the likeliest outcom
 import baycomp
 import numpy as np
 import pandas as pd
+from pandas.core.groupby import SeriesGroupBy
 
 # Whether more is better, and which difference does not matter.
 DIRECTION = {
@@ -52,12 +53,12 @@ def by_family(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
     NaN where a method failed on a fold: it is not judged by the folds that are left.
     """
+    tables = _strict_mean(table.groupby(["family", "table", "method"])[measure])
+    return _strict_mean(tables.groupby(["family", "method"])).unstack("method")
 
-    def mean(values: pd.Series) -> float:
-        return values.mean(skipna=False)
 
-    tables = table.groupby(["family", "table", "method"])[measure].agg(mean)
-    return tables.groupby(["family", "method"]).agg(mean).unstack("method")
+def _strict_mean(groups: SeriesGroupBy) -> pd.Series:
+    return groups.mean().where(groups.count() == groups.size())
 
 
 def ranks(values: pd.DataFrame, measure: str) -> pd.DataFrame:
