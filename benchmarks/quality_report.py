@@ -131,8 +131,8 @@ def losers(table: pd.DataFrame) -> pd.DataFrame:
             effect = effect_by_table(table, base, variant, "average_precision")
             lost = effect[effect.difference < -DIRECTION["average_precision"][1]].head(5)
             parts.append(lost.reset_index().assign(method=f"{base}, {variant}"))
-    columns = ["method", "table", "rows", "share", "difference"]
-    return pd.concat(parts)[columns]
+    lost = pd.concat(parts).assign(positives=lambda t: (t["rows"] * t.share).round().astype(int))
+    return lost[["method", "table", "rows", "positives", "difference"]]
 
 
 def correlations(table: pd.DataFrame) -> pd.DataFrame:
