@@ -9,7 +9,7 @@ posterior probabilities that better, no matter and worse is the likeliest outcom
 import baycomp
 import numpy as np
 import pandas as pd
-from pandas.core.groupby import SeriesGroupBy
+from pandas.api.typing import SeriesGroupBy
 
 # Whether more is better, and which difference does not matter.
 DIRECTION = {
