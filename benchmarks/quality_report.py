@@ -30,6 +30,7 @@ from benchmarks.quality_statistics import (
     rank_differences,
     rank_interval,
     ranks,
+    verdicts,
 )
 from benchmarks.report import RESULTS
 from benchmarks.search_spaces import GAMMAS
@@ -77,7 +78,7 @@ def effect_by_table(table: pd.DataFrame, base: str, variant: str, measure: str) 
     """Difference to the plain loss on each table, with the table's rows and positives."""
     means = table.groupby(["table", "method"])[measure].mean().unstack("method")
     effect = (means[f"{base}, {variant}"] - means[base]).rename("difference")
-    return properties().join(effect, how="inner").sort_values("difference")
+    return properties().join(effect, how="inner")
 
 
 def draw_effects(table: pd.DataFrame, path: Path) -> None:
@@ -103,6 +104,11 @@ def markdown(table: pd.DataFrame, digits: str = ".4g", index: bool = False) -> s
     return table.to_markdown(index=index, floatfmt=digits)
 
 
+def counted(differences: pd.DataFrame) -> tuple[str, str]:
+    """A table of differences of ranks, and how many of them say what."""
+    return verdicts(differences), markdown(differences)
+
+
 def terms(table: pd.DataFrame) -> str:
     """What was run."""
     run = table.groupby("table").fold.nunique()
@@ -119,20 +125,34 @@ def terms(table: pd.DataFrame) -> str:
         "seed do not differ between methods is checked when this page is written. Time was not "
         f"capped: all methods together took {seconds.sum():.1f} hours of one core, from "
         f"{seconds.min():.2f} ({seconds.idxmin()}) to {seconds.max():.2f} "
-        f"({seconds.idxmax()}). Commits: {commits}."
+        f"({seconds.idxmax()}). Commits: {commits}; the models of other packages were all trained "
+        "again by one of them, for their posteriors, to the same log loss."
     )
 
 
-def losers(table: pd.DataFrame) -> pd.DataFrame:
-    """Tables on which focal loss loses most average precision, by base and variant."""
+WORDS = """\
+A *family* is tables of one origin. Folds are averaged to tables, tables to families, and methods
+are ranked within a family: where all are close, a steady difference too small to matter moves
+ranks. Models are tuned for average precision; their log loss and Brier score are what comes with
+it. *Weighted* is a power of (negatives / positives), searched, on positives; our losses undo it
+in their probabilities, the plain ones keep it. *Two gammas* are one for each class. Both have
+the posterior link. *Hard examples*: each round of boosting trains on the hardest part of the
+rows. *calibration_error* is over bins of equal numbers of rows; *f1* is at the default decision,
+*f1_tuned* at the threshold that is best on inner folds; *recall_at_1_percent* is the share of
+positives among the highest percent of predictions that a model finds."""
+
+
+def extremes(table: pd.DataFrame, sign: int) -> pd.DataFrame:
+    """Tables on which focal loss gains (1) or loses (-1) most average precision, five of each."""
     parts = []
     for base in BASES:
         for variant in FOCAL[:3]:
             effect = effect_by_table(table, base, variant, "average_precision")
-            lost = effect[effect.difference < -DIRECTION["average_precision"][1]].head(5)
-            parts.append(lost.reset_index().assign(method=f"{base}, {variant}"))
-    lost = pd.concat(parts).assign(positives=lambda t: (t["rows"] * t.share).round().astype(int))
-    return lost[["method", "table", "rows", "positives", "difference"]]
+            effect = effect.sort_values("difference", ascending=sign < 0)
+            most = effect[sign * effect.difference > DIRECTION["average_precision"][1]].head(5)
+            parts.append(most.reset_index().assign(method=f"{base}, {variant}"))
+    most = pd.concat(parts).assign(positives=lambda t: (t["rows"] * t.share).round().astype(int))
+    return most[["method", "table", "rows", "positives", "difference"]]
 
 
 def correlations(table: pd.DataFrame) -> pd.DataFrame:
@@ -182,6 +202,13 @@ def chosen(table: pd.DataFrame, parameter: str, quantile: Callable) -> pd.DataFr
     return quartiles.loc[["drawn from", *quartiles.index[:-1]]].rename(columns="{:.0%}".format)
 
 
+def with_posterior(table: pd.DataFrame, recovery: pd.DataFrame) -> pd.DataFrame:
+    """Rows of recovered models, with the average precision that the posterior leaves as it was."""
+    key = ["table", "method", "fold"]
+    rows = recovery.merge(table[[*key, "average_precision"]], on=key, validate="one_to_one")
+    return rows.assign(method=rows.method + ", recovered")
+
+
 def recovered_means(both: pd.DataFrame) -> pd.DataFrame:
     """Mean log loss of other packages' models, as given and recovered, and of ours."""
     means = by_family(both, "log_loss").mean()
@@ -209,7 +236,12 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
     focal = [(f"{base}, {variant}", base) for base in BASES for variant in FOCAL]
     others = [(f"{base}, {variant}", base) for base in BASES for variant in OTHERS]
     peers = [(f"{base}, {variant}", peer) for peer, base in PEERS.items() for variant in FOCAL[:2]]
-    links = [(f"{base}, focal, posterior link", f"{base}, focal") for base in BASES]
+    posterior = "focal, posterior link"
+    settings = [
+        (f"{base}, {one}", f"{base}, {other}")
+        for one, other in ((posterior, "focal"), *((variant, posterior) for variant in FOCAL[2:]))
+        for base in BASES
+    ]
     shown = ["average_precision", "log_loss", "brier", "calibration_error", "f1", "f1_tuned"]
     ranking = mean_ranks(binary, [*shown, "recall_at_1_percent"])
     p = {
@@ -227,9 +259,9 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
         axis=1,
     )
     intervals.columns = [f"{m}, {end}" for m, end in intervals.columns]
-    with_posterior = recovery.assign(method=recovery.method + ", recovered")
-    both = complete_folds(pd.concat([binary, with_posterior]))
+    both = complete_folds(pd.concat([binary, with_posterior(binary, recovery)]))
     recovered = [(f"{base}, focal", f"{peer}, recovered") for peer, base in PEERS.items()]
+    recovered.append(("CatBoost, focal, recovered", "CatBoost"))
     failed = table[table.error.notna()].groupby("method").size().rename("folds that failed")
     return "\n\n".join(
         [
@@ -242,24 +274,28 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "Left out: TabPFN, TabICL and TabDPT, whose weights are not in the package index but "
             "downloaded at the first fit.",
             markdown(failed.reset_index()) if len(failed) else "No method failed on any fold.",
+            WORDS,
             "## In short",
-            "Differences of mean ranks among all methods, with intervals of 95 %, not widened for "
-            "their number; below 0 is better. Each focal loss against the plain loss of the same "
-            "library:",
-            markdown(rank_differences(binary, focal, shown[:3])),
+            "Differences of mean ranks among all methods, with intervals of 95 %; below 0 is "
+            'better. "Perhaps" is what the interval says, but not a test by signs of families '
+            "with Holm's correction for all that is in its table.",
+            "Each focal loss against the plain loss of the same library.",
+            *counted(rank_differences(binary, focal, shown[:3])),
             "Against the focal losses of other packages, whose probabilities are taken as they are "
-            "given:",
-            markdown(rank_differences(binary, peers, shown[:3])),
+            "given.",
+            *counted(rank_differences(binary, peers, shown[:3])),
             "The same models with the posterior of their loss, which they do not offer "
-            "(`python -m benchmarks.recovery`), ranked among all methods and these:",
-            markdown(rank_differences(both, recovered, shown[1:3])),
-            "One link against the other:",
-            markdown(rank_differences(binary, links, shown[:3])),
+            "(`python -m benchmarks.recovery`), ranked among all methods and these; and CatBoost's "
+            "against its own plain loss.",
+            *counted(rank_differences(both, recovered, shown[:3])),
+            "One link against the other, and weights and two gammas against none and one.",
+            *counted(rank_differences(binary, settings, shown[:3])),
             "## Ranks",
             "Mean ranks over families, 1 is best; medians of the time of a fit. What fails on a "
             "fold comes last in its family. Some methods coincide on two classes: gbdtCBL and "
             "imlightgbm are the same formulas on the same LightGBM, and a tuned threshold changes "
-            "no probability.",
+            "no probability. In the figures a bar joins methods that Conover's test (Holm) does "
+            "not tell apart.",
             markdown(ranking, ".3g", index=True),
             "Friedman's test that all methods are the same: p = "
             f"{p['average_precision']:.1e} (average precision), {p['log_loss']:.1e} (log loss). "
@@ -270,8 +306,9 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "## Focal loss against the plain loss of the same booster",
             "Differences within "
             + ", ".join(f"{DIRECTION[m][1]} ({m})" for m in shown[:3])
-            + " count as ties; P are the posterior probabilities that better, no matter and worse "
-            "is the likeliest outcome on a family.",
+            + " count as ties. P are the posterior probabilities that on a family it is most "
+            "likely that the method is better, that it makes no matter, and that it is worse: "
+            '"better" in ranks with P(no matter) near 1 is steady, but tiny.',
             markdown(pairs(binary, focal, shown[:3]), ".3g"),
             "## The usual remedies against the plain loss",
             markdown(pairs(binary, others, shown[:2]), ".3g"),
@@ -284,10 +321,11 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "gbdtCBL and imlightgbm start from margin 0 and use the exact second derivative; that "
             "of bokbokbok is 0 for every positive; CatBoost has other trees; bokbokbok and "
             "CatBoost also search a weight; imbalance-xgboost trains on three quarters of the "
-            "rows and has three parameters of trees.",
+            "rows, has three parameters of trees and an older XGBoost. More than 100 % is a "
+            "recovered model that is better than ours.",
             markdown(recovered_means(both), ".3g"),
-            "Ours against theirs with this posterior:",
-            markdown(pairs(both, recovered, shown[1:3]), ".3g"),
+            "Ours against theirs with this posterior, and CatBoost's against its own plain loss:",
+            markdown(pairs(both, recovered, shown[:3]), ".3g"),
             "## How much of a gain in F1 is a moved threshold",
             markdown(threshold_artefact(binary), ".3g"),
             "## What the search chose",
@@ -299,11 +337,16 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "classes are resampled:",
             markdown(chosen(binary, "weight_power", lambda share: share), ".2f", index=True),
             "## Imbalance and size",
+            "Spearman's correlation, over families, of the gain in average precision with the "
+            "share of positives and the rows; p is not corrected for their number.",
             markdown(correlations(binary), ".2g"),
             "![effects](results/quality_effects.png)",
             "## Where focal loss loses",
-            "Tables on which it loses more than .005 of average precision, the worst five of each:",
-            markdown(losers(binary), ".3g"),
+            "Tables on which it loses more than .005 of average precision, the worst five of each. "
+            "Few positives scatter most, both ways: see the gains below.",
+            markdown(extremes(binary, -1), ".3g"),
+            "And where it gains as much:",
+            markdown(extremes(binary, 1), ".3g"),
             "## More than two classes",
             multiclass(table),
         ]
@@ -318,9 +361,10 @@ def multiclass(table: pd.DataFrame) -> str:
     measures = ["average_precision", "log_loss", "brier", "f1", "balanced_accuracy"]
     means = part.groupby(["table", "method"])[measures].mean()
     folds = part.groupby("table").fold.nunique()
-    said = ", ".join(f"{name}: {number}" for name, number in folds.items())
+    said = "; ".join(f"{name}: {number}" for name, number in folds.items())
     return (
-        f"Means over folds ({said}). imlightgbm applies the derivative of the binary loss to each "
+        f"{part.method.nunique()} methods; means over folds, whose number is {said}. Too few "
+        "tables for a test. imlightgbm applies the derivative of the binary loss to each "
         "class's softmax, which is the gradient of no loss.\n\n"
         + markdown(means.reset_index(), ".3g")
     )

@@ -10,6 +10,7 @@ import baycomp
 import numpy as np
 import pandas as pd
 from pandas.api.typing import SeriesGroupBy
+from scipy.stats import permutation_test
 
 # Whether more is better, and which difference does not matter.
 DIRECTION = {
@@ -87,21 +88,53 @@ def rank_interval(values: pd.DataFrame, measure: str) -> pd.DataFrame:
     return pd.DataFrame({"low": low, "high": high}, index=values.columns)
 
 
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's correction of p values for their number."""
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(stepped, 1.0)[np.argsort(order)]
+
+
+def sign_flip_p(differences: np.ndarray) -> float:
+    """Of a mean of 0: how often it is as large with the signs of families drawn."""
+    test = permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        random_state=0,
+    )
+    return float(test.pvalue)
+
+
 def rank_differences(
     table: pd.DataFrame, wanted: list[tuple[str, str]], measures: list[str]
 ) -> pd.DataFrame:
-    """Mean rank of one method less that of another, with an interval and what it says."""
-    rows = []
-    places_by = {measure: ranks(by_family(table, measure), measure) for measure in measures}
-    for one, other in wanted:
-        row: dict[str, object] = {"method": one, "against": other}
-        for measure, places in places_by.items():
-            difference = (places[one] - places[other]).to_numpy()
-            low, high = interval(difference)
-            seen = "better" if high < 0 else "worse" if low > 0 else "no difference seen"
-            row[measure] = f"{difference.mean():+.1f} ({low:+.1f} to {high:+.1f}), {seen}"
-        rows.append(row)
-    return pd.DataFrame(rows)
+    """Mean rank of one method less that of another, with an interval and what it says.
+
+    "Perhaps" is what the interval says and the test, corrected for all that is in the table, not.
+    """
+    places = {measure: ranks(by_family(table, measure), measure) for measure in measures}
+    differences = [places[m][one] - places[m][other] for one, other in wanted for m in measures]
+    sure = holm(np.array([sign_flip_p(d.to_numpy()) for d in differences])) < 0.05
+    said = []
+    for difference, corrected in zip(differences, sure, strict=True):
+        low, high = interval(difference.to_numpy())
+        seen = "better" if high < 0 else "worse" if low > 0 else "no difference seen"
+        perhaps = "perhaps " if (high < 0 or low > 0) and not corrected else ""
+        said.append(f"{difference.mean():+.1f} ({low:+.1f} to {high:+.1f}), {perhaps}{seen}")
+    cells = np.reshape(said, (len(wanted), len(measures)))
+    names = pd.DataFrame(wanted, columns=["method", "against"])
+    return names.join(pd.DataFrame(cells, columns=measures))
+
+
+def verdicts(differences: pd.DataFrame) -> str:
+    """How many of `rank_differences` say what, as a sentence."""
+    cells = differences.drop(columns=["method", "against"]).stack()
+    counts = cells.str.replace(r".*\), ", "", regex=True).value_counts()
+    words = ["better", "perhaps better", "no difference seen", "perhaps worse", "worse"]
+    parts = [f"{counts[word]} {word}" for word in words if word in counts]
+    return f"Of {len(cells)}: {', '.join(parts)}."
 
 
 def compare(values: pd.DataFrame, one: str, other: str, measure: str) -> dict[str, object]:

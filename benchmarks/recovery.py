@@ -61,9 +61,10 @@ def measured(y: np.ndarray, positive: np.ndarray) -> dict[str, float]:
 
 
 def package_version(module: str) -> str:
-    """Name and version of the package that a module is of."""
-    package = packages_distributions()[module][0]
-    return f"{package} {version(package)}"
+    """Name and version of the package that a module is of; of an older XGBoost, too."""
+    modules = (module, "xgboost") if module == "imxgboost" else (module,)
+    packages = [packages_distributions()[name][0] for name in modules]
+    return ", ".join(f"{package} {version(package)}" for package in packages)
 
 
 def recovered(found: dict[str, Any]) -> dict[str, Any]:

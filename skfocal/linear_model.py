@@ -35,7 +35,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     ----------
     focal_gamma : float or sequence of floats, default=2.0
         Focusing parameter, >= 0; a sequence has one per class in the order of
-        ``classes_``. 0 is cross-entropy.
+        ``classes_``. 0 is cross-entropy; 2 is the value of the paper, no recommendation.
     focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
         for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;

@@ -1,5 +1,7 @@
 """The statistics of the quality benchmark against SciPy's, and against cases with known answers."""
 
+from itertools import combinations, product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,12 +65,32 @@ def test_intervals_are_those_of_the_bootstrap():
     assert_allclose([low[0], high[0]], expected.confidence_interval, atol=0.01)
 
 
+def test_holms_correction_is_the_closure_of_bonferronis():
+    p = np.array([0.04, 0.001, 0.2, 0.012, 0.012, 0.9])
+    sets = [set(s) for n in range(1, 7) for s in combinations(range(6), n)]
+    expected = [max(min(1.0, len(s) * min(p[list(s)])) for s in sets if i in s) for i in range(6)]
+    assert_allclose(statistics.holm(p), expected, rtol=1e-15)
+
+
+def test_signs_of_families_are_drawn():
+    values = np.array([0.3, -0.1, 0.8, 0.5, 0.2, 0.05, 0.4])
+    means = [abs(np.dot(signs, values)) for signs in product((-1, 1), repeat=7)]
+    expected = np.mean(np.array(means) >= values.sum() - 1e-12)
+    assert statistics.sign_flip_p(values) == pytest.approx(expected, rel=1e-12)
+
+
 def test_differences_of_ranks_say_which_is_better(results):
-    found = statistics.rank_differences(results, [("b", "a"), ("a", "b")], ["log_loss"])
-    assert found.log_loss[0].endswith("better")
-    assert found.log_loss[1].endswith("worse")
-    same = statistics.rank_differences(results, [("a", "a")], ["log_loss"])
-    assert same.log_loss[0] == "+0.0 (+0.0 to +0.0), no difference seen"
+    """With three families no test is sure; with eight it is."""
+    wanted = [("b", "a"), ("a", "b"), ("a", "a")]
+    found = statistics.rank_differences(results, wanted, ["log_loss"])
+    assert found.log_loss[0].endswith("), perhaps better")
+    assert found.log_loss[1].endswith("), perhaps worse")
+    assert found.log_loss[2] == "+0.0 (+0.0 to +0.0), no difference seen"
+    more = [results[results.table == TABLES[2]].assign(table=n, family=n) for n in "12345678"]
+    found = statistics.rank_differences(pd.concat(more), wanted, ["log_loss"])
+    assert found.log_loss[0].endswith("), better")
+    assert found.log_loss[1].endswith("), worse")
+    assert statistics.verdicts(found) == "Of 3: 1 better, 1 no difference seen, 1 worse."
 
 
 def test_pairs_count_what_matters(results):
