@@ -135,11 +135,11 @@ A *family* is tables of one origin. Folds are averaged to tables, tables to fami
 are ranked within a family: where all are close, a steady difference too small to matter moves
 ranks. Models are tuned for average precision; their log loss and Brier score are what comes with
 it. *Weighted* is a power of (negatives / positives), searched, on positives; our losses undo it
-in their probabilities, the plain ones keep it. *Two gammas* are one for each class. Both have
-the posterior link. *Hard examples*: each round of boosting trains on the hardest part of the
-rows. *calibration_error* is over bins of equal numbers of rows; *f1* is at the default decision,
-*f1_tuned* at the threshold that is best on inner folds; *recall_at_1_percent* is the share of
-positives among the highest percent of predictions that a model finds."""
+in their probabilities, the plain ones keep it. *Two gammas* are one for each class. Both, where
+focal, have the posterior link. *Hard examples*: each round of boosting trains on the hardest
+part of the rows. *calibration_error* is over bins of equal numbers of rows; *f1* is at the
+default decision, *f1_tuned* at the threshold that is best on inner folds; *recall_at_1_percent*
+is the share of positives among the highest percent of predictions that a model finds."""
 
 
 def extremes(table: pd.DataFrame, sign: int) -> pd.DataFrame:
