@@ -343,7 +343,7 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "![effects](results/quality_effects.png)",
             "## Where focal loss loses",
             "Tables on which it loses more than .005 of average precision, the worst five of each. "
-            "Few positives scatter most, both ways: see the gains below.",
+            "Small tables scatter most, both ways.",
             markdown(extremes(binary, -1), ".3g"),
             "And where it gains as much:",
             markdown(extremes(binary, 1), ".3g"),
@@ -361,10 +361,10 @@ def multiclass(table: pd.DataFrame) -> str:
     measures = ["average_precision", "log_loss", "brier", "f1", "balanced_accuracy"]
     means = part.groupby(["table", "method"])[measures].mean()
     folds = part.groupby("table").fold.nunique()
-    said = "; ".join(f"{name}: {number}" for name, number in folds.items())
+    said = "; ".join(f'{number} of "{name}"' for name, number in folds.items())
     return (
-        f"{part.method.nunique()} methods; means over folds, whose number is {said}. Too few "
-        "tables for a test. imlightgbm applies the derivative of the binary loss to each "
+        f"{part.method.nunique()} methods; means over folds: {said}. Too few tables for a test. "
+        "imlightgbm applies the derivative of the binary loss to each "
         "class's softmax, which is the gradient of no loss.\n\n"
         + markdown(means.reset_index(), ".3g")
     )
