@@ -126,7 +126,7 @@ def terms(table: pd.DataFrame) -> str:
         f"capped: all methods together took {seconds.sum():.1f} hours of one core, from "
         f"{seconds.min():.2f} ({seconds.idxmin()}) to {seconds.max():.2f} "
         f"({seconds.idxmax()}). Commits: {commits}; the models of other packages were all trained "
-        "again by one of them, for their posteriors, to the same log loss."
+        "again later, for their posteriors, to the same log loss."
     )
 
 
