@@ -32,6 +32,7 @@ from benchmarks.quality_statistics import (
     ranks,
     verdicts,
 )
+from benchmarks.recovery import KEY
 from benchmarks.report import RESULTS
 from benchmarks.search_spaces import GAMMAS
 from benchmarks.tables import BINARY
@@ -204,8 +205,8 @@ def chosen(table: pd.DataFrame, parameter: str, quantile: Callable) -> pd.DataFr
 
 def with_posterior(table: pd.DataFrame, recovery: pd.DataFrame) -> pd.DataFrame:
     """Rows of recovered models, with the average precision that the posterior leaves as it was."""
-    key = ["table", "method", "fold"]
-    rows = recovery.merge(table[[*key, "average_precision"]], on=key, validate="one_to_one")
+    precision = table[[*KEY, "average_precision"]]
+    rows = recovery.merge(precision, on=KEY, validate="one_to_one")
     return rows.assign(method=rows.method + ", recovered")
 
 
@@ -310,6 +311,8 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "likely that the method is better, that it makes no matter, and that it is worse: "
             '"better" in ranks with P(no matter) near 1 is steady, but tiny.',
             markdown(pairs(binary, focal, shown[:3]), ".3g"),
+            "## Links, weights and two gammas",
+            markdown(pairs(binary, settings, shown[:3]), ".3g"),
             "## The usual remedies against the plain loss",
             markdown(pairs(binary, others, shown[:2]), ".3g"),
             "## Focal losses of other packages",
@@ -325,7 +328,7 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "recovered model that is better than ours.",
             markdown(recovered_means(both), ".3g"),
             "Ours against theirs with this posterior, and CatBoost's against its own plain loss:",
-            markdown(pairs(both, recovered, shown[:3]), ".3g"),
+            markdown(pairs(both, recovered, shown[1:3]), ".3g"),
             "## How much of a gain in F1 is a moved threshold",
             markdown(threshold_artefact(binary), ".3g"),
             "## What the search chose",
