@@ -3,6 +3,11 @@
 Dense X is read in blocks of rows that fit into a cache, once per evaluation: margins,
 losses, gradient and, for Newton's method, the matrix are made of a block while it is
 there. Sparse X goes through compiled loops in the same way.
+
+A column whose values are all far from 0, such as a date in seconds, is nearly a multiple of
+the intercept. Such columns are centred: the problem is one of X - center. No centred copy of
+X is made. Blocks of dense X are centred while they are in the cache. For sparse X the
+gradient and the matrix are transformed.
 """
 
 from collections.abc import Iterator
@@ -16,19 +21,24 @@ from scipy import sparse
 
 from skfocal import _kernels
 from skfocal._kernels import Array
+from skfocal._parameters import class_totals
 from skfocal.losses import FocalLoss, MulticlassFocalLoss
 
 # Numbers in a block of dense X: 1 MB of doubles; and bounds of its rows.
 _BLOCK, _MIN_ROWS, _MAX_ROWS = 2**17, 512, 8192
+# A column is centred where its mean is more than this many standard deviations from 0.
+_FAR = 10.0
+# Rows from which means and standard deviations are estimated; any number near the mean will do.
+_ROWS_FOR_CENTER = 1000
 
 
 @dataclass(frozen=True)
 class LinearProblem:
-    """Mean weighted focal loss of X coef + intercept, and l2 / 2 sum(coef**2) + l1 sum|coef|.
+    """Mean weighted focal loss of a linear margin, and l2 / 2 sum(coef**2) + l1 sum|coef|.
 
-    ``theta`` has shape (p + 1, m) with the intercept in the last row, or (p, m) without;
-    m is 1 for two classes and K for more. It is always float64; products with a float32
-    X are float32, losses and sums are double.
+    The margin is (X - center) coef + intercept. ``theta`` has shape (p + 1, m) with the
+    intercept in the last row, or (p, m) without; m is 1 for two classes and K for more. It is
+    always float64; products with a float32 X are float32, losses and sums are double.
     """
 
     X: Any
@@ -39,6 +49,8 @@ class LinearProblem:
     fit_intercept: bool
     n_threads: int = 1
     l1: float = 0.0
+    center: Array | None = None
+    """What is subtracted from the columns, of shape (p,). None where it is 0 for all."""
 
     @property
     def n_outputs(self) -> int:
@@ -54,6 +66,77 @@ class LinearProblem:
     def _scale(self) -> float:
         weight = self.sample_weight
         return 1.0 / float(self.X.shape[0] if weight is None else weight.sum())
+
+    @property
+    def rounding(self) -> float:
+        """Relative error of the objective that rounding alone can make."""
+        if self.X.dtype == np.float32:
+            return float(np.finfo(np.float32).eps) / 100
+        return 4 * float(np.finfo(np.float64).eps)
+
+    def of_margins(self, theta: Array) -> Array:
+        """Theta of X - center, for theta of X."""
+        return self._with_intercept_moved(theta, 1.0)
+
+    def of_columns(self, theta: Array) -> Array:
+        """Theta of X, for theta of X - center: the inverse of `of_margins`."""
+        return self._with_intercept_moved(theta, -1.0)
+
+    def _with_intercept_moved(self, theta: Array, sign: float) -> Array:
+        if self.center is None:
+            return theta
+        theta = theta.copy()
+        theta[-1] += sign * (self.center @ theta[:-1])
+        return theta
+
+    def null_model(self) -> tuple[Array, float]:
+        """Theta of the best constant margin, 0 without an intercept, and the objective there."""
+        theta = np.zeros((self.n_coefficients, self.n_outputs))
+        if self.fit_intercept:
+            theta[-1] = self.loss.intercept(self.codes, self.sample_weight)
+        totals = class_totals(self.codes, self.loss.n_classes, self.sample_weight)
+        constant = np.tile(theta[-1] if self.fit_intercept else 0 * theta[-1], (len(totals), 1))
+        raw = constant[:, 0] if self.n_outputs == 1 else constant
+        losses = self.loss.loss(np.arange(len(totals)), raw)
+        return theta, float(losses @ totals) * self._scale
+
+    def refuse_overflow(self, gradient: Array, matrix: Array | None = None) -> None:
+        """Name the columns that are so large that sums of their squares overflow.
+
+        Columns are looked at only where the gradient or the matrix makes it likely.
+
+        Raises
+        ------
+        ValueError
+            If there are such columns, or other numbers overflow.
+        """
+        largest = float(np.finfo(self.X.dtype).max)
+        likely = not np.abs(gradient).max(initial=0.0) < 1e-12 * np.sqrt(largest)
+        if not likely and (matrix is None or np.isfinite(matrix).all()):
+            return
+        limit = np.sqrt(largest / self.X.shape[0])
+        columns = np.flatnonzero(~(self._largest_entries() <= limit)).tolist()
+        if columns:
+            raise ValueError(
+                f"X has numbers beyond {limit:.1e} in the columns {columns[:10]}: sums of their "
+                f"squares overflow {self.X.dtype}. Scale these columns."
+            )
+        if not (np.isfinite(gradient).all() and (matrix is None or np.isfinite(matrix).all())):
+            raise ValueError(
+                "The gradient of the loss overflows: scale the columns of X, sample_weight or "
+                "the class weights."
+            )
+
+    def _largest_entries(self) -> Array:
+        """The largest distance of each column from its center."""
+        if sparse.issparse(self.X):
+            largest = np.asarray(abs(self.X).max(axis=0).todense()).ravel()
+            return np.asarray(largest if self.center is None else largest + abs(self.center))
+        largest = np.zeros(self.X.shape[1])
+        theta = np.zeros((self.n_coefficients, self.n_outputs))
+        for block, _ in self._blocks(theta):
+            largest = np.maximum(largest, np.abs(block).max(axis=0))
+        return largest
 
     def some_rows(self, n_rows: int) -> "LinearProblem":
         """The problem on about that many of its rows, evenly spread."""
@@ -73,7 +156,7 @@ class LinearProblem:
         if len(columns) == self.X.shape[1]:
             return self
         X = self.X[:, columns] if sparse.issparse(self.X) else _Columns(self.X, columns)
-        return replace(self, X=X)
+        return replace(self, X=X, center=None if self.center is None else self.center[columns])
 
     def value(self, theta: Array) -> float:
         """The objective."""
@@ -108,6 +191,8 @@ class LinearProblem:
             total += add(block, *rows, gradient, matrix)
         value = self._finished(total, theta, gradient)
         matrix *= self._scale
+        if self._transforms:
+            self._center_matrix(matrix)
         ridge = np.arange(self.X.shape[1])
         for j in range(m):
             matrix[ridge, j, ridge, j] += self.l2
@@ -124,20 +209,34 @@ class LinearProblem:
             hessian = hessian.reshape(len(hessian), -1).astype(block.dtype, copy=False)
             squares = block.multiply(block) if sparse.issparse(block) else np.square(block)
             out[:p] += squares.T @ hessian
+            if self._transforms:
+                assert self.center is not None
+                out[:p] -= 2 * self.center[:, np.newaxis] * (block.T @ hessian)
+                out[:p] += np.outer(np.square(self.center), hessian.sum(axis=0))
             if self.fit_intercept:
                 out[p] += hessian.sum(axis=0)
         out *= self._scale
         out[:p] += self.l2
         return out
 
+    @property
+    def _transforms(self) -> bool:
+        """Whether X stays as it is, and what is made of it is centred."""
+        return self.center is not None and sparse.issparse(self.X)
+
     def _blocks(self, theta: Array) -> Iterator[tuple[Any, tuple[Array, Array, Array | None]]]:
-        """Rows of X, with their codes, margins and weights."""
+        """Rows of X, centred if they are dense, with their codes, margins and weights."""
+        if self._transforms:
+            theta = self.of_columns(theta)
         size = min(max(_BLOCK // max(self.X.shape[1], 1), _MIN_ROWS), _MAX_ROWS)
         if sparse.issparse(self.X):
             size = 100 * _MAX_ROWS
         for start in range(0, self.X.shape[0], size):
             rows = slice(start, start + size)
             block = self.X[rows]
+            if self.center is not None and not self._transforms:
+                # the difference in double: float32 numbers far from 0 have few digits to lose
+                block = (block - self.center).astype(self.X.dtype, copy=False)
             weight = None if self.sample_weight is None else self.sample_weight[rows]
             yield block, (self.codes[rows], margins(block, theta, self.fit_intercept), weight)
 
@@ -146,6 +245,8 @@ class LinearProblem:
         p = self.X.shape[1]
         if gradient is not None:
             gradient *= self._scale
+            if self._transforms:
+                gradient[:p] -= np.outer(self.center, gradient[p])
             gradient[:p] += self.l2 * theta[:p]
         penalty = 0.5 * self.l2 * np.square(theta[:p]).sum() + self.l1 * np.abs(theta[:p]).sum()
         return self._scale * float(total) + float(penalty)
@@ -208,19 +309,27 @@ class LinearProblem:
     def _fix_gauge(self, matrix: Array) -> None:
         """Make the matrix definite along shifts of all classes by one vector.
 
-        The softmax does not see them, nor does the gradient, so this changes no step; the
-        penalty holds them in place but for the intercepts and where there is no penalty.
+        The softmax does not see them. An L2 penalty holds them at 0, where solvers start, but
+        weakly. The gradient has no part along them, so this changes no step. An L1 penalty
+        does see such shifts of coefficients: then only those of intercepts are held.
         """
-        q, m = self.n_coefficients, self.n_outputs
-        free = range(q) if self.l2 == 0 else range(self.X.shape[1], q)
-        scale = np.trace(matrix.reshape(q * m, q * m)) / (q * m)
-        for i in free:
-            matrix[i, :, i, :] += scale / m
+        for i in range(0 if self.l1 == 0 else self.X.shape[1], self.n_coefficients):
+            own = matrix[i, :, i, :]
+            own += np.trace(own) / self.n_outputs**2
+
+    def _center_matrix(self, matrix: Array) -> None:
+        """Turn the matrix of X and 1 into that of X - center and 1, in place."""
+        assert self.center is not None
+        for j in range(self.n_outputs):
+            for k in range(self.n_outputs):
+                part = matrix[:, j, :, k]
+                part[:-1] -= np.outer(self.center, part[-1])
+                part[:, :-1] -= np.outer(part[:, -1], self.center)
 
     def _sparse_value_gradient(self, theta: Array) -> tuple[float, Array]:
         total, gradient = _kernels.sparse_loss_gradient(
             self.X,
-            theta,
+            self.of_columns(theta),
             self.fit_intercept,
             self.codes,
             self.sample_weight,
@@ -241,6 +350,20 @@ class _Columns:
 
     def __getitem__(self, rows: slice) -> Array:
         return self.X[rows][:, self.columns]
+
+
+def center_of(X: Any) -> Array | None:
+    """What to subtract from the columns that are far from 0; None where there are none."""
+    rows = X[:: max(1, X.shape[0] // _ROWS_FOR_CENTER)].astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # see `refuse_overflow`
+        mean = np.asarray(rows.mean(axis=0)).ravel()
+        if sparse.issparse(rows):
+            squares = np.asarray(rows.multiply(rows).mean(axis=0)).ravel()
+            deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
+        else:
+            deviation = rows.std(axis=0)
+        far = np.abs(mean) > _FAR * deviation
+    return np.where(far, mean, 0.0) if far.any() else None
 
 
 def margins(X: Any, theta: Array, fit_intercept: bool) -> Array:

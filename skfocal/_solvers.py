@@ -1,17 +1,22 @@
-"""Solvers of the linear model: L-BFGS, damped and proximal Newton (floor 4.25)."""
+"""Solvers of the linear model: L-BFGS, damped and proximal Newton (floor 4.25).
+
+All solvers measure how far the objective is from its minimum in the same way: by the decrease
+that a quadratic model of it promises, which does not depend on the scale of the columns. For
+a gradient g and a Hessian H this is g' H^-1 g / 2. It is called the gap.
+"""
 
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, optimize
 from sklearn.exceptions import ConvergenceWarning
 
-from skfocal import _kernels
 from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem
+from skfocal._proximal import proximal_step
+from skfocal._scaling import ROWS_TO_VARIABLE, make_scaling, scaled_solve
 
 
 @dataclass(frozen=True)
@@ -24,93 +29,153 @@ class Solution:
     """Why it is not the optimum, None if it is one to the tolerance."""
 
 
-# Rows to a variable in the sample that a matrix is made from.
-_ROWS_TO_VARIABLE = 20
-# More variables than this are scaled one by one, not by a factor of the matrix.
-_MAX_FACTOR = 2000
-# Of coordinate descent on one quadratic model.
-_MAX_SWEEPS = 1000
-
 Watch = Callable[[Array], bool]
 """Sees theta after an iteration; whether to stop there."""
 
 
-class _Diagonal:
-    """Variables scaled by the curvature at the start."""
+class StoppingRule:
+    """Whether the gap is small beside what the fit has gained over the null model.
 
-    def __init__(self, problem: LinearProblem, theta: Array) -> None:
-        self.unit = 1.0 / np.sqrt(problem.curvature(theta))
-        self.unit[~np.isfinite(self.unit)] = 1.0  # columns of zeros without a penalty
+    Coefficients are known to about ``tol`` of their size where the gap is ``tol**2`` of the
+    gain. Nothing in this rule depends on the scale of the loss, of weights or of columns.
 
-    def to_variables(self, theta: Array) -> Array:
-        return (theta / self.unit).ravel()
+    Parameters
+    ----------
+    tol : float
+        The relative accuracy.
+    null_value : float
+        The objective of the null model, the best constant margin.
+    rounding : float
+        Relative error of the objective that rounding alone can make.
+    """
 
-    def to_theta(self, variables: Array) -> Array:
-        return variables.reshape(self.unit.shape) * self.unit
+    def __init__(self, tol: float, null_value: float, rounding: float) -> None:
+        self.tol, self.null_value, self.rounding = tol, null_value, rounding
+        self._largest = 0.0
 
-    def to_gradient(self, gradient: Array) -> Array:
-        return (gradient * self.unit).ravel()
+    def reached(self, gap: float, value: float) -> bool:
+        """Whether to stop at an objective ``value`` whose distance to the minimum is ``gap``."""
+        self._largest = max(self._largest, gap)
+        gain = self.null_value - value
+        if gain <= self.invisible(value):
+            gain = self._largest  # as near to the null model as rounding can tell
+        return gap <= self.tol**2 * gain
 
-
-class _Cholesky:
-    """Variables L' theta, where L L' is Newton's matrix of some rows at the start."""
-
-    def __init__(self, problem: LinearProblem, theta: Array) -> None:
-        _, _, matrix = problem.some_rows(_ROWS_TO_VARIABLE * theta.size).newton_terms(theta)
-        matrix = matrix.reshape(theta.size, theta.size)
-        self.shape, self.factor = theta.shape, linalg.cholesky(matrix, lower=True)
-
-    def to_variables(self, theta: Array) -> Array:
-        variables: Array = self.factor.T @ theta.ravel()
-        return variables
-
-    def to_theta(self, variables: Array) -> Array:
-        flat: Array = linalg.solve_triangular(self.factor, variables, trans="T", lower=True)
-        return flat.reshape(self.shape)
-
-    def to_gradient(self, gradient: Array) -> Array:
-        own: Array = linalg.solve_triangular(self.factor, gradient.ravel(), lower=True)
-        return own
+    def invisible(self, value: float) -> float:
+        """The largest gap that rounding may hide in an objective of this size."""
+        return self.rounding * abs(value)
 
 
-def _scaling(problem: LinearProblem, theta: Array) -> _Diagonal | _Cholesky:
-    if theta.size <= _MAX_FACTOR:
-        with suppress(linalg.LinAlgError, ValueError):  # singular, or not finite
-            return _Cholesky(problem, theta)
-    return _Diagonal(problem, theta)
+def solve(
+    problem: LinearProblem,
+    solver: str,
+    start: Array | None,
+    tol: float,
+    max_iter: int,
+    watch: Watch,
+) -> Solution:
+    """Minimise from ``start``, or from the null model where there is none or that is better.
+
+    Raises
+    ------
+    ValueError
+        If columns of X are so large that their squares overflow.
+    """
+    null, null_value = problem.null_model()
+    rule = StoppingRule(tol, null_value, problem.rounding)
+    with np.errstate(over="ignore", invalid="ignore"):  # it is looked for, with its reason
+        if start is None or not problem.value(start) <= null_value:
+            start = null
+        if problem.n_outputs > 1 and problem.l1 == 0:
+            # the softmax does not see a common shift, and the penalty is smallest without
+            start = start - start.mean(axis=1, keepdims=True)
+        return SOLVERS[solver](problem, start, rule, max_iter, watch)
 
 
 def solve_lbfgs(
-    problem: LinearProblem, theta: Array, tol: float, max_iter: int, watch: Watch
+    problem: LinearProblem, theta: Array, rule: StoppingRule, max_iter: int, watch: Watch
 ) -> Solution:
-    """SciPy's L-BFGS-B, stopped where no component of the gradient exceeds ``tol``.
+    """SciPy's L-BFGS-B in variables in which the Hessian at the start is near to the identity.
 
-    In variables in which the Hessian at the start is near to the identity, made from a
-    sample of the rows: that takes a fraction of the iterations.
+    That takes a fraction of the iterations. Where the Hessian has changed on the way, so that
+    the gap is larger than it seemed, a new round begins in new variables.
     """
-    value, last = problem.value_gradient(theta)
-    first: tuple[float, Array] | None = value, last
-    if np.abs(last).max() <= tol:
-        return Solution(theta, 0, None)
-    scaling = _scaling(problem, theta)
+    n_iter = 0
+    while n_iter < max_iter:
+        ended = _lbfgs_round(problem, theta, rule, max_iter - n_iter, watch)
+        theta, n_iter = ended.theta, n_iter + ended.n_iter
+        if ended.converged or ended.stopped:
+            return Solution(theta, n_iter, None)
+        if ended.n_iter == 0:  # the line search no longer sees the objective change
+            theta, done = _polished(problem, theta, rule)
+            return Solution(theta, n_iter, None if done else ended.message)
+    return Solution(theta, n_iter, f"it reached max_iter={max_iter}")
+
+
+def _polished(problem: LinearProblem, theta: Array, rule: StoppingRule) -> tuple[Array, bool]:
+    """Whole steps by the Hessian of a sample while they halve the gap; whether that sufficed.
+
+    They need no objective, of which rounding hides the last digits.
+    """
+    scaling, before = make_scaling(problem, theta), np.inf
+    while True:
+        value, gradient = problem.value_gradient(theta)
+        slope = scaling.to_gradient(gradient)
+        gap = 0.5 * float(slope @ slope)
+        if rule.reached(gap, value):
+            return theta, True
+        if not gap <= 0.5 * before:
+            return theta, gap <= rule.invisible(value)
+        before = gap
+        theta = scaling.to_theta(scaling.to_variables(theta) - slope)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a round of L-BFGS ended."""
+
+    theta: Array
+    n_iter: int
+    value: float
+    gap: float
+    converged: bool
+    stopped: bool
+    message: str
+
+
+def _lbfgs_round(
+    problem: LinearProblem, theta: Array, rule: StoppingRule, max_iter: int, watch: Watch
+) -> _Ended:
+    """L-BFGS-B until the gap in the variables of its start is small."""
+    value, gradient = problem.value_gradient(theta)
+    problem.refuse_overflow(gradient)
+    scaling = make_scaling(problem, theta)
+    last = value, scaling.to_gradient(gradient)
+    first: tuple[float, Array] | None = last
+    # the objective is of size 1 for SciPy, whose tolerances are absolute below it
+    unit = abs(rule.null_value) or 1.0
+    root = float(np.sqrt(unit))
     stopped = False
 
     def function(variables: Array) -> tuple[float, Array]:
         nonlocal first, last
-        # L-BFGS-B begins where we have been
-        value, last = first or problem.value_gradient(scaling.to_theta(variables))
-        first = None
-        return value, scaling.to_gradient(last)
+        if first is None:
+            value, gradient = problem.value_gradient(scaling.to_theta(variables * root))
+            last = value, scaling.to_gradient(gradient)
+        first = None  # L-BFGS-B begins where we have been
+        return last[0] / unit, last[1] / root
 
     def after_iteration(variables: Array) -> None:
         nonlocal stopped
-        stopped = watch(scaling.to_theta(variables)) or bool(np.abs(last).max() <= tol)
-        if stopped:
+        stopped = watch(scaling.to_theta(variables * root))
+        if stopped or rule.reached(0.5 * float(last[1] @ last[1]), last[0]):
             raise StopIteration
 
+    if rule.reached(0.5 * float(last[1] @ last[1]), value):
+        return _Ended(theta, 0, value, 0.0, True, False, "")
     result = optimize.minimize(
         function,
-        scaling.to_variables(theta),
+        scaling.to_variables(theta) / root,
         method="L-BFGS-B",
         jac=True,
         callback=after_iteration,
@@ -118,32 +183,35 @@ def solve_lbfgs(
             "maxiter": max_iter,
             "maxls": 50,
             "gtol": 0.0,
-            "ftol": 8 * np.finfo(np.float64).eps,
+            "ftol": np.finfo(np.float64).eps,
         },
     )
-    message = None if result.success or stopped else str(result.message)
-    return Solution(scaling.to_theta(result.x), min(result.nit, max_iter), message)
+    value, slope = float(result.fun) * unit, np.asarray(result.jac) * root
+    # the curvature that L-BFGS has met on its way says whether the variables are still right
+    gap = 0.5 * max(float(slope @ slope), float(slope @ result.hess_inv.dot(slope)))
+    theta = scaling.to_theta(result.x * root)
+    converged = rule.reached(gap, value)
+    return _Ended(theta, int(result.nit), value, gap, converged, stopped, str(result.message))
 
 
 def solve_newton_cholesky(
-    problem: LinearProblem, theta: Array, tol: float, max_iter: int, watch: Watch
+    problem: LinearProblem, theta: Array, rule: StoppingRule, max_iter: int, watch: Watch
 ) -> Solution:
-    """Damped Newton on the positive matrix of `newton_terms`, with an Armijo line search.
-
-    Stops where no component of the gradient exceeds ``tol`` and the decrease that the
-    quadratic model promises is at most ``tol``.
-    """
+    """Damped Newton on the positive matrix of `newton_terms`, with an Armijo line search."""
     value, gradient, matrix = problem.newton_terms(theta)
+    problem.refuse_overflow(gradient, matrix)
+    before = np.inf
     for n_iter in range(max_iter + 1):
-        step = _newton_step(matrix, gradient)
-        slope = float((step * gradient).sum())
-        # no objective of this size can show a decrease that is smaller still
-        invisible = -slope <= 4 * np.finfo(np.float64).eps * abs(value)
-        if invisible or (np.abs(gradient).max() <= tol and -0.5 * slope <= tol):
+        step, gap = scaled_solve(matrix, gradient)
+        # where rounding hides the gap, it may still shrink, and then the steps are good ones
+        hidden = gap <= rule.invisible(value) and gap > 0.25 * before
+        if hidden or rule.reached(gap, value):
             return Solution(theta, n_iter, None)
         if n_iter == max_iter:
             break
-        moved = _line_search(problem, theta, value, step, slope)
+        before = gap
+        slope = float((step * gradient).sum())
+        moved = _line_search(problem, theta, value, step, slope, rule.invisible(value))
         if moved is None:
             return Solution(theta, n_iter, "the line search found no decrease")
         theta, value, gradient, matrix = moved
@@ -152,29 +220,15 @@ def solve_newton_cholesky(
     return Solution(theta, max_iter, f"it reached max_iter={max_iter}")
 
 
-def _newton_step(matrix: Array, gradient: Array) -> Array:
-    """Solve for the step; where the matrix is singular, the shortest one."""
-    size = gradient.size
-    matrix, right = matrix.reshape(size, size), -gradient.ravel()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", linalg.LinAlgWarning)
-            step: Array = linalg.solve(matrix, right, assume_a="pos")
-    except (linalg.LinAlgError, linalg.LinAlgWarning):
-        step = linalg.lstsq(matrix, right)[0]
-    return step.reshape(gradient.shape)
-
-
 def _line_search(
-    problem: LinearProblem, theta: Array, value: float, step: Array, slope: float
+    problem: LinearProblem, theta: Array, value: float, step: Array, slope: float, noise: float
 ) -> tuple[Array, float, Array, Array] | None:
     """The first of the steps 1, 1/2, 1/4, ... that satisfies Armijo's condition.
 
     Returns the new theta and its `LinearProblem.newton_terms`. The whole step nearly always
-    does: it is tried with all of them at once, in one pass over X.
+    does: it is tried with all of them at once, in one pass over X. ``noise`` is what rounding
+    may add to the difference of two objectives.
     """
-    # the decrease is the difference of two sums that are only known to this
-    noise = 16 * np.finfo(np.float64).eps * abs(value)
 
     def enough(new_value: float, length: float) -> bool:
         return bool(new_value <= value + 1e-4 * length * slope + noise)
@@ -190,29 +244,29 @@ def _line_search(
 
 
 def solve_prox_newton(
-    problem: LinearProblem, theta: Array, tol: float, max_iter: int, watch: Watch
+    problem: LinearProblem, theta: Array, rule: StoppingRule, max_iter: int, watch: Watch
 ) -> Solution:
     """Proximal Newton for the elastic net: coordinate descent on quadratic models.
 
     A model takes the gradient from all rows and the matrix from a sample of them, which
-    grows where progress is slow; it moves the coefficients that are not 0 or should not
-    be. Stops where no component of the gradient is further than ``tol`` from what the
-    penalty balances.
+    grows where progress is slow. It moves the coefficients that are not 0 or should not be.
+    The gap is the decrease that the model promises.
     """
-    n_rows = _ROWS_TO_VARIABLE * theta.size
+    n_rows = ROWS_TO_VARIABLE * theta.size
     value, gradient = problem.value_gradient(theta)
+    problem.refuse_overflow(gradient)
     before = np.inf
     for n_iter in range(max_iter + 1):
-        violation = _violation(problem, theta, gradient)
-        worst = float(np.max(violation))
-        if worst <= tol:
+        step, gap = proximal_step(problem, theta, gradient, n_rows)
+        hidden = gap <= rule.invisible(value) and gap > 0.25 * before
+        if hidden or rule.reached(gap, value):
             return Solution(theta, n_iter, None)
         if n_iter == max_iter:
             break
-        if worst > 0.3 * before:
+        if gap > 0.1 * before:
             n_rows *= 4
-        before = worst
-        moved = _proximal_step(problem, theta, value, gradient, violation, n_rows)
+        before = gap
+        moved = _shortened(problem, theta, value, step, -gap, rule.invisible(value))
         if moved is None and n_rows < problem.X.shape[0]:
             n_rows, moved = problem.X.shape[0], (theta, value, gradient)  # the sample was too small
         if moved is None:
@@ -223,45 +277,10 @@ def solve_prox_newton(
     return Solution(theta, max_iter, f"it reached max_iter={max_iter}")
 
 
-def _violation(problem: LinearProblem, theta: Array, gradient: Array) -> Array:
-    """Distance of the gradient from what the l1 penalty balances."""
-    out = np.abs(gradient)
-    p, l1 = problem.X.shape[1], problem.l1
-    coef, slope = theta[:p], gradient[:p]
-    out[:p] = np.where(coef == 0, np.maximum(out[:p] - l1, 0.0), abs(slope + l1 * np.sign(coef)))
-    return out
-
-
-def _proximal_step(
-    problem: LinearProblem,
-    theta: Array,
-    value: float,
-    gradient: Array,
-    violation: Array,
-    n_rows: int,
+def _shortened(
+    problem: LinearProblem, theta: Array, value: float, step: Array, change: float, noise: float
 ) -> tuple[Array, float, Array] | None:
-    """The minimum of the quadratic model, shortened until the objective falls."""
-    p = problem.X.shape[1]
-    columns = np.flatnonzero((violation[:p] > 0).any(axis=1) | theta[:p].any(axis=1))
-    rows_of_theta = np.r_[columns, np.arange(p, len(theta))]
-    part, slope = theta[rows_of_theta], gradient[rows_of_theta]
-    _, _, matrix = problem.some_rows(n_rows).some_columns(columns).newton_terms(part)
-    l1 = np.zeros_like(part)
-    l1[: len(columns)] = problem.l1
-    minimum = _kernels.descend(
-        matrix.reshape(part.size, part.size),
-        slope.ravel(),
-        l1.ravel(),
-        part.ravel(),
-        0.1 * float(np.max(violation)),
-        _MAX_SWEEPS,
-    ).reshape(part.shape)
-    step = np.zeros_like(theta)
-    step[rows_of_theta] = minimum - part
-    change = float((gradient * step).sum()) + problem.l1 * float(
-        np.abs(theta[:p] + step[:p]).sum() - np.abs(theta[:p]).sum()
-    )
-    noise = 16 * np.finfo(np.float64).eps * abs(value)
+    """The first of the steps 1, 1/2, 1/4, ... after which the objective is smaller."""
     for halvings in range(40):
         length = 0.5**halvings
         new = theta + length * step

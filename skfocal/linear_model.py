@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skfocal._base import FocalClassifierMixin, Table, make_target, restored_on_failure
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
-from skfocal._linear_problem import LinearProblem, margins
+from skfocal._linear_problem import LinearProblem, center_of, margins
 from skfocal._parameters import Alpha, ClassWeight, Gamma, Link, Probability, check_choice
-from skfocal._solvers import SOLVERS, choose_solver, warn_if_stopped
+from skfocal._solvers import SOLVERS, choose_solver, solve, warn_if_stopped
 
 __all__ = ["FocalLogisticRegression"]
 
@@ -203,11 +203,13 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
                 l1=self.l1_ratio / (self.C * total),
                 fit_intercept=bool(self.fit_intercept),
                 n_threads=effective_n_jobs(self.n_jobs),
+                center=center_of(X) if self.fit_intercept else None,
             )
             solver = choose_solver(problem) if self.solver == "auto" else self.solver
             start = self._start(problem, target.classes)
 
             def learned(theta: Array) -> dict[str, Any]:
+                theta = problem.of_columns(theta)
                 return {**_coefficients(problem, theta), "loss_": loss, "classes_": target.classes}
 
             def watch(theta: Array) -> bool:
@@ -216,8 +218,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
                 rounds.begin()
                 return rounds.end(lambda: learned(theta))
 
-            tol = self.tol / loss.log_loss_scale(target.codes, target.sample_weight)
-            solution = SOLVERS[solver](problem, start, tol, self.max_iter, watch)
+            solution = solve(problem, solver, start, self.tol, self.max_iter, watch)
             warn_if_stopped(solver, solution)
             for name, value in learned(solution.theta).items():
                 setattr(self, name, value)
@@ -332,7 +333,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         if not (_is_number(self.max_iter, Integral) and self.max_iter >= 0):
             raise ValueError(f"max_iter must be an integer >= 0; got {self.max_iter!r}.")
 
-    def _start(self, problem: LinearProblem, classes: npt.NDArray[Any]) -> Array:
+    def _start(self, problem: LinearProblem, classes: npt.NDArray[Any]) -> Array | None:
+        """Theta of the last fit if it is to be taken up, and fits."""
         shape = (problem.n_coefficients, problem.n_outputs)
         known = self.warm_start and hasattr(self, "coef_")
         same = known and self.loss_.link == problem.loss.link
@@ -340,11 +342,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             theta = np.vstack([self.coef_.T, self.intercept_]).astype(np.float64)
             theta = theta if problem.fit_intercept else theta[:-1]
             if theta.shape == shape:
-                return theta
-        theta = np.zeros(shape)
-        if problem.fit_intercept:
-            theta[-1] = problem.loss.intercept(problem.codes, problem.sample_weight)
-        return theta
+                return problem.of_margins(theta)
+        return None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -27,6 +27,8 @@ FLOORS = {
     "_settings": 3.9,
     "_base": 4,
     "_linear_problem": 4,
+    "_scaling": 4.1,
+    "_proximal": 4.2,
     "_solvers": 4.25,
     "_lightgbm_text": 4.1,
     "_lightgbm_metrics": 4.2,

@@ -6,12 +6,14 @@ import numpy as np
 def descent_rows(max_sweeps, matrix, gradient, l1, theta, tolerance):
     """Minimise g'd + d'Hd / 2 + sum(l1 |theta + d|) over d, coordinate by coordinate.
 
-    Updates ``theta`` in place, and ``gradient`` to that of the quadratic there. Stops
-    where no coordinate's move would have changed its own gradient by more than
-    ``tolerance``, or after ``max_sweeps``. Returns the number of sweeps.
+    Updates ``theta`` in place, and ``gradient`` to that of the quadratic there. Stops after
+    a sweep whose share of the decrease so far is at most ``tolerance``, or after
+    ``max_sweeps``. A move along a coordinate decreases the sum by at least half its square
+    times the curvature; these halves are left out here. Returns the number of sweeps.
     """
+    total = 0.0
     for sweep in range(max_sweeps):
-        largest = 0.0
+        decrease = 0.0
         for j in range(theta.size):
             curvature = matrix[j, j]
             if curvature <= 0.0:
@@ -25,7 +27,8 @@ def descent_rows(max_sweeps, matrix, gradient, l1, theta, tolerance):
                 row = matrix[j]
                 for k in range(theta.size):
                     gradient[k] += move * row[k]
-                largest = max(largest, abs(move) * curvature)
-        if largest <= tolerance:
+                decrease += move * move * curvature
+        total += decrease
+        if decrease <= tolerance * total:
             return sweep + 1
     return max_sweeps
