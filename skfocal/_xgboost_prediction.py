@@ -138,7 +138,7 @@ class XGBoostPrediction(XGBoostFiles):
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Columns as in fit.
         iteration_range : (int, int), default=None
-            As in `predict`.
+            As in `predict`, but XGBoost takes no first round other than 0.
 
         Returns
         -------

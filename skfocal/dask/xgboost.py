@@ -428,7 +428,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         X : Dask array or dataframe of shape (n_samples, n_features)
             Columns as in fit.
         iteration_range : (int, int), default=None
-            As in `predict`.
+            As in `predict`, but XGBoost takes no first round other than 0.
 
         Returns
         -------
