@@ -274,7 +274,7 @@ def test_early_stopping_of_xgboost_sees_every_digit(seed):
         for i in range(len(history))
     ]
     expected = [exact(metric, model.loss_, y[new], raw, w) for raw in margins]
-    assert_allclose(history, expected, rtol=1e-6)
+    assert_allclose(history, expected, rtol=1e-9)
     best = int(np.argmin(expected))
     assert model.best_iteration == best
     assert len(history) == min(best + 1 + PATIENCE, params["n_estimators"])
