@@ -15,7 +15,7 @@ from joblib import cpu_count
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
 
 from skfocal._callbacks import CallbackSupportMixin
 from skfocal._kernels import Array, on_device
@@ -210,8 +210,12 @@ def check_evaluation_sets(sets: Sequence[Any], *kinds: type) -> None:
             raise TypeError(f"eval_set must hold pairs (X, y); got {type(each).__name__}.")
 
 
-def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Check number and names of columns; frames stay frames, all else becomes an array."""
+def check_features(estimator: Any, X: Any, *, reset: bool, names: bool = True) -> Any:
+    """Check number and names of columns; frames stay frames, all else becomes an array.
+
+    Without ``names`` only the number of columns is checked.
+    """
+    validate = validate_data if names else _validate_without_names
     if on_device(X):
         return _check_device_table(estimator, X, reset)
     if hasattr(X, "collect"):  # a lazy frame
@@ -221,13 +225,23 @@ def check_features(estimator: Any, X: Any, *, reset: bool) -> Any:
         # and scikit-learn does not: there only their number is checked
         mixed = len({isinstance(name, str) for name in getattr(X, "columns", ())}) > 1
         named = X.to_numpy() if mixed and hasattr(X, "iloc") else X
-        validate_data(estimator, named, reset=reset, skip_check_array=True)
+        validate(estimator, named, reset=reset, skip_check_array=True)
         if X.shape[0] < 1 or X.shape[1] < 1:
             raise ValueError(f"X must have at least one row and one column; got {X.shape}.")
         return X
-    return validate_data(
+    return validate(
         estimator, X, reset=reset, accept_sparse=("csr", "csc"), ensure_all_finite=False
     )
+
+
+def _validate_without_names(
+    estimator: Any, X: Any, *, reset: bool, skip_check_array: bool = False, **checks: Any
+) -> Any:
+    """scikit-learn's `validate_data`, without a look at the names of columns."""
+    if not skip_check_array:
+        X = check_array(X, input_name="X", estimator=estimator, **checks)
+    _check_n_features(estimator, X, reset=reset)
+    return X
 
 
 def _check_device_table(estimator: Any, X: Any, reset: bool) -> Any:

@@ -138,6 +138,7 @@ def train_resident(
     )
     if feature_weights is None:
         feature_weights = trainer.feature_weights
+    given = (table, y_true, sample_weight, base_margin)
     if not on_device(table):
         table = namespace.asarray(table, dtype=np.float32)
     matrix = make(
@@ -152,7 +153,10 @@ def train_resident(
     for i, (X, y) in enumerate(eval_set or []):
         weights = sample_weight_eval_set[i] if sample_weight_eval_set else None
         margins = base_margin_eval_set[i] if base_margin_eval_set else None
-        evals.append(make(ref=matrix, data=X, label=y, weight=weights, base_margin=margins))
+        if all(a is b for a, b in zip((X, y, weights, margins), given, strict=True)):
+            evals.append(matrix)  # as XGBoost's own fit does
+        else:
+            evals.append(make(ref=matrix, data=X, label=y, weight=weights, base_margin=margins))
     train = ResidentTraining(
         table,
         namespace.asarray(y_true, dtype=np.float32),

@@ -95,7 +95,7 @@ def fit_matrix(
     trainer = make_trainer(params, loss, scale, rounds, learned)
     if estimator.base_score is None and xgb_model is None:
         trainer.base_score = base_score(loss.intercept(target.codes, target.sample_weight))
-    sets = [as_matrix(each, params, ref=matrix) for each in evals]
+    sets = [matrix if each is X else as_matrix(each, params, ref=matrix) for each in evals]
     train_on_matrix(trainer, loss.n_classes, matrix, sets, verbose=verbose, xgb_model=xgb_model)
     rounds.close(estimator._learn(trainer, learned))
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._base import Table, check_features, refuse_arguments
+from skfocal._base import Table, refuse_arguments
 from skfocal._kernels import Array, fetched, on_device
 from skfocal._xgboost_device import margins_on_device
 from skfocal._xgboost_files import XGBoostFiles
 from skfocal._xgboost_matrix import IterationRange, is_matrix, margins_of_matrix
+from skfocal._xgboost_training import check_table, native
 
 
 class XGBoostPrediction(XGBoostFiles):
@@ -40,7 +41,8 @@ class XGBoostPrediction(XGBoostFiles):
             Return the booster's margins instead, of shape (n_samples,) or (n_samples,
             n_classes).
         validate_features : bool, default=True
-            Whether XGBoost compares the names of columns.
+            Whether the names of columns are compared with those in fit; False: only their
+            number.
         base_margin : array-like, default=None
             Margins to start from in place of the model's ``base_score``.
         iteration_range : (int, int), default=None
@@ -128,6 +130,33 @@ class XGBoostPrediction(XGBoostFiles):
         raw = self._margins(X, validate_features, base_margin, iteration_range)
         return self.loss_.decision(fetched(raw))
 
+    def apply(self, X: Table, iteration_range: IterationRange | None = None) -> npt.NDArray[Any]:
+        """The leaf of each row in each tree.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Columns as in fit.
+        iteration_range : (int, int), default=None
+            As in `predict`, but XGBoost takes no first round other than 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_trees)
+            Numbers of leaves, as float32.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If X is not as in fit.
+        """
+        check_is_fitted(self, "loss_")
+        X = check_table(self, X, reset=False)
+        leaves: npt.NDArray[Any] = super().apply(X, iteration_range)
+        return leaves
+
     def _margins(
         self,
         X: Any,
@@ -140,7 +169,8 @@ class XGBoostPrediction(XGBoostFiles):
             refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
             rounds = self._get_iteration_range(iteration_range)
             return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
-        X = check_features(self, X, reset=False)
+        X = check_table(self, X, reset=False, names=validate_features)
+        base_margin = native(base_margin)
         if on_device(X):
             rounds = self._get_iteration_range(iteration_range)
             raw: Array = margins_on_device(

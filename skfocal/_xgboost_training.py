@@ -2,13 +2,16 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from threading import get_ident
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from xgboost import Booster, XGBClassifier, XGBModel
-from xgboost.callback import EarlyStopping, TrainingCallback
+from xgboost.callback import TrainingCallback
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
@@ -39,27 +42,34 @@ _RANK_METRICS = ("ndcg", "map", "pre")
 
 
 class Metrics:
-    """Measures of the margins in the form of ``xgboost.train(custom_metric=)``."""
+    """Measures of the margins in the form of ``xgboost.train(custom_metric=)``.
+
+    XGBoost computes the metrics in ``names`` that are not in ``measures``.
+    """
 
     def __init__(self, loss: FocalLoss) -> None:
         self.loss = loss
+        self.names: list[str] = []
         self.measures: dict[str, Measure] = {}
+        # The workers of a cluster may be threads of one process that share this object.
+        self._of_thread: dict[int, list[list[tuple[str, float]]]] = {}
 
-    def add(self, metric: str | Callable[..., Any]) -> str | None:
-        """Add a measure by name, or a user's function of (y_true, probabilities).
-
-        Returns its name, or None for one that is XGBoost's to compute.
-        """
-        if isinstance(metric, str):
-            measure = self._named(metric)
-            if measure is not None:
-                self.measures[metric] = measure
-            return None if measure is None else metric
-        if isinstance(metric, FocalEvalMetric):
-            self.measures[metric.__name__] = _on_margins(metric)
-            return metric.__name__
-        self.measures[metric.__name__] = _on_posterior(metric)
-        return metric.__name__
+    def add(self, metric: str | Callable[..., Any]) -> None:
+        """Add a measure by name, or a user's function of (y_true, probabilities)."""
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", None)
+        if name is None:
+            raise TypeError(
+                "eval_metric must hold names of metrics, and functions that have a __name__; "
+                f"got {metric!r}."
+            )
+        if set(name) & set(": \t\n"):
+            raise ValueError(f"XGBoost takes no colon or blank in the name of a metric: {name!r}.")
+        if name in self.names:
+            raise ValueError(f"eval_metric has two metrics of the name {name!r}: rename one.")
+        self.names.append(name)
+        measure = self._named(metric) if isinstance(metric, str) else _of_function(metric)
+        if measure is not None:
+            self.measures[name] = measure
 
     def _named(self, name: str) -> Measure | None:
         binary = self.loss.n_classes == 2
@@ -84,9 +94,50 @@ class Metrics:
         )
 
     def __call__(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
+        values = self.values(margins, dataset)
+        self._of_thread.setdefault(get_ident(), []).append(values)
+        return values
+
+    def values(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
+        """Names and values of the measures; of margins in double, so that no digit is lost."""
         labels, weight = dataset.get_label(), dataset.get_weight()
         weight = weight if weight.size else None
+        margins = margins.astype(np.float64)
         return [(k, f(self.loss, labels, margins, weight)) for k, f in self.measures.items()]
+
+    def taken(self) -> list[list[tuple[str, float]]]:
+        """The values of each evaluation set since the last call, in this thread."""
+        return self._of_thread.pop(get_ident(), [])
+
+
+class _FullPrecision(TrainingCallback):
+    """Puts the measures into XGBoost's history as they are, in the order they were given in.
+
+    XGBoost writes metrics that are not its own with six decimals, behind its own metrics, and
+    reads its history from that text. This callback comes first: all others, early stopping
+    among them, see the numbers, and the last metric is the last that was given.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+
+    def before_training(self, model: Booster) -> Booster:
+        self.metrics.taken()  # of a training that has failed
+        return model
+
+    def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
+        for history, values in zip(evals_log.values(), self.metrics.taken(), strict=True):
+            for name, value in values:
+                history[name][-1] = value
+            # XGBoost may spell the names of its own in another way, but keeps their order
+            theirs = iter([name for name in history if name not in self.metrics.measures])
+            for name in self.metrics.names:
+                history.move_to_end(name if name in self.metrics.measures else next(theirs))
+        return False
+
+
+def _of_function(metric: Callable[..., Any]) -> Measure:
+    return _on_margins(metric) if isinstance(metric, FocalEvalMetric) else _on_posterior(metric)
 
 
 def _on_margins(metric: FocalEvalMetric) -> Measure:
@@ -157,23 +208,20 @@ def make_trainer(
     the trainer, `WithMetrics`.
     """
     params = {k: v for k, v in params.items() if k not in FOCAL_PARAMETERS}
-    given = params.pop("eval_metric")
-    given = [given] if isinstance(given, str) or callable(given) else given
-    metrics, names = metrics_of(loss), []
-    for metric in given or ["focal_loss"]:
-        last = metrics.add(metric)
-        if last is None:
-            names.append(last := metric)
-    if params["early_stopping_rounds"] is not None and metrics.measures and names:
-        # XGBoost stops by the last metric, and evaluates ours after its own
-        stop = EarlyStopping(rounds=params["early_stopping_rounds"], metric_name=last)
-        params["callbacks"] = [*(params["callbacks"] or []), stop]
-        params["early_stopping_rounds"] = None
+    metrics = metrics_of(loss)
+    for metric in _metric_list(params.pop("eval_metric")):
+        metrics.add(metric)
+    names = [name for name in metrics.names if name not in metrics.measures]
     if not names:
         params["disable_default_eval_metric"] = True
+    callbacks: list[TrainingCallback] = []
+    if metrics.measures:
+        callbacks.append(_FullPrecision(metrics))
     if rounds:
-        # the first, since XGBoost asks no other once one has said to stop
-        params["callbacks"] = [_RoundsCallback(rounds, learned), *(params["callbacks"] or [])]
+        # before the user's, since XGBoost asks no other once one has said to stop
+        callbacks.append(_RoundsCallback(rounds, learned))
+    params["callbacks"] = [*callbacks, *(params["callbacks"] or [])] or None
+    params["feature_weights"] = native(params["feature_weights"])
     trainer = kind(**params)
     n_threads = booster_threads(params.get("nthread") or params["n_jobs"])
     trainer.objective = FocalObjective._of_loss(loss, scale, n_threads)
@@ -182,10 +230,40 @@ def make_trainer(
     return trainer
 
 
+def _metric_list(given: Any) -> list[Any]:
+    """Metrics as a list, in which a name that was given twice is once."""
+    if given is None:
+        return ["focal_loss"]
+    if isinstance(given, str) or callable(given):
+        return [given]
+    if not isinstance(given, Sequence):
+        raise TypeError(f"eval_metric must be a name, a function or a list of them; got {given!r}.")
+    metrics: list[Any] = []
+    for metric in given:
+        if not (isinstance(metric, str) and metric in metrics):
+            metrics.append(metric)
+    return metrics or ["focal_loss"]
+
+
 def check_parameters(params: dict[str, Any]) -> None:
     """Refuse what has no meaning, or no effect, beside a custom objective."""
     refuse_misspelt(params)
-    if params["objective"] not in (None, "binary:logistic", "multi:softprob", "multi:softmax"):
+    callbacks = params["callbacks"]
+    if callbacks is not None and not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"callbacks must be a list; got {callbacks!r}.")
+    for callback in callbacks or []:
+        if not isinstance(callback, TrainingCallback):
+            raise TypeError(
+                "callbacks must hold objects of xgboost.callback.TrainingCallback; "
+                f"got {callback!r}."
+            )
+    if params["objective"] == "multi:softmax":
+        raise ValueError(
+            "objective='multi:softmax' makes a booster whose predictions are classes, and "
+            "skfocal's boosters predict probabilities: leave the objective out. The method "
+            "predict returns classes; a metric that needs them takes the argmax."
+        )
+    if params["objective"] not in (None, "binary:logistic", "multi:softprob"):
         raise ValueError(
             f"objective={params['objective']!r} has no meaning beside the focal loss; "
             "focal_gamma=0 is XGBoost's own."
@@ -238,18 +316,59 @@ def check_xgb_model(model: Any, loss: FocalLoss) -> Booster | None:
     return booster
 
 
-def evaluation_sets(estimator: Any, eval_set: Any, target: Target) -> list[tuple[Any, Any]] | None:
+class Checked:
+    """What fit was given, and what became of it when it was checked, by identity.
+
+    An evaluation set that is the training set stays it: XGBoost knows it by the identity of its
+    parts, and then makes no second matrix of it.
+    """
+
+    def __init__(self, *pairs: tuple[Any, Any]) -> None:
+        self._pairs = pairs
+
+    def of(self, given: Any, check: Callable[..., Any], *arguments: Any) -> Any:
+        """The same as in training where it is the same, else what the check returns."""
+        for original, checked in self._pairs:
+            if given is original and given is not None:
+                return checked
+        return check(*arguments)
+
+    def all_of(self, given: Sequence[Any] | None) -> list[Any] | None:
+        """`of` each, where the check is of the byte order alone; None for none."""
+        return None if given is None else [self.of(each, native, each) for each in given]
+
+
+def native(data: Any) -> Any:
+    """Data in this machine's order of bytes, which is what XGBoost takes all data for."""
+    dtype = getattr(data, "dtype", None)
+    if isinstance(dtype, np.dtype):  # otherwise it might be a column of this name
+        return data if dtype.isnative else data.astype(dtype.newbyteorder("="))
+    dtypes: Any = getattr(data, "dtypes", None)
+    if not hasattr(dtypes, "items"):  # as those of pandas and of Dask's dataframes have
+        return data
+    foreign = {
+        name: dtype.newbyteorder("=")
+        for name, dtype in dtypes.items()
+        if isinstance(dtype, np.dtype) and not dtype.isnative
+    }
+    return data.astype(foreign) if foreign else data
+
+
+def check_table(estimator: Any, X: Any, *, reset: bool, names: bool = True) -> Any:
+    """`check_features`, and bytes in the order in which XGBoost reads them."""
+    return native(check_features(estimator, X, reset=reset, names=names))
+
+
+def evaluation_sets(
+    estimator: Any, eval_set: Any, target: Target, checked: Checked
+) -> list[tuple[Any, Any]] | None:
     """Evaluation sets with labels as codes."""
     if not eval_set:
         return None
     check_evaluation_sets(eval_set)
-    return [
-        (
-            check_features(estimator, X, reset=False),
-            encode_labels(target.classes, fetched(y), "eval_set"),
-        )
-        for X, y in eval_set
-    ]
+    table = partial(check_table, estimator, reset=False)
+    codes = partial(encode_labels, target.classes, name="eval_set")
+    return [(checked.of(X, table, X), checked.of(y, codes, fetched(y))) for X, y in eval_set]
 
 
 def learned_attributes(

@@ -20,7 +20,6 @@ from skfocal._base import (
     FOCAL_PARAMETERS,
     LearnedAttribute,
     Table,
-    check_features,
     make_target,
     refuse_arguments,
     restored_on_failure,
@@ -38,12 +37,15 @@ with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
     from skfocal._xgboost_matrix import fit_matrix, is_matrix
     from skfocal._xgboost_prediction import XGBoostPrediction
     from skfocal._xgboost_training import (
+        Checked,
         Trainer,
         check_parameters,
+        check_table,
         check_xgb_model,
         evaluation_sets,
         learned_attributes,
         make_trainer,
+        native,
     )
 
 __all__ = ["FocalXGBClassifier"]
@@ -224,36 +226,38 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
                     self, X, list(eval_set or []), rounds, verbose=verbose, xgb_model=xgb_model
                 )
                 return self
-            features = check_features(self, X, reset=True)
-            y, sample_weight = fetched(y), fetched(sample_weight)
-            target = make_target(self, features, y, sample_weight, np.float32)
+            features = check_table(self, X, reset=True)
+            target = make_target(self, features, fetched(y), fetched(sample_weight), np.float32)
             loss = self._training_loss(target)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             xgb_model = check_xgb_model(xgb_model, loss)
+            start, checked = native(base_margin), Checked()
             if target.kept is not None:
                 features = rows_of(features, target.kept)
-                if base_margin is not None:
-                    base_margin = rows_of(base_margin, target.kept)
+                start = None if start is None else rows_of(start, target.kept)
+            else:
+                weight = (sample_weight, target.sample_weight)
+                checked = Checked((X, features), (y, target.codes), weight, (base_margin, start))
 
             names = getattr(self, "feature_names_in_", None)
             learned = partial(learned_attributes, classes=target.classes, loss=loss, names=names)
             trainer = make_trainer(params, loss, scale, rounds, learned)
             if self.base_score is None and xgb_model is None:
-                start = loss.intercept(target.codes, target.sample_weight)
-                trainer.base_score = base_score(start)
+                constant = loss.intercept(target.codes, target.sample_weight)
+                trainer.base_score = base_score(constant)
             fit = train_resident if may_stay_on_device(params, features) else Trainer.fit
             fit(
                 trainer,
                 features,
                 target.codes,
                 sample_weight=target.sample_weight,
-                base_margin=base_margin,
-                eval_set=evaluation_sets(self, eval_set, target),
+                base_margin=start,
+                eval_set=evaluation_sets(self, eval_set, target, checked),
                 verbose=verbose,
                 xgb_model=xgb_model,
-                sample_weight_eval_set=sample_weight_eval_set,
-                base_margin_eval_set=base_margin_eval_set,
-                feature_weights=feature_weights,
+                sample_weight_eval_set=checked.all_of(sample_weight_eval_set),
+                base_margin_eval_set=checked.all_of(base_margin_eval_set),
+                feature_weights=native(feature_weights),
             )
             rounds.close(self._learn(trainer, learned))
         return self

@@ -1,5 +1,6 @@
 """The boosters on a Dask cluster of two worker processes."""
 
+import inspect
 import os
 import pickle
 import signal
@@ -15,6 +16,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost as xgb
 from dask.distributed import Client, LocalCluster, get_worker
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -288,6 +290,43 @@ def test_other_things_to_predict(client):
     assert_array_equal(model.predict(dX, **lazily), model.to_local().predict(X, **given))
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("frames", [False, True], ids=["arrays", "frames"])
+def test_leaves_are_lazy_and_those_of_xgboosts_own(client, n_classes, frames):
+    X, y = rows(n_classes, 2000)
+    dX, dy = lazy(X, y)
+    if frames:
+        X = pd.DataFrame(X).add_prefix("x")
+        dX, dy = dd.from_pandas(X, npartitions=3), dd.from_pandas(pd.Series(y), npartitions=3)
+    model = DaskFocalXGBClassifier(n_estimators=4).fit(dX, dy)
+    theirs = xgb.DMatrix(X)
+    for rounds in (None, (0, 2)):
+        leaves = model.apply(dX, iteration_range=rounds)
+        assert isinstance(leaves, da.Array)
+        options = {} if rounds is None else {"iteration_range": rounds}
+        expected = model.get_booster().predict(theirs, pred_leaf=True, **options)
+        assert leaves.shape[1:] == expected.shape[1:]
+        assert leaves.dtype == expected.dtype
+        assert_array_equal(leaves.compute(), expected)
+    with pytest.raises(TypeError, match="X must be a Dask"):
+        model.apply(X)
+
+
+def test_public_methods_of_the_classes_in_memory_are_known_to_be_right_on_a_cluster():
+    # a method of a table that Dask's class inherits would get the collection itself
+    for kind, local_kind, _ in KINDS:
+        tables = {
+            name
+            for name in dir(local_kind)
+            if not name.startswith("_")
+            and callable(getattr(local_kind, name, None))
+            and "X" in inspect.signature(getattr(local_kind, name)).parameters
+        }
+        assert {"predict", "predict_proba", "decision_function", "score", "fit"} <= tables
+        for name in tables:
+            assert getattr(kind, name) is not getattr(local_kind, name), name
+
+
 @each_kind
 def test_dataframes_keep_names_and_categories(client, kind, local_kind, quiet):
     X, y = rows(n_rows=4000)
@@ -304,8 +343,12 @@ def test_dataframes_keep_names_and_categories(client, kind, local_kind, quiet):
     assert isinstance(result, da.Array)
     assert_array_equal(result.compute(), model.to_local().predict_proba(frame))
     assert scores(model.to_local(), frame, y)[0] > 0.99  # the category tells the class
+    renamed = dX.rename(columns={"x0": "y0"})
     with pytest.raises(ValueError, match="feature names"):
-        model.predict(dX.rename(columns={"x0": "y0"})).compute()
+        model.predict(renamed).compute()
+    if kind is DaskFocalXGBClassifier:
+        unseen = model.predict_proba(renamed, validate_features=False)
+        assert_array_equal(unseen.compute(), result.compute())
     unknown = dX.astype({"kind": object}).astype({"kind": "category"})
     with pytest.raises(ValueError, match=r"categories of \['kind'\] are not known"):
         model.fit(unknown, dy)
@@ -372,8 +415,27 @@ def test_metrics_are_of_all_rows_on_xgboost(client, n_classes):
     if n_classes == 2:
         expected["rmse"] = np.average((proba[:, 1] - own) ** 2, weights=weight) ** 0.5
     for name, value in expected.items():
-        # XGBoost writes metrics with five digits or more
-        assert recorded[name][model.best_iteration] == pytest.approx(value, rel=1e-4), name
+        assert recorded[name][model.best_iteration] == pytest.approx(value, rel=1e-6), name
+
+
+def test_early_stopping_on_xgboost_sees_every_digit(client):
+    X, y = rows(n_rows=3000)
+    (X, X_eval), (y, y_eval) = np.split(X, [2000]), np.split(y, [2000])
+    small = {"focal_alpha": {"common": 1e-5, "rare": 1e-4}, "link": "posterior"}
+    model = DaskFocalXGBClassifier(n_estimators=200, early_stopping_rounds=5, **small)
+    model.fit(*lazy(X, y), eval_set=[tuple(lazy(X_eval, y_eval, chunk=400))], verbose=False)
+    recorded = model.evals_result()["validation_0"]["focal_loss"]
+    local = model.to_local()
+    codes = np.searchsorted(local.classes_, y_eval)
+    margins = [
+        local.predict(X_eval, output_margin=True, iteration_range=(0, i + 1)).astype(float)
+        for i in range(len(recorded))
+    ]
+    expected = [local.loss_.loss(codes, raw).mean() for raw in margins]
+    assert_allclose(recorded, expected, rtol=1e-6)
+    assert model.best_iteration == np.argmin(expected) < 199
+    assert len(recorded) == model.best_iteration + 6
+    assert model.get_booster().attr("best_score") == repr(min(recorded))
 
 
 def test_an_evaluation_set_of_one_block_leaves_a_worker_without_rows(client):
@@ -384,7 +446,7 @@ def test_an_evaluation_set_of_one_block_leaves_a_worker_without_rows(client):
     local = model.to_local()
     codes = np.searchsorted(local.classes_, y[:200])
     expected = local.loss_.loss(codes, local.predict(X[:200], output_margin=True)).mean()
-    assert recorded[-1] == pytest.approx(expected, rel=1e-4)
+    assert recorded[-1] == pytest.approx(expected, rel=1e-6)
 
 
 @each_kind
@@ -392,13 +454,11 @@ def test_pickle_leaves_the_client_behind_and_clone_keeps_it(client, kind, local_
     X, y = rows(n_rows=2000)
     dX, dy = lazy(X, y)
     model = kind(n_estimators=3, focal_gamma=1.5, **quiet)
-    if kind is DaskFocalXGBClassifier:
-        model.client = client
-    else:
-        model.set_params(client=client)
-        assert model.client_ is client
+    assert model.client is None
+    assert model.client_ is client
+    model.set_params(client=client)
     fresh = clone(model)
-    assert vars(fresh).get("client", vars(fresh).get("_client")) is client
+    assert fresh.client is fresh.client_ is client
     assert fresh.focal_gamma == 1.5
     fresh.set_params(focal_gamma=1.0)
     assert model.focal_gamma == 1.5
@@ -409,6 +469,85 @@ def test_pickle_leaves_the_client_behind_and_clone_keeps_it(client, kind, local_
     assert again.get_params() | left_out == model.get_params() | left_out
     assert clone(again).get_params() | left_out == again.get_params() | left_out
     assert "client" not in model.to_local().get_params()
+    model.set_params(client=client)  # a fitted booster has no use for it
+
+
+@each_kind
+def test_what_is_no_client_is_refused(client, kind, local_kind, quiet):
+    dX, dy = lazy(*rows(n_rows=1000))
+    model = kind(n_estimators=2, client=3, **quiet)
+    with pytest.raises(TypeError, match=r"client must be a distributed\.Client or None; got 3"):
+        model.fit(dX, dy)
+    assert not hasattr(model, "loss_")
+    fitted = model.set_params(client=client).fit(dX, dy)
+    assert fitted.client is client
+    assert fitted.predict(dX).compute().shape == (1000,)
+
+
+def fit_in_a_task(model, X, y):
+    """Train, and predict what was trained, where only the worker knows a client."""
+    model.fit(X, y, eval_set=[(X, y)])
+    return model, model.score(X, y)
+
+
+@each_kind
+def test_training_in_a_task_of_the_cluster(client, kind, local_kind, quiet):
+    dX, dy = lazy(*rows(n_rows=4000))
+    # each worker has one thread: the task itself must not keep it
+    model, score = client.submit(fit_in_a_task, kind(n_estimators=3, **quiet), dX, dy).result(120)
+    assert score == model.score(dX, dy) > 0.8
+    expected = kind(n_estimators=3, **quiet).fit(dX, dy)
+    assert_allclose(model.predict_proba(dX), expected.predict_proba(dX), atol=1e-3)
+    again = client.submit(kind(n_estimators=3, **quiet).fit, dX, dy).result(120)
+    assert_allclose(again.predict_proba(dX), expected.predict_proba(dX), atol=1e-3)
+
+
+def test_a_training_set_that_is_evaluated_is_one_matrix(client, monkeypatch):
+    from xgboost import dask as xgboost_dask
+
+    made = []
+    original = xgboost_dask.DaskDMatrix.__init__
+
+    def make(self, *args, **kwargs):
+        made.append(self)
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(xgboost_dask.DaskDMatrix, "__init__", make)
+    X, y = rows(n_rows=2000)
+    dX, dy, weight = lazy(X, y, np.linspace(1, 2, 2000))
+    shown = []
+    for eval_weight, n_made in ((weight, 1), (weight + 0, 2)):
+        made.clear()
+        model = DaskFocalXGBClassifier(n_estimators=3)
+        model.fit(
+            dX,
+            dy,
+            sample_weight=weight,
+            eval_set=[(dX, dy)],
+            sample_weight_eval_set=[eval_weight],
+            verbose=False,
+        )
+        assert len(made) == n_made
+        shown.append(model.evals_result()["validation_0"]["focal_loss"])
+    assert_allclose(*shown, rtol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [False, True], ids=["arrays", "frames"])
+def test_the_other_order_of_bytes_on_xgboost(client, frames):
+    X, y = rows(n_rows=2000)
+    weight = np.arange(2000) % 3 + 1.0
+    fitted = []
+    for dtype in (np.dtype("f4"), np.dtype("f4").newbyteorder("S")):
+        dX, dy, sample_weight = lazy(X.astype(dtype), y, weight.astype(dtype))
+        if frames:
+            dX = dd.from_pandas(pd.DataFrame(X.astype(dtype)).add_prefix("x"), npartitions=3)
+            dy, sample_weight = (dd.from_pandas(pd.Series(a), npartitions=3) for a in (y, weight))
+        model = DaskFocalXGBClassifier(n_estimators=3)
+        model.fit(dX, dy, sample_weight=sample_weight, eval_set=[(dX, dy)], verbose=False)
+        shown = model.evals_result()["validation_0"]["focal_loss"]
+        fitted.append((shown, model.predict_proba(dX).compute()))
+    assert_allclose(fitted[0][0], fitted[1][0], rtol=1e-4)
+    assert_allclose(fitted[0][1], fitted[1][1], atol=1e-3)
 
 
 @each_kind

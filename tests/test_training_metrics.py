@@ -1,4 +1,6 @@
-"""Metrics under training are scikit-learn's on what the model predicts."""
+"""Metrics under training are scikit-learn's on what the model predicts, in all their digits."""
+
+import os
 
 import lightgbm as lgb
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 import xgboost as xgb
 from conftest import table
 from numpy.testing import assert_allclose
+from scipy.special import expit, log_softmax
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
@@ -14,8 +17,14 @@ from sklearn.metrics import (
     roc_auc_score,
     zero_one_loss,
 )
+from xgboost.callback import (
+    EarlyStopping,
+    EvaluationMonitor,
+    LearningRateScheduler,
+    TrainingCallback,
+)
 
-from skfocal import FocalLGBMClassifier, FocalXGBClassifier, metrics
+from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
 from skfocal._training_metrics import LIGHTGBM, XGBOOST
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
@@ -93,8 +102,7 @@ def test_value_by_name(kind, k, name):
     ((shown, values),) = next(iter(model.evals_result_.values())).items()
     assert shown == name
     own = expected(name, model, X[test], y[test], w[test].astype(np.float32))
-    # XGBoost writes six digits behind the point
-    assert values[-1] == pytest.approx(own, rel=2e-6, abs=1e-6 if kind is XGB else 0)
+    assert values[-1] == pytest.approx(own, rel=2e-6)
 
 
 @pytest.mark.parametrize("name", ["auc", "auc_mu", "multi_logloss", "multi_error"])
@@ -110,7 +118,9 @@ def test_at_gamma_zero_lightgbm_computes_the_same(name):
     assert_allclose(*shown, rtol=1e-9)
 
 
-@pytest.mark.parametrize("k, name", [(3, "auc"), (3, "mlogloss"), (2, "error@0.3"), (2, "rmse")])
+@pytest.mark.parametrize(
+    "k, name", [(3, "auc"), (3, "mlogloss"), (2, "logloss"), (2, "error@0.3"), (2, "rmse")]
+)
 def test_at_gamma_zero_xgboost_computes_the_same(k, name):
     X, y, _ = table(k, seed=2)
     share = np.log(np.bincount(y[400:]))
@@ -124,7 +134,8 @@ def test_at_gamma_zero_xgboost_computes_the_same(k, name):
             X[400:], y[400:], eval_set=[(X[:400], y[:400])], verbose=False
         )
         shown.append(fitted.evals_result()["validation_0"][name])
-    assert_allclose(*shown, rtol=1e-5)
+    # of one model; XGBoost's gradients are not ours to the last bit
+    assert_allclose(*shown, rtol=1e-6)
 
 
 def test_xgboost_computes_the_rest_only_where_its_sigmoid_is_the_posterior():
@@ -181,3 +192,209 @@ def test_plots_and_logs_show_these_numbers(capsys):
     assert f"binary_logloss: {values[-1]:g}" in capsys.readouterr().out
     XGB(n_estimators=2, eval_metric="logloss").fit(X, y, eval_set=[(X, y)], verbose=True)
     assert "validation_0-logloss" in "".join(capsys.readouterr())
+
+
+# With 50 in this variable of the environment there are 50 random fits.
+N_RANDOM_FITS = int(os.environ.get("SKFOCAL_RANDOM_FITS", "12"))
+PATIENCE = 5
+
+
+def tiny_brier(y, P, sample_weight=None):
+    """A score of a user's, too small for six decimals."""
+    own = P if P.ndim == 1 else P[:, 1]
+    return 1e-6 * np.average((own - (y == 1)) ** 2, weights=sample_weight)
+
+
+def exact(metric, loss, y, raw, weight):
+    """The value of a metric from margins, in double, by formulas of its own where there are."""
+    raw = raw.astype(np.float64)
+    if metric is tiny_brier:
+        P = loss.posterior(raw)
+        return tiny_brier(y, P[:, 1] if loss.n_classes == 2 else P, weight)
+    if metric in ("logloss", "mlogloss"):
+        return log_loss(y, loss.posterior(raw), sample_weight=weight)
+    if loss.link == "posterior":
+        rows = loss.loss(y, raw)
+    else:
+        if loss.n_classes == 2:
+            margin = np.where(y == 1, raw, -raw)
+            log_p, one_minus_p = -np.log1p(np.exp(-margin)), expit(-margin)
+        else:
+            log_p = log_softmax(raw, axis=1)[np.arange(len(y)), y]
+            one_minus_p = -np.expm1(log_p)
+        gamma = np.asarray(loss.class_gamma)[y]
+        rows = np.asarray(loss.class_weight)[y] * one_minus_p**gamma * -log_p
+    return np.average(rows, weights=weight)
+
+
+def random_fit(seed):
+    """A table with weights (or None), parameters of a classifier, and its metric."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(2, 4))
+    X, y, w = table(k, n_rows=int(rng.integers(300, 600)), seed=seed)
+    metric = [None, "logloss" if k == 2 else "mlogloss", tiny_brier, FocalEvalMetric][seed % 4]
+    params = {
+        "focal_gamma": [0.0, 0.5, 2.0, 5.0][rng.integers(4)],
+        "focal_alpha": [None, "balanced", dict(enumerate(np.geomspace(1e-4, 1e-3, k).tolist()))][
+            rng.integers(3)
+        ],
+        "link": ["focal", "posterior"][seed // 4 % 2],
+        "learning_rate": [0.05, 0.1, 0.3][rng.integers(3)],
+        "max_depth": int(rng.integers(2, 5)),
+        "min_child_weight": 0,  # or losses of small weights would not split
+        "n_estimators": 60,
+        "n_jobs": 1,
+    }
+    return X, y, w if rng.integers(2) else None, params, metric
+
+
+def own_metric(metric, params, y, weight):
+    """`FocalEvalMetric` of the loss of a fit; others as they are."""
+    if metric is not FocalEvalMetric:
+        return metric
+    first = XGB(**params | {"n_estimators": 1})
+    loss = first.fit(np.zeros((len(y), 1)), y, sample_weight=weight).loss_
+    return FocalEvalMetric(loss.gamma, loss.alpha, link=loss.link)
+
+
+@pytest.mark.parametrize("seed", range(N_RANDOM_FITS))
+def test_early_stopping_of_xgboost_sees_every_digit(seed):
+    X, y, w, params, metric = random_fit(seed)
+    train, new = np.arange(len(y)) % 2 == 0, np.arange(len(y)) % 2 == 1
+    sets = {"eval_set": [(X[new], y[new])], "verbose": False}
+    if w is not None:
+        sets |= {"sample_weight": w[train], "sample_weight_eval_set": [w[new]]}
+        w = w[new].astype(np.float32).astype(np.float64)  # XGBoost's precision of weights
+    given = own_metric(metric, params, y[train], sets.get("sample_weight"))
+    model = XGB(early_stopping_rounds=PATIENCE, eval_metric=given, **params)
+    model.fit(X[train], y[train], **sets)
+    ((_, history),) = model.evals_result()["validation_0"].items()
+    margins = [
+        model.predict(X[new], output_margin=True, iteration_range=(0, i + 1))
+        for i in range(len(history))
+    ]
+    expected = [exact(metric, model.loss_, y[new], raw, w) for raw in margins]
+    assert_allclose(history, expected, rtol=1e-9)
+    best = int(np.argmin(expected))
+    assert model.best_iteration == best
+    assert len(history) == min(best + 1 + PATIENCE, params["n_estimators"])
+    assert model.best_score == history[best]
+    assert model.get_booster().attr("best_score") == repr(float(history[best]))
+
+
+SMALL = {"focal_alpha": {0: 1e-5, 1: 1e-4}, "link": "posterior", "n_jobs": 1}
+
+
+def small_losses():
+    """Rows to train on, and an evaluation set whose losses are too small for six decimals."""
+    X, y, _ = table(n_rows=600)
+    return X[::2], y[::2], X[1::2], y[1::2]
+
+
+class Reader(TrainingCallback):
+    """Keeps what callbacks are shown in each round."""
+
+    def __init__(self):
+        self.seen = []
+
+    def after_iteration(self, model, epoch, evals_log):
+        self.seen.append(evals_log["validation_0"]["focal_loss"][-1])
+        return False
+
+
+def test_callbacks_of_xgboost_see_every_digit():
+    X, y, X_new, y_new = small_losses()
+    reader = Reader()
+    printed = []
+    stop = EarlyStopping(
+        rounds=4,
+        data_name="validation_0",
+        metric_name="focal_loss",
+        min_delta=1e-9,
+        maximize=False,
+        save_best=True,
+    )
+    callbacks = [
+        reader,
+        LearningRateScheduler(lambda i: 0.3),
+        EvaluationMonitor(logger=printed.append),
+        stop,  # the last: XGBoost asks no other once one has said to stop
+    ]
+    model = XGB(n_estimators=300, callbacks=callbacks, **SMALL)
+    model.fit(X, y, eval_set=[(X_new, y_new), (X, y)], verbose=False)
+    history = model.evals_result()["validation_0"]["focal_loss"]
+    assert reader.seen == history
+    assert len(set(history)) == len(history) == len(printed) < 300
+    best, rounds = 0, 0
+    for i, value in enumerate(history):
+        best, rounds = (i, 0) if i == 0 or value < history[best] - 1e-9 else (best, rounds + 1)
+    assert (model.best_iteration, rounds) == (best, 4)
+    assert model.get_booster().num_boosted_rounds() == best + 1
+    assert type(model.get_booster()) is xgb.Booster
+    raw = model.predict(X_new, output_margin=True)
+    expected = exact(None, model.loss_, y_new, raw, None)
+    assert model.best_score == pytest.approx(expected, rel=1e-6) == pytest.approx(3e-6, rel=0.9)
+
+
+@pytest.mark.parametrize("names", [["logloss", "auc"], ["auc", "logloss"]])
+def test_a_callback_stops_by_the_last_metric_as_on_xgboost(names):
+    X, y, X_new, y_new = small_losses()
+    sets = {"eval_set": [(X_new, y_new)], "verbose": False}
+    best = {}
+    for kind, params in ((xgb.XGBClassifier, {}), (XGB, {"focal_gamma": 0.0})):
+        stop = EarlyStopping(rounds=4)
+        model = kind(n_estimators=300, eval_metric=names, callbacks=[stop], **params)
+        shown = model.fit(X, y, **sets).evals_result()["validation_0"]
+        assert list(shown) == names
+        choose = np.argmax if names[-1] == "auc" else np.argmin
+        assert model.best_iteration == choose(shown[names[-1]])
+        best[kind] = model.best_iteration
+    assert len(set(best.values())) == 1
+
+
+def test_matrices_show_the_numbers_of_the_tables_in_them():
+    X, y, X_new, y_new = small_losses()
+    params = {"n_estimators": 100, "early_stopping_rounds": 3, **SMALL}
+    expected = XGB(**params).fit(X, y, eval_set=[(X_new, y_new)], verbose=False)
+    train = xgb.QuantileDMatrix(X, y)
+    new = xgb.QuantileDMatrix(X_new, y_new, ref=train)
+    model = XGB(**params).fit(train, eval_set=[new], verbose=False)
+    assert model.evals_result() == expected.evals_result()
+    assert model.best_iteration == expected.best_iteration < 99
+
+
+def test_workers_that_are_threads_do_not_mix_up_their_numbers():
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    from skfocal._xgboost_training import Metrics
+    from skfocal.losses import BinaryFocalLoss
+
+    measures = Metrics(BinaryFocalLoss(2.0))
+    measures.add("focal_loss")
+    together = Barrier(2, timeout=60)
+
+    def work(margin):
+        dataset = xgb.DMatrix(np.zeros((3, 1)), [0, 1, 1])
+        values = measures(np.full(3, margin, dtype=np.float32), dataset)
+        together.wait()
+        return measures.taken() == [values]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(work, [0.0, 1.0])) == [True, True]
+
+
+def test_lightgbm_sees_every_digit():
+    X, y, X_new, y_new = small_losses()
+    model = LGBM(n_estimators=300, verbose=-1, **SMALL)
+    stop = lgb.early_stopping(4, verbose=False)
+    model.fit(X, y, eval_set=[(X_new, y_new)], callbacks=[stop])
+    history = model.evals_result_["valid_0"]["focal_loss"]
+    margins = [
+        model.predict(X_new, raw_score=True, num_iteration=i + 1) for i in range(len(history))
+    ]
+    expected = [exact(None, model.loss_, y_new, raw, None) for raw in margins]
+    best = model.best_iteration_  # the model ends with it
+    assert_allclose(history[:best], expected[:best], rtol=1e-9)
+    assert best == np.argmin(history) + 1 < 300
+    assert model.best_score_["valid_0"]["focal_loss"] == min(history)

@@ -1,6 +1,7 @@
 """FocalXGBClassifier: equal to XGBoost at gamma 0; its start; XGBoost's own."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 import xgboost as xgb
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from skfocal import FocalXGBClassifier
 from skfocal._xgboost_training import Trainer
@@ -159,3 +161,155 @@ def test_private_parts_of_xgboost_in_use_exist():
     trainer = Trainer(n_estimators=2)
     model, metric, params, _ = xgb.XGBClassifier._configure_fit(trainer, None, {}, None)
     assert (model, metric, params) == (None, None, {})
+
+
+@pytest.fixture
+def matrices(monkeypatch):
+    """Counts the matrices that XGBoost's classes make."""
+    made = []
+    original = xgb.XGBClassifier._create_dmatrix
+
+    def make(self, ref, **kwargs):
+        made.append(kwargs)
+        return original(self, ref, **kwargs)
+
+    monkeypatch.setattr(xgb.XGBClassifier, "_create_dmatrix", make)
+    return made
+
+
+@pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame, sparse.csr_matrix, np.ndarray.tolist])
+def test_a_training_set_that_is_evaluated_is_one_matrix_as_on_xgboost(matrices, kind):
+    X, y, weight = table(n_rows=300)
+    X, margin = kind(X), np.linspace(-1, 1, 300)
+    given = {"sample_weight": weight, "base_margin": margin}
+    same = {"sample_weight_eval_set": [weight], "base_margin_eval_set": [margin]}
+    other = {"sample_weight_eval_set": [weight.copy()], "base_margin_eval_set": [margin]}
+    shown = []
+    for arguments, n_made in [
+        ({}, 1),
+        (given | same, 1),
+        (given | other, 2),
+        ({"sample_weight": weight}, 2),
+    ]:
+        arguments = {"eval_set": [(X, y)], "verbose": False} | arguments
+        for model in (FocalXGBClassifier(n_estimators=2), xgb.XGBClassifier(n_estimators=2)):
+            matrices.clear()
+            model.fit(X, y, **arguments)
+            assert len(matrices) == n_made
+            if isinstance(model, FocalXGBClassifier):
+                shown.append(model.evals_result())
+    assert shown[1] == shown[2]
+
+
+def test_rows_of_weight_zero_are_in_an_evaluation_set_and_not_in_the_training_set(matrices):
+    X, y, weight = table(n_rows=300)
+    weight[::3] = 0
+    model = FocalXGBClassifier(n_estimators=3)
+    model.fit(X, y, sample_weight=weight, eval_set=[(X, y)], verbose=False)
+    assert [len(made["label"]) for made in matrices] == [200, 300]
+    rows = model.loss_.loss(y, model.predict(X, output_margin=True).astype(float))
+    recorded = model.evals_result()["validation_0"]["focal_loss"][-1]
+    assert recorded == pytest.approx(rows.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_names_of_columns_are_compared_if_asked_for(method):
+    X, y, _ = table(n_rows=300)
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(10)])
+    renamed = frame.rename(columns={"x3": "other"})
+    model = FocalXGBClassifier(n_estimators=3).fit(frame, y)
+    call = getattr(model, method)
+    with pytest.raises(ValueError, match="feature names"):
+        call(renamed)
+    for unnamed in (renamed, X, X.tolist(), sparse.csr_matrix(X)):
+        assert_array_equal(call(unnamed, validate_features=False), call(frame))
+    with pytest.raises(ValueError, match="9 features"):
+        call(renamed.iloc[:, :9], validate_features=False)
+    with pytest.raises(ValueError, match="9 features"):
+        call(X[:, :9], validate_features=False)
+
+
+FOREIGN = [np.dtype(name).newbyteorder("S") for name in ("f4", "f8", "i2", "i4", "i8")]
+
+
+@pytest.mark.parametrize("dtype", FOREIGN, ids=str)
+@pytest.mark.parametrize("frame", [False, True], ids=["array", "frame"])
+def test_the_other_order_of_bytes_is_read_rightly(dtype, frame):
+    X, y, _ = table(n_rows=300)
+    X, weight = np.round(4 * X), np.arange(300) % 3 + 1.0
+    margin, importance = np.arange(300) % 5 - 2.0, np.arange(1.0, 11.0)
+    names = [f"x{i}" for i in range(9)] + ["dtype"]  # a column is no attribute
+
+    def fitted(bring):
+        rows = pd.DataFrame(bring(X), columns=names) if frame else bring(X)
+        if frame and bring is not np.asarray:  # some columns of each kind
+            rows[names[:5]] = X[:, :5]
+        new = rows[:200] if frame else rows[:200].copy()
+        model = FocalXGBClassifier(
+            n_estimators=5,
+            colsample_bynode=0.3,
+            feature_weights=bring(importance),
+            random_state=0,
+        )
+        model.fit(
+            rows,
+            bring(y),
+            sample_weight=bring(weight),
+            base_margin=bring(margin),
+            eval_set=[(new, bring(y[:200]))],
+            sample_weight_eval_set=[bring(weight[:200])],
+            base_margin_eval_set=[bring(margin[:200])],
+            verbose=False,
+        )
+        proba = model.predict_proba(rows, base_margin=bring(margin))
+        return proba, model.apply(rows), model.evals_result()["validation_0"]["focal_loss"]
+
+    for ours, expected in zip(
+        fitted(partial(np.asarray, dtype=dtype)), fitted(np.asarray), strict=True
+    ):
+        assert_array_equal(ours, expected)
+
+
+def test_sparse_data_in_the_other_order_of_bytes():
+    X, y, _ = table(n_rows=300)
+    rows = sparse.csr_matrix(np.round(X))
+    foreign = rows.copy()
+    foreign.data = foreign.data.astype(FOREIGN[1])
+    expected = FocalXGBClassifier(n_estimators=3).fit(rows, y).predict_proba(rows)
+    model = FocalXGBClassifier(n_estimators=3).fit(foreign, y)
+    assert_array_equal(model.predict_proba(foreign), expected)
+
+
+def brier(y, p, sample_weight=None):
+    return np.average((p - y) ** 2, weights=sample_weight)
+
+
+@pytest.mark.parametrize(
+    "params, error, text",
+    [
+        ({"callbacks": [3]}, TypeError, "callbacks must hold .*TrainingCallback; got 3"),
+        ({"callbacks": 3}, TypeError, "callbacks must be a list; got 3"),
+        ({"eval_metric": 3}, TypeError, "eval_metric must be a name, a function or a list"),
+        ({"eval_metric": [3]}, TypeError, "eval_metric must hold names .*got 3"),
+        ({"eval_metric": partial(brier)}, TypeError, "eval_metric .*__name__"),
+        ({"eval_metric": [brier, brier]}, ValueError, "eval_metric has two metrics .*'brier'"),
+        ({"eval_metric": "log loss"}, ValueError, "no colon or blank .*'log loss'"),
+        ({"objective": "multi:softmax"}, ValueError, "multi:softmax.*leave the objective out"),
+    ],
+    ids=str,
+)
+def test_arguments_without_a_meaning_are_refused(params, error, text):
+    X, y, _ = table(n_rows=200)
+    model = FocalXGBClassifier(n_estimators=2, **params)
+    with pytest.raises(error, match=text):
+        model.fit(X, y, eval_set=[(X, y)])
+    assert not hasattr(model, "loss_")
+
+
+def test_a_metric_that_is_named_twice_is_one_as_on_xgboost():
+    X, y, _ = table(n_rows=200)
+    names = ["logloss", "auc", "logloss"]
+    for kind in (FocalXGBClassifier, xgb.XGBClassifier):
+        model = kind(n_estimators=2, eval_metric=names)
+        model.fit(X, y, eval_set=[(X, y)], verbose=False)
+        assert list(model.evals_result()["validation_0"]) == names[:2]

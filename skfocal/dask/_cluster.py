@@ -1,4 +1,4 @@
-"""A cluster may lose a worker during fit: an error then, no waiting (floor 5)."""
+"""The client of a cluster; a worker lost during fit is an error, no waiting (floor 5)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +11,45 @@ import distributed
 GRACE = 10.0
 # Seconds between two looks at the workers.
 _INTERVAL = 0.5
+
+
+def client_of(given: Any) -> distributed.Client:
+    """The client that was given; if None, the one of the process or of the worker.
+
+    Raises
+    ------
+    TypeError
+        If it is not a client.
+    ValueError
+        If there is none.
+    """
+    if given is None:
+        return distributed.get_client()
+    if not isinstance(given, distributed.Client):
+        raise TypeError(f"client must be a distributed.Client or None; got {given!r}.")
+    return given
+
+
+@contextmanager
+def client_in_use(given: Any) -> Iterator[distributed.Client]:
+    """`client_of`, for work that waits for tasks.
+
+    In a task of the cluster itself the thread of that task is set free meanwhile: the worker
+    may need it for the tasks that are waited for.
+    """
+    if given is None and _in_task():
+        with distributed.worker_client() as client:
+            yield client
+    else:
+        yield client_of(given)
+
+
+def _in_task() -> bool:
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 class WorkerLostError(RuntimeError):

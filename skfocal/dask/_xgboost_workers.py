@@ -21,13 +21,14 @@ class ClusterMetrics(Metrics):
     the mean over workers weighted by their rows.
     """
 
-    def __call__(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
+    def values(self, margins: Array, dataset: Any) -> list[tuple[str, float]]:
+        """Names and values of the measures, the same in all workers."""
         weight = dataset.get_weight()
         total = float(weight.sum()) if weight.size else float(len(margins))
         powers = np.array([2.0 if name == "rmse" else 1.0 for name in self.measures])
         values = np.zeros(len(powers))
         if total:  # otherwise no rows of this set are here
-            values = np.array([value for _, value in super().__call__(margins, dataset)])
+            values = np.array([value for _, value in super().values(margins, dataset)])
         # a rank metric of rows of one class is NaN: it says nothing of the others
         totals = np.where(np.isnan(values), 0.0, total)
         parts = np.concatenate([totals * np.nan_to_num(values) ** powers, totals])

@@ -14,6 +14,7 @@ from skfocal._base import Metric, check_features, restored_on_failure
 from skfocal._optional import optional_dependency
 from skfocal._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
 from skfocal.dask import _collections as collections
+from skfocal.dask._cluster import client_in_use, client_of
 from skfocal.dask._collections import Collection, ScoredOnCluster
 
 with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
@@ -46,7 +47,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     link : {"focal", "posterior"}, default="focal"
         What the margin is.
     client : distributed.Client, default=None
-        The default client if None.
+        If None, the default client, or in a task of a cluster that of its worker.
     **kwargs
         Parameters of `lightgbm.LGBMClassifier`, and of its ``lightgbm.dask`` module
         (``tree_learner``, ``machines``, ``local_listen_port``, ``time_out``). Threads are
@@ -118,7 +119,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     @property
     def client_(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
         """The client in use, a `distributed.Client`."""
-        return self.client or distributed.default_client()
+        return client_of(self.client)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; LightGBM would hand the client on as one of its own.
@@ -218,12 +219,11 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         """
         self._check_parameters()
         collections.refuse_callbacks(self)
-        with restored_on_failure(self):
+        with restored_on_failure(self), client_in_use(self.client) as client:
             rows = collections.aligned_rows(
                 X, y=y, sample_weight=sample_weight, init_score=init_score
             )
             check_features(self, collections.one_row(rows.X), reset=True)
-            client = self.client_
             target, counts = collections.summarise(client, *rows.others[:2])
             weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
             loss = self._training_loss(target, weights)
@@ -235,6 +235,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
             if init_score is None and init_model is None and params.get("boost_from_average", True):
                 start = loss.intercept(target.codes, target.sample_weight)
             evaluation = self._evaluation(
+                client,
                 evaluation_pairs(eval_set, eval_X, eval_y),
                 target.classes,
                 eval_names=eval_names,
@@ -263,12 +264,15 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         return self
 
     def _evaluation(
-        self, pairs: list[tuple[Any, Any]], classes: npt.NDArray[Any], **given: Any
+        self,
+        client: distributed.Client,
+        pairs: list[tuple[Any, Any]],
+        classes: npt.NDArray[Any],
+        **given: Any,
     ) -> dict[str, Any]:
         """Evaluation sets as futures of whole tables, which each worker fetches."""
         if not pairs:
             return {}
-        client = self.client_
         names = ("eval_sample_weight", "eval_init_score")
         pairs = collections.evaluation_sets(
             self, client, pairs, classes, **{name: given[name] for name in names}

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,7 @@ from skfocal._conventions import base_score
 from skfocal._optional import optional_dependency
 from skfocal._parameters import Alpha, Gamma, Hessian, Link, Probability
 from skfocal.dask import _collections as collections
-from skfocal.dask._cluster import told_of_lost_workers
+from skfocal.dask._cluster import client_in_use, client_of, told_of_lost_workers
 from skfocal.dask._collections import Collection, ScoredOnCluster
 
 with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
@@ -25,15 +26,20 @@ with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
 
     from skfocal._xgboost_matrix import IterationRange
     from skfocal._xgboost_training import (
+        Checked,
         check_parameters,
         check_xgb_model,
         learned_attributes,
         make_trainer,
+        native,
     )
     from skfocal.dask._xgboost_workers import ClusterMetrics, ClusterTrainer, WorkerObjective
     from skfocal.xgboost import FocalXGBClassifier
 
 __all__ = ["DaskFocalXGBClassifier"]
+
+# Parameters that the class in memory does not have.
+_OF_THE_CLUSTER = ("client", "coll_cfg")
 
 
 class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
@@ -55,6 +61,8 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         Second derivative that trees are grown on.
     link : {"focal", "posterior"}, default="focal"
         What the margin is.
+    client : distributed.Client, default=None
+        If None, the default client, or in a task of a cluster that of its worker.
     coll_cfg : xgboost.collective.Config, default=None
         How workers find and wait for each other, as in `xgboost.dask.DaskXGBClassifier`.
     **kwargs
@@ -62,8 +70,8 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
 
     Attributes
     ----------
-    client : distributed.Client
-        To be set where it is not the default client.
+    client_ : distributed.Client
+        The client in use.
 
     See Also
     --------
@@ -102,6 +110,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         probability: Probability = "posterior",
         hessian: Hessian = "upper",
         link: Link = "focal",
+        client: distributed.Client | None = None,
         coll_cfg: collective.Config | None = None,
         **kwargs: Any,
     ) -> None:
@@ -113,25 +122,33 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
             link=link,
             **kwargs,
         )
+        self.client = client
         self.coll_cfg = coll_cfg
 
     @property
-    def client(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
-        """The Dask client: the one that was set, or the default one."""
-        client: distributed.Client = vars(self).get("_client") or distributed.default_client()
-        return client
+    def client_(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
+        """The client in use, a `distributed.Client`."""
+        return client_of(self.client)
 
-    @client.setter
-    def client(self, client: distributed.Client | None) -> None:  # of it: numpydoc ignore=GL08
-        self._client = client
+    def get_xgb_params(self) -> dict[str, Any]:
+        """The parameters of XGBoost alone; see `FocalXGBClassifier.get_xgb_params`.
+
+        Returns
+        -------
+        dict
+            Parameters by name.
+        """
+        return {k: v for k, v in super().get_xgb_params().items() if k not in _OF_THE_CLUSTER}
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_client"}
+        return {**super().__getstate__(), "client": None}
 
     def __sklearn_clone__(self) -> Self:
-        new: Self = super().__sklearn_clone__()
-        new.client = vars(self).get("_client")
+        """As of other estimators, on the same client, of which there can be no copy."""
+        without = copy(self)
+        without.client = None
+        new: Self = super(DaskFocalXGBClassifier, without).__sklearn_clone__()
+        new.client = self.client
         return new
 
     def fit(  # type: ignore[override]  # on collections, with y
@@ -187,54 +204,78 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         params = self.get_params(deep=False)
         check_parameters(params)
         collections.refuse_callbacks(self)
-        with restored_on_failure(self):
+        with restored_on_failure(self), client_in_use(self.client) as client:
             rows = collections.aligned_rows(
-                X, y=y, sample_weight=sample_weight, base_margin=base_margin
+                native(X),
+                y=y,
+                sample_weight=native(sample_weight),
+                base_margin=native(base_margin),
             )
             check_features(self, collections.one_row(rows.X), reset=True)
-            whole, counts = collections.summarise(self.client, *rows.others[:2])
+            whole, counts = collections.summarise(client, *rows.others[:2])
             loss = self._training_loss(whole)
             scale = loss.log_loss_scale(whole.codes, whole.sample_weight)
             xgb_model = check_xgb_model(xgb_model, loss)
-            rows = collections.rows_that_count(rows, counts)
-            features, labels, sample_weight, base_margin = rows.all
+            kept = collections.rows_that_count(rows, counts)
+            features = collections.computed(client, kept.X)
+            labels, weights, margins = kept.others
+            codes = collections.encode(labels, whole.classes)
+            checked = Checked()
+            if kept is rows:
+                given = ((sample_weight, weights), (base_margin, margins))
+                checked = Checked((X, features), (y, codes), *given)
             names = getattr(self, "feature_names_in_", None)
             learned = partial(learned_attributes, classes=whole.classes, loss=loss, names=names)
+            params = {k: v for k, v in params.items() if k != "client"}
             trainer = make_trainer(
                 params, loss, scale, None, learned, ClusterTrainer, ClusterMetrics
             )
             n_jobs = self.n_jobs if self.n_jobs and self.n_jobs > 0 else sys.maxsize
             trainer.objective = WorkerObjective._of_loss(loss, scale, n_jobs)
-            trainer.client = self.client
-            pairs = collections.evaluation_sets(
-                self,
-                self.client,
+            trainer.client = client
+            evaluation = self._evaluation(
+                client,
                 eval_set or [],
                 whole.classes,
+                checked,
                 sample_weight_eval_set=sample_weight_eval_set,
                 base_margin_eval_set=base_margin_eval_set,
             )
-            evaluation = [
-                (collections.computed(self.client, table), collections.encode(y, whole.classes))
-                for table, y in pairs
-            ]
             if self.base_score is None and xgb_model is None:
                 trainer.base_score = base_score(loss.intercept(whole.codes, whole.sample_weight))
-            with told_of_lost_workers(self.client):
+            with told_of_lost_workers(client):
                 trainer.fit(
-                    collections.computed(self.client, features),
-                    collections.encode(labels, whole.classes),
-                    sample_weight=sample_weight,
-                    base_margin=base_margin,
+                    features,
+                    codes,
+                    sample_weight=weights,
+                    base_margin=margins,
                     eval_set=evaluation or None,
                     verbose=verbose,
                     xgb_model=xgb_model,
-                    sample_weight_eval_set=sample_weight_eval_set,
-                    base_margin_eval_set=base_margin_eval_set,
-                    feature_weights=feature_weights,
+                    sample_weight_eval_set=checked.all_of(sample_weight_eval_set),
+                    base_margin_eval_set=checked.all_of(base_margin_eval_set),
+                    feature_weights=native(feature_weights),
                 )
             self._learn(trainer, learned)
         return self
+
+    def _evaluation(
+        self,
+        client: distributed.Client,
+        eval_set: Sequence[tuple[Any, Any]],
+        classes: npt.NDArray[Any],
+        checked: Checked,
+        **others: Sequence[Any] | None,
+    ) -> list[tuple[Any, Any]]:
+        """Tables in the workers and codes of the evaluation sets."""
+        pairs = collections.evaluation_sets(self, client, eval_set, classes, **others)
+        return [
+            (
+                checked.of(given_X, collections.computed, client, native(X)),
+                checked.of(given_y, collections.encode, y, classes),
+            )
+            for (given_X, given_y), (X, y) in zip(eval_set, pairs, strict=True)
+        ]
 
     def to_local(self) -> FocalXGBClassifier:
         """The same model for data in memory.
@@ -251,10 +292,9 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         """
         check_is_fitted(self, "loss_")
         params = self.get_params(deep=False)
-        del params["coll_cfg"]
-        local = FocalXGBClassifier(**params)
-        ours = ("coll_cfg", "_client")
-        local.__dict__.update({k: v for k, v in vars(self).items() if k not in ours})
+        local = FocalXGBClassifier(**{k: v for k, v in params.items() if k not in _OF_THE_CLUSTER})
+        learned = {k: v for k, v in vars(self).items() if k not in _OF_THE_CLUSTER}
+        local.__dict__.update(learned)
         return local
 
     def predict(  # type: ignore[override]  # on collections, lazily
@@ -275,7 +315,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         output_margin : bool, default=False
             As in `FocalXGBClassifier.predict`, and so is all below.
         validate_features : bool, default=True
-            Whether XGBoost compares the names of columns.
+            Whether the names of columns are compared with those in fit.
         base_margin : Dask collection, default=None
             Margins to start from.
         iteration_range : (int, int), default=None
@@ -376,6 +416,36 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
             base_margin,
             validate_features=validate_features,
             iteration_range=iteration_range,
+        )
+
+    def apply(  # type: ignore[override]  # on collections, lazily
+        self, X: Collection, iteration_range: IterationRange | None = None
+    ) -> da.Array:
+        """The leaf of each row in each tree, lazily.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            Columns as in fit.
+        iteration_range : (int, int), default=None
+            As in `predict`, but XGBoost takes no first round other than 0.
+
+        Returns
+        -------
+        Dask array of shape (n_samples, n_trees)
+            Numbers of leaves, as float32.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
+        """
+        local, X = self.to_local(), collections.aligned_rows(X).X
+        # one row tells the number of trees
+        row = local.apply(collections.one_row(X), iteration_range)
+        width = row.shape[1] if row.ndim == 2 else None
+        return collections.predict(
+            local, "apply", X, row.dtype, width, iteration_range=iteration_range
         )
 
     def _predict_blocks(self, method: str, X: Any, base_margin: Any, **arguments: Any) -> da.Array:
