@@ -332,8 +332,11 @@ class FocalClassifierMixin(CallbackSupportMixin):
     - ``predict`` is the class with the largest weight times posterior: ``focal_alpha``
       and ``class_weight`` are costs, they move the decision and not the probabilities.
       ``sample_weight`` describes the population and is not undone.
-    - ``decision_function`` has the sign (binary, shape (n,)) or the argmax (multiclass,
-      shape (n, K)) of ``predict``.
+    - ``decision_function`` has the log-odds of ``predict_proba``: binary log(P+ / P-), of
+      shape (n,), whose sigmoid is the probability of ``classes_[1]``; multiclass log P_k
+      plus a constant of the row, of shape (n, K), whose softmax are the probabilities. With
+      ``probability="raw"`` these are the margins. Its sign or argmax is the likelier class,
+      so with class weights it is not ``predict``.
     """
 
     focal_gamma: Gamma
@@ -384,6 +387,11 @@ class FocalClassifierMixin(CallbackSupportMixin):
         if on_device(raw):  # under the posterior link the two are the same
             return replace(self.loss_, link="posterior", hessian="upper").posterior(raw)
         return raw_proba(raw)
+
+    def _decision(self, raw: Array) -> Array:
+        """The log-odds of `_proba`, of margins on the host."""
+        self._check_probability()
+        return self.loss_.log_odds(raw) if self.probability == "posterior" else raw
 
     def _label(self, raw: Array) -> npt.NDArray[Any]:
         decision = self.loss_.decision(raw)

@@ -70,6 +70,36 @@ class FocalLossBase(RowLoss):
             return on_device
         return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
+    def log_odds(self, raw_prediction: npt.ArrayLike) -> Array:
+        """Log-odds of the posterior, whose sigmoid or softmax it is.
+
+        Class weights are undone in them, as in `posterior`; in `decision` they are not.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n,) or (n, K)
+            Margins of this loss.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, K)
+            log(P+ / P-) for `BinaryFocalLoss`, log P_k plus a constant of the row for
+            `MulticlassFocalLoss`. Under the posterior link these are the margins.
+
+        Raises
+        ------
+        ValueError
+            If the shape of the margins is another.
+
+        Examples
+        --------
+        >>> from skfocal import BinaryFocalLoss
+        >>> BinaryFocalLoss(gamma=2.0).log_odds([0.0, 1.0]).round(4)
+        array([0.    , 2.6817])
+        """
+        raw = self._check_raw(raw_prediction)
+        return self._log_odds(raw.astype(np.float64)).astype(raw.dtype)
+
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
         """Score whose sign or argmax is the class with the largest weight x posterior.
 

@@ -135,7 +135,7 @@ class _RoundsCallback(TrainingCallback):
         self.rounds, self.learned = rounds, learned
 
     def before_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
-        self.rounds.begin()
+        self.rounds.begin(lambda: self.learned(model.copy()))
         return False
 
     def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:

@@ -226,7 +226,11 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         return self
 
     def decision_function(self, X: Table) -> Array:
-        """Score whose sign (two classes) or argmax is `predict`.
+        """Log-odds of the probabilities that `predict_proba` gives.
+
+        Class weights (``focal_alpha`` and ``class_weight``) are undone here, as in `predict_proba`,
+        and count in `predict`. With them a threshold of 0 on two classes, or the argmax of
+        more, is another decision than `predict`.
 
         Parameters
         ----------
@@ -236,8 +240,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The linear margin; with a gamma per class or the posterior link
-            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
+            Two classes: log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. More:
+            log P_k plus a constant of the row, whose softmax is ``predict_proba(X)``. With
+            ``probability="raw"`` or ``link="posterior"`` it is the margin.
 
         Raises
         ------
@@ -245,7 +250,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             As in `predict`.
         """
         raw = self._margins(X)
-        return self.loss_.decision(raw)
+        return self._decision(raw)
 
     def predict_proba(self, X: Table) -> Array:
         """Probability of each class, as ``probability`` says.
@@ -289,6 +294,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     def predict(self, X: Table) -> npt.NDArray[Any]:
         """The label with the largest weight times posterior.
+
+        The weights are those of ``focal_alpha`` and ``class_weight``. Without them it is the
+        likeliest class; with them it is not what the sign or argmax of `decision_function` says.
 
         Parameters
         ----------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
+from scipy.special import expit, softmax
 
 from skfocal import BinaryFocalLoss, MulticlassFocalLoss
 
@@ -177,6 +178,22 @@ def test_decision_is_the_largest_weighted_posterior(gammas):
     raw = np.random.default_rng(0).normal(size=(200, 3))
     expected = (multiclass.posterior(raw) * multiclass.class_weight).argmax(axis=1)
     assert_array_equal(multiclass.decision(raw).argmax(axis=1), expected)
+
+
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_log_odds_are_those_of_the_posterior(link, dtype):
+    """SciPy's sigmoid and softmax of them are `posterior`, whatever the weights are."""
+    rtol = 1e-12 if dtype == np.float64 else 2e-6
+    z = np.linspace(-4, 4, 401).astype(dtype)
+    loss = BinaryFocalLoss((0.5, 3.0), (3.0, 1.0), link=link)
+    assert loss.log_odds(z).dtype == dtype
+    assert_allclose(expit(loss.log_odds(z)), loss.posterior(z)[:, 1], rtol=rtol)
+    multiclass = MulticlassFocalLoss(3, (0.0, 4.0, 1.0), (0.2, 1.0, 3.0), link=link)
+    raw = np.random.default_rng(0).normal(size=(200, 3)).astype(dtype)
+    assert_allclose(softmax(multiclass.log_odds(raw), axis=1), multiclass.posterior(raw), rtol=rtol)
+    with pytest.raises(ValueError, match="shape"):
+        loss.log_odds(raw)
 
 
 def test_asymmetric_gamma_moves_the_decision():
