@@ -119,7 +119,7 @@ def fit_dataset(
     names = column_names(dataset)
     params = estimator.get_params(deep=False)
     target = dataset_target(dataset, params)
-    loss = estimator._training_loss(target, estimator.class_weight)
+    loss = estimator._training_loss(target, estimator.class_weight, balanced_by_rows=True)
     scale = loss.log_loss_scale(target.codes, target.sample_weight)
     init_model = check_init_model(init_model, loss)
     start = None

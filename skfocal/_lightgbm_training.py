@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lightgbm import Booster, LGBMClassifier, LGBMModel
 from lightgbm.callback import CallbackEnv, EarlyStopException
 from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import _safe_indexing
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
@@ -100,12 +101,10 @@ def check_parameters(params: dict[str, Any]) -> None:
 
 def check_columns(X: Any) -> Any:
     """X, unless it is a polars or Arrow table at which LightGBM 4.7 ends the process."""
-    schema = getattr(X, "schema", None)
-    if schema is None:
+    if not hasattr(type(X), "schema"):  # of the type: a column of pandas may have this name
         return X
-    types = (
-        zip(schema.names, schema.types, strict=True) if hasattr(schema, "types") else schema.items()
-    )
+    arrow = hasattr(type(X.schema), "types")
+    types = zip(X.schema.names, X.schema.types, strict=True) if arrow else X.schema.items()
     wrong = {name: str(kind) for name, kind in types if str(kind).lower() not in _COLUMN_TYPES}
     if wrong:
         raise ValueError(
@@ -141,6 +140,27 @@ def check_init_model(init_model: Any, loss: FocalLoss) -> Booster | None:
         )
     check_continued(before, loss, "init_model")
     return booster
+
+
+def rows_of_start(init_score: Any, kept: npt.NDArray[Any], n_rows: int, n_classes: int) -> Any:
+    """``init_score`` of the rows that are kept; LightGBM takes it class by class, too."""
+    if n_classes > 2 and np.shape(init_score) == (n_rows * n_classes,):
+        init_score = np.asarray(init_score).reshape(n_rows, n_classes, order="F")
+    return _safe_indexing(init_score, kept)
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Refuse what is no list of LightGBM's callbacks.
+
+    Raises
+    ------
+    TypeError
+        If it is no list, or one is no function.
+    """
+    if callbacks is None:
+        return
+    if not isinstance(callbacks, (list, tuple)) or not all(map(callable, callbacks)):
+        raise TypeError(f"callbacks must be a list of functions; got {callbacks!r}.")
 
 
 def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any, Any]]:

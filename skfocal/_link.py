@@ -14,6 +14,10 @@ from skfocal._loss import RowLoss
 from skfocal._parameters import Link
 from skfocal._rows import checked_totals
 
+# Share of a class that has no rows, or none of a weight above 0. The true optimum would be an
+# infinite margin; this one is finite, and the class as improbable as a float32 can tell from 1.
+RAREST = 1e-9
+
 
 class FocalLossBase(RowLoss):
     """What the two losses share; for conventions see `RowLoss`.
@@ -206,7 +210,7 @@ class FocalLossBase(RowLoss):
         if not self.is_scaled:
             return 1.0
         totals = checked_totals(y_true, self.n_classes, sample_weight)
-        shares = np.maximum(totals / totals.sum(), 1e-9)
+        shares = np.maximum(totals / totals.sum(), RAREST)
         start = self.raw_prediction(shares[np.newaxis])
         _, hessian = self.gradient_hessian(np.zeros(1), start)
         eta = self.posterior(start)
@@ -239,12 +243,9 @@ class FocalLossBase(RowLoss):
 
     def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
         totals = checked_totals(y_true, self.n_classes, sample_weight)
-        if not (totals > 0).all():
-            raise ValueError(
-                "The optimal constant is infinite where a class has no rows or no weight; "
-                f"sums of weights by class: {totals.tolist()}."
-            )
-        return totals
+        if not totals.any():
+            raise ValueError("The optimal constant needs rows, of a weight above 0; there are none.")
+        return np.maximum(totals, RAREST * totals.sum())
 
 
 def raw_proba(raw_prediction: Array) -> Array:

@@ -219,6 +219,7 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
             If an argument is not as described; the model is then left as it was.
         """
         self._check_parameters()
+        training.check_callbacks(callbacks)
         params = self.get_params(deep=False)
         unknown = any(params.get(name) is not None for name in training.N_ROUNDS_ALIASES)
         rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
@@ -247,7 +248,7 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
             weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
-            loss = self._training_loss(target, weights)
+            loss = self._training_loss(target, weights, balanced_by_rows=True)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = training.check_init_model(init_model, loss)
             start = None
@@ -255,7 +256,10 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
                 start = loss.intercept(target.codes, target.sample_weight)
                 init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
-                init_score = _safe_indexing(init_score, target.kept)
+                n_rows = features.shape[0]
+                init_score = training.rows_of_start(
+                    init_score, target.kept, n_rows, loss.n_classes
+                )
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
             evaluation = training.evaluation_arguments(

@@ -231,8 +231,11 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             xgb_model = check_xgb_model(xgb_model, loss)
             if target.kept is not None:
+                shape = (features.shape[0], loss.n_classes)
                 features = rows_of(features, target.kept)
                 if base_margin is not None:
+                    if loss.n_classes > 2 and np.shape(base_margin) == (shape[0] * shape[1],):
+                        base_margin = fetched(base_margin).reshape(shape)  # row by row
                     base_margin = rows_of(base_margin, target.kept)
 
             names = getattr(self, "feature_names_in_", None)

@@ -342,11 +342,18 @@ def test_wrong_number_of_columns_is_named():
         MulticlassFocalLoss(3).loss([0], [[0.0, 1.0]])
 
 
-def test_intercept_needs_every_class():
-    with pytest.raises(ValueError, match="infinite where a class has no rows"):
-        BinaryFocalLoss().intercept([1, 1])
-    with pytest.raises(ValueError, match="no weight"):
-        MulticlassFocalLoss(3).intercept([0, 1, 2], [1.0, 1.0, 0.0])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_intercept_of_a_class_without_weight_is_finite(link):
+    """Its posterior is as good as 0, and the others are as if it were absent."""
+    binary = BinaryFocalLoss(2.0, 0.25, link=link)
+    for label in (0, 1):
+        own = binary.posterior([binary.intercept([label, label])])[0]
+        assert own[1 - label] == pytest.approx(1e-9, rel=1e-6)
+    loss = MulticlassFocalLoss(3, 2.0, (1.0, 2.0, 3.0), link=link)
+    start = loss.intercept([0, 1, 1, 2], [1.0, 1.0, 2.0, 0.0])
+    assert_allclose(loss.posterior(start[np.newaxis])[0], [0.25, 0.75, 1e-9], rtol=1e-6)
+    with pytest.raises(ValueError, match="needs rows, of a weight above 0"):
+        binary.intercept([0, 1], [0.0, 0.0])
 
 
 @pytest.mark.parametrize("loss", [BinaryFocalLoss(1.5, 0.3), MulticlassFocalLoss(3, 1.5)])

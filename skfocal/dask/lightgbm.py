@@ -19,7 +19,11 @@ from skfocal.dask._collections import Collection, ScoredOnCluster
 with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
     from lightgbm import Booster, LGBMModel
 
-    from skfocal._lightgbm_training import check_init_model, evaluation_pairs
+    from skfocal._lightgbm_training import (
+        check_callbacks,
+        check_init_model,
+        evaluation_pairs,
+    )
     from skfocal.dask._workers import Whole, train_on_cluster
     from skfocal.lightgbm import FocalLGBMClassifier
 
@@ -217,6 +221,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
             If a worker is lost; the model is left as it was.
         """
         self._check_parameters()
+        check_callbacks(callbacks)
         collections.refuse_callbacks(self)
         with restored_on_failure(self):
             rows = collections.aligned_rows(
@@ -226,7 +231,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
             client = self.client_
             target, counts = collections.summarise(client, *rows.others[:2])
             weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
-            loss = self._training_loss(target, weights)
+            loss = self._training_loss(target, weights, balanced_by_rows=True)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = check_init_model(init_model, loss)
             start = None
