@@ -401,22 +401,27 @@ def own_data_set(kind, X, y, weight):
 @pytest.mark.parametrize("link", ["focal", "posterior"])
 @pytest.mark.parametrize("absent", [0, 1, 2])
 def test_a_class_without_weight(kind, form, link, absent):
-    """It has a column of zeros; the others are as the parent has them in a bag without it."""
+    """It has a column of zeros; the others are as in the library's own softmax of three."""
     X, y, weight = table(3)
     weight = np.where(y == absent, 0.0, weight)
-    parent = lgb.LGBMClassifier if kind is FocalLGBMClassifier else xgb.XGBClassifier
-    extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
     model = make(kind, 10, focal_gamma=0.0, link=link)
+    rows = weight > 0 if form == "arrays" else slice(None)  # arrays lose rows of weight 0
+    data = own_data_set(kind, X[rows], y[rows], weight[rows])
     if form == "arrays":
         model.fit(X, y, sample_weight=weight)
     else:
         model.fit(own_data_set(kind, X, y, weight))
-    theirs = parent(n_estimators=10, n_jobs=1, **extra).fit(X, y, sample_weight=weight)
+    softmax = {"num_class": 3, "verbosity": -1 if kind is FocalLGBMClassifier else 1}
+    if kind is FocalLGBMClassifier:
+        theirs = lgb.train({"objective": "multiclass", **softmax}, data, 10).predict(X)
+    else:
+        booster = xgb.train({"objective": "multi:softprob", **softmax}, data, 10)
+        theirs = booster.predict(xgb.DMatrix(X))
     P = model.predict_proba(X)
     assert P.shape == (len(y), 3)
     assert P[:, absent].max() < 1e-6
-    # XGBoost starts a class without weight at its own floor; bins know of absent rows
-    assert np.abs(P - theirs.predict_proba(X)).mean() < 0.02
+    near = np.abs(P - theirs) < (1e-5 if kind is FocalLGBMClassifier else 1e-3)
+    assert near.mean() > 0.9  # trees of two classes are each other's mirror: splits tie
     assert not (model.predict(X) == absent).any()
 
 
@@ -448,11 +453,11 @@ def test_words_take_a_class_without_weight_for_absent(kind):
 
 @each
 def test_bags_that_lack_a_class(kind):
-    """Bags come as sample weights; among 200 rows with 2 positives some have none."""
+    """Bags come as sample weights; with 2 positives among all rows, some bags have none."""
     X, y, _ = table(n_rows=400)
     y = np.zeros_like(y)
     y[:2] = 1
-    bag = BaggingClassifier(make(kind, 3, focal_gamma=1.0), 6, random_state=0).fit(X, y)
+    bag = BaggingClassifier(make(kind, 3, focal_gamma=1.0), 3, random_state=2).fit(X, y)
     lacking = [k for k, rows in enumerate(bag.estimators_samples_) if not y[rows].any()]
     assert lacking
     for k in lacking:

@@ -330,9 +330,9 @@ def test_where_nothing_can_be_split_nothing_false_is_printed(form, capfd):
 
 def test_no_column_is_said_to_be_useless_once(capfd):
     X, y, _ = table(n_rows=200)
-    lgb.LGBMClassifier(n_estimators=3).fit(np.ones_like(X), y)
+    lgb.LGBMClassifier(n_estimators=3, verbose=1).fit(np.ones_like(X), y)
     parents = "".join(capfd.readouterr()).count("no meaningful features")
-    FocalLGBMClassifier(n_estimators=3).fit(np.ones_like(X), y)
+    FocalLGBMClassifier(n_estimators=3, verbose=1).fit(np.ones_like(X), y)
     printed = "".join(capfd.readouterr())
     assert printed.count("no meaningful features") == parents == 1
     assert "Fatal" not in printed

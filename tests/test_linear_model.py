@@ -372,3 +372,16 @@ def test_memory_stays_within_a_tenth_of_x(shape):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak <= 0.1 * X.nbytes, solver
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_a_class_without_weight_is_as_in_scikit_learn(n_classes, link):
+    X, y, weight = table(n_classes)
+    for absent in range(n_classes):
+        bag = np.where(y == absent, 0.0, weight)
+        model = FocalLogisticRegression(0.0, link=link).fit(X, y, sample_weight=bag)
+        theirs = LogisticRegression().fit(X, y, sample_weight=bag)
+        assert_allclose(model.predict_proba(X), theirs.predict_proba(X), atol=3e-3)
+        focal = FocalLogisticRegression(2.0, "balanced", link=link).fit(X, y, sample_weight=bag)
+        assert focal.predict_proba(X)[:, absent].max() < 1e-8
