@@ -244,7 +244,9 @@ class FocalLossBase(RowLoss):
     def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
         totals = checked_totals(y_true, self.n_classes, sample_weight)
         if not totals.any():
-            raise ValueError("The optimal constant needs rows, of a weight above 0; there are none.")
+            raise ValueError(
+                "The optimal constant needs rows, of a weight above 0; there are none."
+            )
         return np.maximum(totals, RAREST * totals.sum())
 
 

@@ -79,7 +79,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
         Hessians are scaled so that a Hessian at the start is as large as log loss's.
     **kwargs
         Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
-        ``focal_alpha``. Refused: another ``objective``, ``scale_pos_weight``,
+        ``focal_alpha``; its ``"balanced"`` counts rows, as LightGBM's does, where that of
+        ``focal_alpha`` sums sample weights. Refused: another ``objective``, ``scale_pos_weight``,
         ``is_unbalance``, ``sigmoid``, ``pos_bagging_fraction``, ``neg_bagging_fraction``
         and ``boosting_type="rf"``, which LightGBM does not support, or ignores, beside a
         custom objective.
@@ -103,7 +104,7 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     Notes
     -----
     `predict` takes the class with the largest weight times posterior, and `predict_proba`
-    undoes the weights. ``booster_.predict`` is the sigmoid or softmax of the margin: the
+    and `decision_function`, its log-odds, undo the weights. ``booster_.predict`` is the sigmoid or softmax of the margin: the
     posterior only with ``link="posterior"``.
     `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
     costs: its ``predict`` takes the likelier class.
@@ -179,7 +180,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
         y : array-like of shape (n_samples,)
             Labels of any type, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative; rows of weight 0 are as if absent.
+            Non-negative; rows of weight 0 are as if absent, but their labels stay in
+            ``classes_``.
         init_score : array-like, default=None
             Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
@@ -257,9 +259,7 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
                 init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
                 n_rows = features.shape[0]
-                init_score = training.rows_of_start(
-                    init_score, target.kept, n_rows, loss.n_classes
-                )
+                init_score = training.rows_of_start(init_score, target.kept, n_rows, loss.n_classes)
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
             evaluation = training.evaluation_arguments(

@@ -54,7 +54,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     fit_intercept : bool, default=True
         Whether there is an intercept. It is not penalised.
     class_weight : dict or "balanced", default=None
-        Multiplied into ``focal_alpha``; labels that a dict lacks weigh 1.
+        Multiplied into ``focal_alpha``; labels that a dict lacks weigh 1. As in scikit-learn,
+        ``"balanced"`` sums sample weights.
     l1_ratio : float, default=0.0
         Share r of the L1 penalty, in [0, 1]; above 0 some coefficients are exactly 0.
     solver : {"auto", "newton-cholesky", "lbfgs", "prox-newton"}, default="auto"

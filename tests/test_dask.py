@@ -596,7 +596,7 @@ def test_where_nothing_can_be_split_lightgbm_gives_the_constant_model(client, n_
     )
     assert_allclose(values["focal_loss"], loss.mean(), rtol=1e-6)
     X, y = rows(n_classes, 2000)  # the workers' network is as it was
-    assert len(np.unique(model.fit(*lazy(X, y)).predict(lazy(X)[0]).compute())) == n_classes
+    assert np.ptp(model.fit(*lazy(X, y)).predict_proba(lazy(X)[0]).compute()) > 0.1
 
 
 @each_kind

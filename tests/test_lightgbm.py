@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -336,3 +337,19 @@ def test_no_column_is_said_to_be_useless_once(capfd):
     printed = "".join(capfd.readouterr())
     assert printed.count("no meaningful features") == parents == 1
     assert "Fatal" not in printed
+
+
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_weights_are_repeated_rows_for_trees_that_grow(any_table, form, link):
+    """scikit-learn's check, of rows enough for trees; few values, so that bins are the same."""
+    X, y, _ = any_table
+    X = np.round(X)
+    repeats = np.random.default_rng(0).integers(0, 5, len(y))
+    settings = {"min_child_samples": 1, "min_data_in_bin": 1, "num_leaves": 8, "link": link}
+    model = FocalLGBMClassifier(n_estimators=5, focal_alpha="balanced", **settings, **QUIET)
+    many = model.fit(form(np.repeat(X, repeats, axis=0)), np.repeat(y, repeats))
+    expected = many.predict(form(X), raw_score=True)
+    assert np.ptp(expected, axis=0).min() > 0.3
+    weighted = model.fit(form(X), y, sample_weight=repeats)
+    assert_allclose(weighted.predict(form(X), raw_score=True), expected, atol=1e-6)
