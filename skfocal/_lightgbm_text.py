@@ -55,8 +55,10 @@ def _with_constant_trees(text: str, n_trees: int) -> str:
 
     A start can only be in a model by way of its trees.
     """
-    empty = ("split_feature", "split_gain", "threshold", "decision_type", "left_child")
-    empty += ("right_child", "leaf_weight", "internal_value", "internal_weight", "internal_count")
+    empty = (
+        *("split_feature", "split_gain", "threshold", "decision_type", "left_child"),
+        *("right_child", "leaf_weight", "internal_value", "internal_weight", "internal_count"),
+    )
     lines = [f"{name}=" for name in empty]
     lines += ["num_leaves=1", "num_cat=0", "leaf_value=0", "leaf_count=0", "is_linear=0"]
     tree = "\n".join([*lines, "shrinkage=1", "", "", ""])

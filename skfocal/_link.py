@@ -247,7 +247,8 @@ class FocalLossBase(RowLoss):
             raise ValueError(
                 "The optimal constant needs rows, of a weight above 0; there are none."
             )
-        return np.maximum(totals, RAREST * totals.sum())
+        floored: Array = np.maximum(totals, RAREST * totals.sum())
+        return floored
 
 
 def raw_proba(raw_prediction: Array) -> Array:

@@ -6,7 +6,7 @@ Floor 2, below the losses. Every message names the argument as its caller calls 
 
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +107,7 @@ def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float,
     return check_class_weights(alpha, n_classes, name)
 
 
-def is_word(alpha: Any) -> bool:
+def is_word(alpha: Any) -> TypeGuard[str | tuple[Any, ...]]:
     """Whether alpha is "balanced" or "effective", or ("effective", beta)."""
     return isinstance(alpha, str) or (isinstance(alpha, tuple) and alpha[:1] == ("effective",))
 

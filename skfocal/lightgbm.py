@@ -104,8 +104,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     Notes
     -----
     `predict` takes the class with the largest weight times posterior, and `predict_proba`
-    and `decision_function`, its log-odds, undo the weights. ``booster_.predict`` is the sigmoid or softmax of the margin: the
-    posterior only with ``link="posterior"``.
+    and `decision_function`, its log-odds, undo the weights. ``booster_.predict`` is the sigmoid
+    or softmax of the margin: the posterior only with ``link="posterior"``.
     `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
     costs: its ``predict`` takes the likelier class.
 
