@@ -329,7 +329,7 @@ def _resolved(
 ) -> tuple[float, ...] | None:
     """`resolve_alpha`, to whose words a class without weight is as if absent; it weighs 1."""
     present = totals > 0
-    if not is_word(alpha) or present.all():
+    if present.all() or not is_word(alpha):
         return resolve_alpha(alpha, classes, totals, name)
     weights = np.ones(len(classes))
     weights[present] = resolve_alpha(alpha, classes[present], totals[present], name)

@@ -6,7 +6,7 @@ Floor 2, below the losses. Every message names the argument as its caller calls 
 
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +107,7 @@ def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float,
     return check_class_weights(alpha, n_classes, name)
 
 
-def is_word(alpha: Any) -> TypeGuard[str | tuple[Any, ...]]:
+def is_word(alpha: Any) -> bool:
     """Whether alpha is "balanced" or "effective", or ("effective", beta)."""
     return isinstance(alpha, str) or (isinstance(alpha, tuple) and alpha[:1] == ("effective",))
 
@@ -187,7 +187,8 @@ def resolve_alpha(
     """
     n_classes = len(labels)
     if is_word(alpha):
-        word, *beta = (alpha,) if isinstance(alpha, str) else alpha
+        words: Any = (alpha,) if isinstance(alpha, str) else alpha
+        word, *beta = words
         if not (totals > 0).all():
             lacking = labels[totals <= 0].tolist()
             raise ValueError(f"{name}={alpha!r} needs rows of every label; none of {lacking!r}.")

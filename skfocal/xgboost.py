@@ -109,7 +109,8 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
     -----
     `predict` takes the class with the largest weight times posterior, and `predict_proba`
     and `decision_function`, its log-odds, undo the weights. ``get_booster().predict`` is the
-    sigmoid or softmax of the margin: the posterior only with ``link="posterior"``. `sklearn.calibration.CalibratedClassifierCV`
+    sigmoid or softmax of the margin: the posterior only with ``link="posterior"``.
+    `sklearn.calibration.CalibratedClassifierCV`
     keeps the probabilities and loses the costs: its ``predict`` takes the likelier class.
 
     The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
