@@ -138,7 +138,7 @@ class LightGBMPrediction(LightGBMFiles):
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Array:
-        """Log-odds of the probabilities that `predict_proba` gives.
+        """The log-odds of the probabilities that `predict_proba` gives.
 
         Class weights (``focal_alpha`` and ``class_weight``) are undone here, as in `predict_proba`,
         and count in `predict`. With them a threshold of 0 on two classes, or the argmax of

@@ -75,7 +75,7 @@ class FocalLossBase(RowLoss):
         return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
     def log_odds(self, raw_prediction: npt.ArrayLike) -> Array:
-        """Log-odds of the posterior, whose sigmoid or softmax it is.
+        """The log-odds of the posterior, whose sigmoid or softmax it is.
 
         Class weights are undone in them, as in `posterior`; in `decision` they are not.
 

@@ -104,7 +104,7 @@ class XGBoostPrediction(XGBoostFiles):
         base_margin: npt.ArrayLike | None = None,
         iteration_range: IterationRange | None = None,
     ) -> Array:
-        """Log-odds of the probabilities that `predict_proba` gives.
+        """The log-odds of the probabilities that `predict_proba` gives.
 
         Class weights (``focal_alpha``) are undone here, as in `predict_proba`,
         and count in `predict`. With them a threshold of 0 on two classes, or the argmax of

@@ -227,7 +227,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         return self
 
     def decision_function(self, X: Table) -> Array:
-        """Log-odds of the probabilities that `predict_proba` gives.
+        """The log-odds of the probabilities that `predict_proba` gives.
 
         Class weights (``focal_alpha`` and ``class_weight``) are undone here, as in `predict_proba`,
         and count in `predict`. With them a threshold of 0 on two classes, or the argmax of

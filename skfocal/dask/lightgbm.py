@@ -364,7 +364,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     def decision_function(  # type: ignore[override]  # lazily, and others by name
         self, X: Collection, **kwargs: Any
     ) -> da.Array:
-        """Log-odds of the probabilities that `predict_proba` gives, lazily.
+        """The log-odds of the probabilities that `predict_proba` gives, lazily.
 
         With class weights, which count in `predict` alone, a threshold of 0 (or the argmax)
         is another decision than `predict`.

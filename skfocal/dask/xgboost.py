@@ -347,7 +347,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         base_margin: Collection | None = None,
         iteration_range: IterationRange | None = None,
     ) -> da.Array:
-        """Log-odds of the probabilities that `predict_proba` gives, lazily.
+        """The log-odds of the probabilities that `predict_proba` gives, lazily.
 
         With class weights, which count in `predict` alone, a threshold of 0 (or the argmax)
         is another decision than `predict`.
