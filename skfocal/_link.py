@@ -87,8 +87,8 @@ class FocalLossBase(RowLoss):
         Returns
         -------
         ndarray of shape (n,) or (n, K)
-            log(P+ / P-) for `BinaryFocalLoss`, log P_k plus a constant of the row for
-            `MulticlassFocalLoss`. Under the posterior link these are the margins.
+            For `BinaryFocalLoss` log(P+ / P-), for `MulticlassFocalLoss` log P_k plus a constant
+            of the row. Under the posterior link these are the margins.
 
         Raises
         ------
