@@ -67,6 +67,7 @@ def one_model(
             params["metric"] = log_loss_name
     model = classifier(**params).fit(X_train, y_train, **fit_params)
     proba = model.predict_proba(X_test)[:, 1]
+    as_margin = "raw_score" if library == "LightGBM" else "output_margin"
     return {
         "library": library,
         "gamma": gamma,
@@ -74,7 +75,7 @@ def one_model(
         "link": link,
         "early_stopping": stopped,
         "seed": seed,
-        "max_abs_margin": float(np.abs(model.decision_function(X_test)).max()),
+        "max_abs_margin": float(np.abs(model.predict(X_test, **{as_margin: True})).max()),
         "average_precision": average_precision_score(y_test, proba),
         "mean_proba_over_prevalence": float(proba.mean() / y_test.mean()),
         "log_loss": log_loss(y_test, proba),

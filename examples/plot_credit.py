@@ -117,13 +117,20 @@ def final(model):
     return model[-1] if hasattr(model, "steps") else model
 
 
+def raw_probability(model, X: pd.DataFrame) -> np.ndarray:
+    """The sigmoid of a focal model's margin."""
+    final(model).set_params(probability="raw")
+    raw = model.predict_proba(X)[:, 1]
+    final(model).set_params(probability="posterior")
+    return raw
+
+
 def measure(model, seconds: float, X: pd.DataFrame, y: pd.Series) -> dict[str, float]:
     """Scores on held-out rows."""
     proba = model.predict_proba(X)[:, 1]
     raw = proba
     if hasattr(final(model), "focal_gamma"):
-        margin = model.decision_function(X)
-        raw = 1 / (1 + np.exp(-margin))
+        raw = raw_probability(model, X)
     return {
         "average precision": average_precision_score(y, proba),
         "ROC AUC": roc_auc_score(y, proba),
@@ -154,8 +161,7 @@ def draw(fitted: dict, X: pd.DataFrame, y: pd.Series, name: str) -> Path:
             top.plot(recall, precision, STYLES[variant], label=variant)
             curves = {variant: proba}
             if variant == "focal":
-                margin = model.decision_function(X)
-                curves["focal raw"] = 1 / (1 + np.exp(-margin))
+                curves["focal raw"] = raw_probability(model, X)
             for label, values in curves.items():
                 true, predicted = calibration_curve(y, values, n_bins=10, strategy="quantile")
                 bottom.plot(predicted, true, STYLES[label], marker=".", label=label)
@@ -201,7 +207,10 @@ def save_and_reload(fitted: dict, X: pd.DataFrame) -> None:
     again = joblib.load(OUTPUT / "logistic.joblib")
     assert (again.predict_proba(X) == fitted["logistic", "focal"].predict_proba(X)).all()
     X.to_pickle(OUTPUT / "held_out.pkl")
-    margins = {k: fitted[k, "focal"].decision_function(X) for k in ("LightGBM", "XGBoost")}
+    margins = {
+        "LightGBM": fitted["LightGBM", "focal"].predict(X, raw_score=True),
+        "XGBoost": fitted["XGBoost", "focal"].predict(X, output_margin=True),
+    }
     np.savez(OUTPUT / "margins.npz", **margins)
     command = [sys.executable, "-c", WITHOUT_SKFOCAL, str(OUTPUT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -66,7 +66,7 @@ for train, test in StratifiedShuffleSplit(3, test_size=0.5, random_state=0).spli
     for gamma in (0.0, 0.5, 1.0, 2.0, 5.0):
         model = FocalLGBMClassifier(focal_gamma=gamma, **trees).fit(X_train, y_train)
         proba["gamma", gamma] = model.predict_proba(X_test)[:, 1]
-        margins["gamma", gamma] = model.decision_function(X_train)
+        margins["gamma", gamma] = model.predict(X_train, raw_score=True)
     for key, p in proba.items():
         rows.append((*key, average_precision_score(y_test, p), log_loss(y_test, p), p.mean()))
 names = ["system", "setting", "average precision", "log loss", "mean P"]

@@ -52,7 +52,7 @@ for name, model in models.items():
     log_odds[name] = logit(model.predict_proba(X_test)[:, 1])
 for name in ("plain", "focal, posterior link"):
     np.testing.assert_allclose(sums[name], log_odds[name], atol=1e-9)
-margin = models["focal, focal link"].decision_function(X_test)
+margin = models["focal, focal link"].predict(X_test, raw_score=True)
 np.testing.assert_allclose(sums["focal, focal link"], margin, atol=1e-9)
 
 # %%

@@ -31,8 +31,10 @@ from skfocal._parameters import (
     check_choice,
     check_gamma,
     class_totals,
+    is_word,
     resolve_alpha,
     row_blocks,
+    weights_by_label,
 )
 from skfocal._rows import checked_totals
 from skfocal.losses import FocalLoss, make_loss
@@ -107,6 +109,8 @@ class Target:
     sample_weight: npt.NDArray[np.floating] | None
     kept: npt.NDArray[np.intp] | None
     """Indices of the rows that are left, None where that is all of them."""
+    n_rows: npt.NDArray[np.float64] | None = None
+    """Number of rows of each class, those of weight 0 too."""
 
     @property
     def totals(self) -> npt.NDArray[np.float64]:
@@ -141,18 +145,20 @@ def make_target(
             raise ValueError("sample_weight must not be zero for all rows.")
         if not sample_weight.all():
             kept = np.flatnonzero(sample_weight)
-            y, sample_weight = y[kept], sample_weight[kept]
     classes = np.unique(np.concatenate([np.unique(y[rows]) for rows in row_blocks(len(y))]))
     if len(classes) < 2:
         raise ValueError(
-            f"{type(estimator).__name__} needs at least two classes, but y (rows of weight "
-            f"zero left out) has only one class: {classes.tolist()[0]!r}."
+            f"{type(estimator).__name__} needs at least two classes, but y has only one class: "
+            f"{classes.tolist()[0]!r}."
         )
     # a search among few labels; the inverse of unique would sort all rows
     codes = np.empty(len(y), dtype=np.int32)
     for rows in row_blocks(len(y)):
         codes[rows] = np.searchsorted(classes, y[rows])
-    return Target(classes, codes, sample_weight, kept)
+    n_rows = class_totals(codes, len(classes))
+    if kept is not None:  # of which a class may have no row: the parents' bags are such
+        codes, sample_weight = codes[kept], sample_weight[kept]
+    return Target(classes, codes, sample_weight, kept, n_rows)
 
 
 def codes_target(labels: npt.NDArray[Any], sample_weight: npt.NDArray[Any] | None) -> Target:
@@ -164,20 +170,23 @@ def codes_target(labels: npt.NDArray[Any], sample_weight: npt.NDArray[Any] | Non
     Raises
     ------
     ValueError
-        If they are not 0..K-1 with K >= 2, each with rows of positive weight.
+        If they are not 0..K-1 with K >= 2, each with rows, or no row has a weight.
     """
     if labels is None or len(labels) == 0:
         raise ValueError("The data set has no labels.")
     if sample_weight is not None and np.min(sample_weight) < 0:
         raise ValueError("The weights of the data set must not be negative.")
     n_classes = int(np.max(labels)) + 1
-    totals = checked_totals(labels, max(n_classes, 2), sample_weight)
-    if n_classes < 2 or not (totals > 0).all():
+    n_rows = checked_totals(labels, max(n_classes, 2), None)
+    if n_classes < 2 or not n_rows.all():
         raise ValueError(
             "The labels of the data set must be the codes 0..K-1 of at least two classes, each "
-            f"with rows of positive weight; sums of weights by code: {totals.tolist()}."
+            f"with rows; numbers of rows by code: {n_rows.astype(int).tolist()}."
         )
-    return Target(np.arange(n_classes), np.arange(n_classes), totals, None)
+    totals = n_rows if sample_weight is None else class_totals(labels, n_classes, sample_weight)
+    if not totals.any():
+        raise ValueError("The weights of the data set must not be zero for all rows.")
+    return Target(np.arange(n_classes), np.arange(n_classes), totals, None, n_rows)
 
 
 def refuse_arguments(kind: str, **given: Any) -> None:
@@ -218,13 +227,17 @@ def check_features(estimator: Any, X: Any, *, reset: bool, names: bool = True) -
     validate = validate_data if names else _validate_without_names
     if on_device(X):
         return _check_device_table(estimator, X, reset)
-    if hasattr(X, "collect"):  # a lazy frame
+    # asked of the type, since columns of pandas are attributes of the frame
+    kind = type(X)
+    if hasattr(kind, "collect"):  # a lazy frame
         X = X.collect()
-    if hasattr(X, "columns") or hasattr(X, "column_names"):
+        kind = type(X)
+    if hasattr(kind, "columns") or hasattr(kind, "column_names"):
         # only frames of pandas may have names of mixed types, which the boosters accept
         # and scikit-learn does not: there only their number is checked
-        mixed = len({isinstance(name, str) for name in getattr(X, "columns", ())}) > 1
-        named = X.to_numpy() if mixed and hasattr(X, "iloc") else X
+        pandas_like = hasattr(kind, "iloc")
+        mixed = pandas_like and len({isinstance(name, str) for name in X.columns}) > 1
+        named = X.to_numpy() if mixed else X
         validate(estimator, named, reset=reset, skip_check_array=True)
         if X.shape[0] < 1 or X.shape[1] < 1:
             raise ValueError(f"X must have at least one row and one column; got {X.shape}.")
@@ -295,10 +308,12 @@ def training_loss(
     hessian: Hessian = "upper",
     link: Link = "focal",
     class_weight: ClassWeight = None,
+    balanced_by_rows: bool = False,
 ) -> FocalLoss:
     """The loss with ``focal_gamma``, ``focal_alpha`` and ``class_weight`` as numbers.
 
-    Class weights multiply: w_k = alpha_k * class_weight_k.
+    Class weights multiply: w_k = alpha_k * class_weight_k. ``class_weight="balanced"`` goes
+    by the number of rows of a class where its parent does, else by their weights.
     """
     n_classes = len(target.classes)
     gamma = check_gamma(gamma, n_classes, "focal_gamma")
@@ -306,20 +321,33 @@ def training_loss(
     check_choice(link, LINKS, "link")
     if isinstance(class_weight, str) and class_weight != "balanced":
         raise ValueError(f'class_weight must be "balanced" or a dict; got {class_weight!r}.')
-    if class_weight is not None and isinstance(alpha, str) and isinstance(class_weight, str):
+    if isinstance(class_weight, str) and is_word(alpha):
         raise ValueError(
             f"focal_alpha={alpha!r} and class_weight={class_weight!r} multiply, which would "
             "balance twice: give one of them."
         )
-    weights = resolve_alpha(alpha, target.classes, target.totals, "focal_alpha")
+    weights = _resolved(alpha, target.classes, target.totals, "focal_alpha")
     if class_weight is not None:
+        by_rows = balanced_by_rows and target.n_rows is not None
+        totals = target.n_rows if by_rows else target.totals
+        given: Any = class_weight
         if isinstance(class_weight, Mapping):
-            # as in scikit-learn, a class that the dict does not name weighs 1
-            known = target.classes.tolist()
-            class_weight = {**dict.fromkeys(known, 1.0), **class_weight}
-        factors = resolve_alpha(class_weight, target.classes, target.totals, "class_weight")
+            given = weights_by_label(class_weight, target.classes)
+        factors = _resolved(given, target.classes, totals, "class_weight")
         weights = tuple(np.multiply(weights or 1.0, factors or 1.0).tolist())
     return make_loss(n_classes, gamma, weights, hessian, link)
+
+
+def _resolved(
+    alpha: Alpha, classes: npt.NDArray[Any], totals: Any, name: str
+) -> tuple[float, ...] | None:
+    """`resolve_alpha`, to whose words a class without weight is as if absent; it weighs 1."""
+    present = totals > 0
+    if present.all() or not is_word(alpha):
+        return resolve_alpha(alpha, classes, totals, name)
+    weights = np.ones(len(classes))
+    weights[present] = resolve_alpha(alpha, classes[present], totals[present], name)
+    return tuple(weights.tolist())
 
 
 def check_continued(before: FocalLoss | None, loss: FocalLoss, name: str) -> None:
@@ -346,8 +374,11 @@ class FocalClassifierMixin(CallbackSupportMixin):
     - ``predict`` is the class with the largest weight times posterior: ``focal_alpha``
       and ``class_weight`` are costs, they move the decision and not the probabilities.
       ``sample_weight`` describes the population and is not undone.
-    - ``decision_function`` has the sign (binary, shape (n,)) or the argmax (multiclass,
-      shape (n, K)) of ``predict``.
+    - ``decision_function`` has the log-odds of ``predict_proba``: binary log(P+ / P-), of
+      shape (n,), whose sigmoid is the probability of ``classes_[1]``; multiclass log P_k
+      plus a constant of the row, of shape (n, K), whose softmax are the probabilities. With
+      ``probability="raw"`` these are the margins. Its sign or argmax is the likelier class,
+      so with class weights it is not ``predict``.
     """
 
     focal_gamma: Gamma
@@ -378,7 +409,9 @@ class FocalClassifierMixin(CallbackSupportMixin):
         if names is not None:
             self.feature_names_in_ = names
 
-    def _training_loss(self, target: Target, class_weight: ClassWeight = None) -> FocalLoss:
+    def _training_loss(
+        self, target: Target, class_weight: ClassWeight = None, *, balanced_by_rows: bool = False
+    ) -> FocalLoss:
         return training_loss(
             target,
             self.focal_gamma,
@@ -386,6 +419,7 @@ class FocalClassifierMixin(CallbackSupportMixin):
             hessian=getattr(self, "hessian", "upper"),
             link=self.link,
             class_weight=class_weight,
+            balanced_by_rows=balanced_by_rows,
         )
 
     def _check_probability(self) -> None:
@@ -398,6 +432,11 @@ class FocalClassifierMixin(CallbackSupportMixin):
         if on_device(raw):  # under the posterior link the two are the same
             return replace(self.loss_, link="posterior", hessian="upper").posterior(raw)
         return raw_proba(raw)
+
+    def _decision(self, raw: Array) -> Array:
+        """The log-odds of `_proba`, of margins on the host."""
+        self._check_probability()
+        return self.loss_.log_odds(raw) if self.probability == "posterior" else raw
 
     def _label(self, raw: Array) -> npt.NDArray[Any]:
         decision = self.loss_.decision(raw)

@@ -54,11 +54,14 @@ class Rounds:
         """Whether anyone listens."""
         return self._fit is not None
 
-    def begin(self) -> None:
-        """A round begins, unless one is open that failed to begin training."""
+    def begin(self, learned: Callable[[], dict[str, Any]] | None = None) -> None:
+        """A round begins, unless one is open that failed to begin training.
+
+        ``learned`` gives the attributes of the model before the round, as in `end`.
+        """
         if self._fit is not None and self._round is None:
             self._round = self._fit.subcontext(task_name="iteration")
-            self._round.call_on_fit_task_begin(**self._told)
+            self._round.call_on_fit_task_begin(**self._told, reconstruction_attributes=learned)
 
     def end(self, learned: Callable[[], dict[str, Any]]) -> bool:
         """A round ends; whether training should stop.

@@ -32,7 +32,8 @@ def base_score(start: float | Array) -> float | list[float]:
     """XGBoost's ``base_score`` of a start: a probability, or K margins of sum 0."""
     margins = np.asarray(start)
     if margins.ndim == 0:
-        return float(expit(margins))
+        # XGBoost keeps it as float32, and refuses 0 and 1
+        return float(np.clip(expit(margins), 1e-30, np.nextafter(np.float32(1), np.float32(0))))
     centred: list[float] = (margins - margins.mean()).tolist()
     return centred
 

@@ -12,7 +12,6 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 from lightgbm import Booster, Dataset, LGBMClassifier
-from lightgbm.basic import LightGBMError
 from sklearn.utils.validation import _get_feature_names
 
 from skfocal._base import FOCAL_PARAMETERS, Target, check_evaluation_sets, codes_target
@@ -22,10 +21,9 @@ from skfocal._lightgbm_metrics import METRIC_PARAMETERS
 from skfocal._lightgbm_training import (
     N_CLASSES_ALIASES,
     check_init_model,
+    grow_nothing_where_none_can_be,
     hand_over,
     make_trainer,
-    no_split_error,
-    no_split_possible,
     round_callbacks,
 )
 
@@ -121,7 +119,7 @@ def fit_dataset(
     names = column_names(dataset)
     params = estimator.get_params(deep=False)
     target = dataset_target(dataset, params)
-    loss = estimator._training_loss(target, estimator.class_weight)
+    loss = estimator._training_loss(target, estimator.class_weight, balanced_by_rows=True)
     scale = loss.log_loss_scale(target.codes, target.sample_weight)
     init_model = check_init_model(init_model, loss)
     start = None
@@ -183,21 +181,16 @@ def train_on_dataset(
     if start is not None:
         params["objective"] = FromStart(params["objective"], start, in_place=True)
         metrics = [FromStart(metric, start, in_place=False) for metric in metrics]
-    try:
-        booster = lightgbm.train(
-            params,
-            dataset,
-            num_boost_round=trainer.n_estimators,
-            valid_sets=evals,
-            valid_names=eval_names,
-            feval=metrics,
-            init_model=init_model,
-            callbacks=[*(callbacks or []), *recorded, *rounds],
-        )
-    except LightGBMError as error:
-        if no_split_possible(error):
-            raise no_split_error() from error
-        raise
+    booster = lightgbm.train(
+        params,
+        dataset,
+        num_boost_round=trainer.n_estimators,
+        valid_sets=evals,
+        valid_names=eval_names,
+        feval=metrics,
+        init_model=init_model,
+        callbacks=[*(callbacks or []), *recorded, *rounds, grow_nothing_where_none_can_be()],
+    )
     hand_over(trainer, booster, n_classes, start)
     trainer.fitted_ = True
     trainer._best_iteration, trainer._best_score = booster.best_iteration, booster.best_score

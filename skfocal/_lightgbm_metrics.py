@@ -4,7 +4,6 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-from skfocal._base import repeat
 from skfocal._kernels import Array
 from skfocal._training_metrics import (
     LIGHTGBM,
@@ -49,16 +48,6 @@ class _OnPosterior:
         proba = self.loss.posterior(y_pred)
         proba = proba[:, 1] if self.loss.n_classes == 2 else proba
         return self.function(*(y_true, proba, weight, None)[: self.n_arguments])
-
-
-class AtConstant:
-    """A metric of the margins, at a model that has the same margins for all rows."""
-
-    def __init__(self, metric: Callable[..., Any], constant: Array) -> None:
-        self.metric, self.constant = metric, constant
-
-    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> Any:
-        return self.metric(y_true, repeat(self.constant, len(y_true)), weight)
 
 
 def split_metrics(

@@ -31,6 +31,9 @@ class LightGBMPrediction(LightGBMFiles):
     ) -> npt.NDArray[Any]:
         """The label with the largest weight times posterior.
 
+        The weights are those of ``focal_alpha`` and ``class_weight``. Without them it is the
+        likeliest class; with them it is not what the sign or argmax of `decision_function` says.
+
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
@@ -135,7 +138,11 @@ class LightGBMPrediction(LightGBMFiles):
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Array:
-        """Score whose sign (two classes) or argmax is `predict`.
+        """The log-odds of the probabilities that `predict_proba` gives.
+
+        Class weights (``focal_alpha`` and ``class_weight``) are undone here, as in `predict_proba`,
+        and count in `predict`. With them a threshold of 0 on two classes, or the argmax of
+        more, is another decision than `predict`.
 
         Parameters
         ----------
@@ -153,8 +160,9 @@ class LightGBMPrediction(LightGBMFiles):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The margin; with a gamma per class or the posterior link
-            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
+            Two classes: log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. More:
+            log P_k plus a constant of the row, whose softmax is ``predict_proba(X)``. With
+            ``probability="raw"`` or ``link="posterior"`` it is the margin.
 
         Raises
         ------
@@ -168,7 +176,7 @@ class LightGBMPrediction(LightGBMFiles):
             validate_features=validate_features,
             **kwargs,
         )
-        return self.loss_.decision(raw)
+        return self._decision(raw)
 
     def _predict(
         self,

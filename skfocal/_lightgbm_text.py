@@ -34,6 +34,8 @@ def standardised(text: str, n_classes: int, shift: float | Array | None) -> str:
     """
     name = "binary" if n_classes == 2 else "multiclass"
     detail = "binary sigmoid:1" if n_classes == 2 else f"multiclass num_class:{n_classes}"
+    if "\nTree=" not in text:
+        text = _with_constant_trees(text, 1 if n_classes == 2 else n_classes)
     head, *trees = re.split(r"(?m)^(?=Tree=\d+$)", text)
     head = re.sub(r"(?m)^objective=.*\n", "", head)
     head = re.sub(r"(?m)^(?=feature_names=)", f"objective={detail}\n", head, count=1)
@@ -46,6 +48,22 @@ def standardised(text: str, n_classes: int, shift: float | Array | None) -> str:
     for parameter, alone in _OF_A_CLUSTER.items():
         body = re.sub(rf"\[{parameter}: .*\]", f"[{parameter}: {alone}]", body)
     return head + body
+
+
+def _with_constant_trees(text: str, n_trees: int) -> str:
+    """The text of a model without trees, with an iteration of trees that are one leaf of 0.
+
+    A start can only be in a model by way of its trees.
+    """
+    empty = (
+        *("split_feature", "split_gain", "threshold", "decision_type", "left_child"),
+        *("right_child", "leaf_weight", "internal_value", "internal_weight", "internal_count"),
+    )
+    lines = [f"{name}=" for name in empty]
+    lines += ["num_leaves=1", "num_cat=0", "leaf_value=0", "leaf_count=0", "is_linear=0"]
+    tree = "\n".join([*lines, "shrinkage=1", "", "", ""])
+    trees = "".join(f"Tree={k}\n{tree}" for k in range(n_trees))
+    return re.sub(r"(?m)^(?=end of trees$)", trees, text, count=1)
 
 
 def with_settings(text: str, settings: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from lightgbm import Booster, LGBMClassifier, LGBMModel
-from lightgbm.basic import LightGBMError
 from lightgbm.callback import CallbackEnv, EarlyStopException
 from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import _safe_indexing
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
@@ -29,7 +29,7 @@ from skfocal._base import (
 from skfocal._callbacks import Rounds
 from skfocal._kernels import Array
 from skfocal._lightgbm_files import learned_attributes
-from skfocal._lightgbm_metrics import METRIC_PARAMETERS, AtConstant, split_metrics
+from skfocal._lightgbm_metrics import METRIC_PARAMETERS, split_metrics
 from skfocal._lightgbm_text import settings_of, standardised
 from skfocal._settings import settings_from_text
 from skfocal.losses import FocalLoss
@@ -101,12 +101,10 @@ def check_parameters(params: dict[str, Any]) -> None:
 
 def check_columns(X: Any) -> Any:
     """X, unless it is a polars or Arrow table at which LightGBM 4.7 ends the process."""
-    schema = getattr(X, "schema", None)
-    if schema is None:
+    if not hasattr(type(X), "schema"):  # of the type: a column of pandas may have this name
         return X
-    types = (
-        zip(schema.names, schema.types, strict=True) if hasattr(schema, "types") else schema.items()
-    )
+    arrow = hasattr(type(X.schema), "types")
+    types = zip(X.schema.names, X.schema.types, strict=True) if arrow else X.schema.items()
     wrong = {name: str(kind) for name, kind in types if str(kind).lower() not in _COLUMN_TYPES}
     if wrong:
         raise ValueError(
@@ -142,6 +140,27 @@ def check_init_model(init_model: Any, loss: FocalLoss) -> Booster | None:
         )
     check_continued(before, loss, "init_model")
     return booster
+
+
+def rows_of_start(init_score: Any, kept: npt.NDArray[Any], n_rows: int, n_classes: int) -> Any:
+    """``init_score`` of the rows that are kept; LightGBM takes it class by class, too."""
+    if n_classes > 2 and np.shape(init_score) == (n_rows * n_classes,):
+        init_score = np.asarray(init_score).reshape(n_rows, n_classes, order="F")
+    return _safe_indexing(init_score, kept)
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Refuse what is no list of LightGBM's callbacks.
+
+    Raises
+    ------
+    TypeError
+        If it is no list, or one is no function.
+    """
+    if callbacks is None:
+        return
+    if not isinstance(callbacks, (list, tuple)) or not all(map(callable, callbacks)):
+        raise TypeError(f"callbacks must be a list of functions; got {callbacks!r}.")
 
 
 def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any, Any]]:
@@ -255,36 +274,32 @@ def train(
     target: Target,
     start: float | Array | None,
     rounds: list[Callable[..., Any]],
-    *,
-    on_cluster: bool = False,
     **arguments: Any,
 ) -> None:
     """Fit the trainer and make its booster a standard model that contains the start."""
-    try:
-        whole = {**arguments, "callbacks": [*arguments["callbacks"], *rounds]}
-        trainer.fit(features, target.codes, target.sample_weight, **whole)
-        shift = start
-    except LightGBMError as error:
-        if not no_split_possible(error):
-            raise
-        if on_cluster:  # a second fit would need the connections of the first
-            raise no_split_error() from error
-        # a constant has no rounds to tell of
-        shift = _train_constant(trainer, features, target, start, **arguments)
-    hand_over(trainer, trainer.booster_, len(target.classes), shift)
+    arguments["callbacks"] = [*arguments["callbacks"], *rounds, grow_nothing_where_none_can_be()]
+    trainer.fit(features, target.codes, target.sample_weight, **arguments)
+    hand_over(trainer, trainer.booster_, len(target.classes), start)
 
 
-def no_split_possible(error: LightGBMError) -> bool:
-    """Whether an error says that no column can be split, which a custom objective cannot have."""
-    return "num_features" in str(error)
+def grow_nothing_where_none_can_be() -> Callable[[CallbackEnv], None]:
+    """A callback that lets rounds pass without a tree where LightGBM uses no column.
 
+    It uses none where all are constant, or too short to be cut into two leaves of
+    ``min_child_samples`` rows. Its own objectives then give a constant model. With a custom
+    objective it fails a check and prints a fatal error.
+    """
 
-def no_split_error() -> ValueError:
-    """What to say where a table would have had a constant model."""
-    return ValueError(
-        "LightGBM found no column that it could split: all are constant, or a leaf would have "
-        "fewer rows than min_child_samples."
-    )
+    def before(env: CallbackEnv) -> None:
+        booster: Any = env.model
+        data = booster.train_set
+        if env.iteration == env.begin_iteration and not any(
+            data.feature_num_bin(k) for k in range(data.num_feature())
+        ):
+            booster.update = lambda **_: True  # LightGBM's word for "finished"
+
+    before.before_iteration = True  # type: ignore[attr-defined]  # as in `round_callbacks`
+    return before
 
 
 def hand_over(
@@ -317,10 +332,11 @@ def round_callbacks(
         return learned_attributes(standard(booster, loss.n_classes, start), classes, loss)
 
     def before(env: CallbackEnv) -> None:
-        rounds.begin()
+        model: Any = env.model  # a CVBooster only in lightgbm.cv
+        rounds.begin(lambda: learned(model))
 
     def after(env: CallbackEnv) -> None:
-        model: Any = env.model  # a CVBooster only in lightgbm.cv
+        model: Any = env.model
         if rounds.end(lambda: learned(model)):
             raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
@@ -328,29 +344,3 @@ def round_callbacks(
     before.before_iteration = True  # type: ignore[attr-defined]
     before.order = after.order = 25  # type: ignore[attr-defined]  # record, ours, early stopping
     return [before, after]
-
-
-def _train_constant(
-    trainer: Trainer,
-    features: Any,
-    target: Target,
-    start: float | Array | None,
-    **arguments: Any,
-) -> Array | None:
-    """Train where no feature can be split: constant, or too few rows in a leaf.
-
-    A built-in objective then gives a constant model, a custom one an error. Fit the
-    built-in one and return what has to be added to its constant for ours.
-    """
-    n_classes = len(target.classes)
-    nothing = 0.0 if n_classes == 2 else np.zeros(n_classes)
-    constant = np.asarray(nothing if start is None else start)
-    trainer.set_params(objective=None)
-    arguments["init_score"] = arguments["eval_init_score"] = None
-    arguments["eval_metric"] = [AtConstant(f, constant) for f in arguments["eval_metric"]]
-    trainer.fit(features, target.codes, target.sample_weight, **arguments)
-    if arguments.get("init_model") is not None:
-        return None  # the model so far holds its start, and nothing was added to it
-    row = np.zeros((1, features.shape[1]))
-    shift: Array = constant - np.asarray(trainer.booster_.predict(row, raw_score=True))[0]
-    return shift

@@ -14,6 +14,10 @@ from skfocal._loss import RowLoss
 from skfocal._parameters import Link
 from skfocal._rows import checked_totals
 
+# Share of a class that has no rows, or none of a weight above 0. The true optimum would be an
+# infinite margin; this one is finite, and the class as improbable as a float32 can tell from 1.
+RAREST = 1e-9
+
 
 class FocalLossBase(RowLoss):
     """What the two losses share; for conventions see `RowLoss`.
@@ -69,6 +73,36 @@ class FocalLossBase(RowLoss):
             on_device: Array = _kernels.device_posterior(raw, *self._classes, self.link)
             return on_device
         return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
+
+    def log_odds(self, raw_prediction: npt.ArrayLike) -> Array:
+        """The log-odds of the posterior, whose sigmoid or softmax it is.
+
+        Class weights are undone in them, as in `posterior`; in `decision` they are not.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n,) or (n, K)
+            Margins of this loss.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, K)
+            For `BinaryFocalLoss` log(P+ / P-), for `MulticlassFocalLoss` log P_k plus a constant
+            of the row. Under the posterior link these are the margins.
+
+        Raises
+        ------
+        ValueError
+            If the shape of the margins is another.
+
+        Examples
+        --------
+        >>> from skfocal import BinaryFocalLoss
+        >>> BinaryFocalLoss(gamma=2.0).log_odds([0.0, 1.0]).round(4)
+        array([0.    , 2.6817])
+        """
+        raw = self._check_raw(raw_prediction)
+        return self._log_odds(raw.astype(np.float64)).astype(raw.dtype)
 
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
         """Score whose sign or argmax is the class with the largest weight x posterior.
@@ -176,7 +210,7 @@ class FocalLossBase(RowLoss):
         if not self.is_scaled:
             return 1.0
         totals = checked_totals(y_true, self.n_classes, sample_weight)
-        shares = np.maximum(totals / totals.sum(), 1e-9)
+        shares = np.maximum(totals / totals.sum(), RAREST)
         start = self.raw_prediction(shares[np.newaxis])
         _, hessian = self.gradient_hessian(np.zeros(1), start)
         eta = self.posterior(start)
@@ -209,12 +243,12 @@ class FocalLossBase(RowLoss):
 
     def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
         totals = checked_totals(y_true, self.n_classes, sample_weight)
-        if not (totals > 0).all():
+        if not totals.any():
             raise ValueError(
-                "The optimal constant is infinite where a class has no rows or no weight; "
-                f"sums of weights by class: {totals.tolist()}."
+                "The optimal constant needs rows, of a weight above 0; there are none."
             )
-        return totals
+        floored: Array = np.maximum(totals, RAREST * totals.sum())
+        return floored
 
 
 def raw_proba(raw_prediction: Array) -> Array:

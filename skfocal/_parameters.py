@@ -75,6 +75,12 @@ def check_class_weights(weights: Any, n_classes: int, name: str = "alpha") -> tu
     values = _numbers(weights, name, expected)
     if values.size != n_classes:
         raise ValueError(f"{name} must have {expected}; got {values.size} values.")
+    if (values == 0).any():
+        raise ValueError(
+            f"{name} must have {expected}; got {weights!r}. A model learns nothing of a class of "
+            "weight 0, so its probability could not be recovered: give the class a small weight, "
+            "give its rows sample_weight=0, or leave them out."
+        )
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError(f"{name} must have {expected}; got {weights!r}.")
     return tuple(values.tolist())
@@ -101,6 +107,11 @@ def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float,
     return check_class_weights(alpha, n_classes, name)
 
 
+def is_word(alpha: Any) -> bool:
+    """Whether alpha is "balanced" or "effective", or ("effective", beta)."""
+    return isinstance(alpha, str) or (isinstance(alpha, tuple) and alpha[:1] == ("effective",))
+
+
 def _effective(totals: npt.NDArray[np.float64], beta: Any, name: str) -> npt.NDArray[np.float64]:
     """Inverse effective number of samples (M12), of mean 1 over rows (Cui et al. 2019)."""
     total = totals.sum()
@@ -124,12 +135,31 @@ def _from_mapping(weights: Mapping[Any, float], labels: npt.NDArray[Any], name: 
     known = labels.tolist()
     missing = [label for label in known if label not in weights]
     unknown = [label for label in weights if label not in known]
-    if missing or unknown:
+    if missing:  # more labels are of rows that a fold may lack
         raise ValueError(
             f"{name} must have one weight for each label in y, {known!r}: "
             f"missing {missing!r}, unknown {unknown!r}."
         )
     return [weights[label] for label in known]
+
+
+def weights_by_label(weights: Mapping[Any, float], labels: npt.NDArray[Any]) -> list[float]:
+    """``class_weight`` of each label, by scikit-learn's rule: 1 for one that it does not name.
+
+    Raises
+    ------
+    ValueError
+        If it leaves out a label and names one that is not in ``labels``: likely a typing error.
+    """
+    known = labels.tolist()
+    missing = [label for label in known if label not in weights]
+    unknown = [label for label in weights if label not in known]
+    if missing and unknown:
+        raise ValueError(
+            f"class_weight must name labels in y, {known!r}: missing {missing!r}, unknown "
+            f"{unknown!r}. Correct the unknown ones, or name the missing ones too."
+        )
+    return [weights.get(label, 1.0) for label in known]
 
 
 def resolve_alpha(
@@ -156,8 +186,9 @@ def resolve_alpha(
         None where all classes weigh 1.
     """
     n_classes = len(labels)
-    if isinstance(alpha, str) or (isinstance(alpha, tuple) and alpha[:1] == ("effective",)):
-        word, *beta = (alpha,) if isinstance(alpha, str) else alpha
+    if is_word(alpha):
+        words: Any = (alpha,) if isinstance(alpha, str) else alpha
+        word, *beta = words
         if not (totals > 0).all():
             lacking = labels[totals <= 0].tolist()
             raise ValueError(f"{name}={alpha!r} needs rows of every label; none of {lacking!r}.")

@@ -164,7 +164,7 @@ def train_resident(
         trainer.missing,
         namespace,
     )
-    n_classes = int(y_true.max()) + 1
+    n_classes = trainer.n_classes_  # of which y may lack some
     train_on_matrix(
         trainer, n_classes, matrix, evals, verbose=verbose, xgb_model=xgb_model, train=train
     )

@@ -33,6 +33,9 @@ class XGBoostPrediction(XGBoostFiles):
     ) -> npt.NDArray[Any]:
         """The label with the largest weight times posterior.
 
+        The weights are those of ``focal_alpha``. Without them it is the
+        likeliest class; with them it is not what the sign or argmax of `decision_function` says.
+
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
@@ -103,7 +106,11 @@ class XGBoostPrediction(XGBoostFiles):
         base_margin: npt.ArrayLike | None = None,
         iteration_range: IterationRange | None = None,
     ) -> Array:
-        """Score whose sign (two classes) or argmax is `predict`.
+        """The log-odds of the probabilities that `predict_proba` gives.
+
+        Class weights (``focal_alpha``) are undone here, as in `predict_proba`,
+        and count in `predict`. With them a threshold of 0 on two classes, or the argmax of
+        more, is another decision than `predict`.
 
         Parameters
         ----------
@@ -119,8 +126,9 @@ class XGBoostPrediction(XGBoostFiles):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The margin; with a gamma per class or the posterior link
-            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
+            Two classes: log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. More:
+            log P_k plus a constant of the row, whose softmax is ``predict_proba(X)``. With
+            ``probability="raw"`` or ``link="posterior"`` it is the margin.
 
         Raises
         ------
@@ -128,7 +136,7 @@ class XGBoostPrediction(XGBoostFiles):
             As in `predict`.
         """
         raw = self._margins(X, validate_features, base_margin, iteration_range)
-        return self.loss_.decision(fetched(raw))
+        return self._decision(fetched(raw))
 
     def apply(self, X: Table, iteration_range: IterationRange | None = None) -> npt.NDArray[Any]:
         """The leaf of each row in each tree.

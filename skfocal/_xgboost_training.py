@@ -167,6 +167,15 @@ class WithMetrics:
 
     _metrics: Metrics
 
+    @property
+    def n_classes_(self) -> int:
+        """The number of classes, of which y may lack some: XGBoost would count those in it."""
+        return self._metrics.loss.n_classes
+
+    @n_classes_.setter
+    def n_classes_(self, value: int) -> None:
+        pass
+
     def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
         # of the class that this one is mixed into
         configured = super()._configure_fit(*args, **kwargs)  # type: ignore[misc]
@@ -178,6 +187,19 @@ class WithMetrics:
 class Trainer(WithMetrics, XGBClassifier):
     """Trains on what is in memory."""
 
+    _codes: npt.NDArray[Any]
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """The codes in y, which XGBoost wants to find there."""
+        return self._codes
+
+    def fit(self, X: Any, y: npt.NDArray[Any], **arguments: Any) -> "Trainer":
+        """Fit; arguments as of `XGBClassifier.fit`."""
+        self._codes = np.flatnonzero(np.bincount(y))
+        super().fit(X, y, **arguments)
+        return self
+
 
 class _RoundsCallback(TrainingCallback):
     """scikit-learn's callbacks as one of XGBoost's."""
@@ -186,7 +208,7 @@ class _RoundsCallback(TrainingCallback):
         self.rounds, self.learned = rounds, learned
 
     def before_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
-        self.rounds.begin()
+        self.rounds.begin(lambda: self.learned(model.copy()))
         return False
 
     def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:

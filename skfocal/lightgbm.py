@@ -79,7 +79,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
         Hessians are scaled so that a Hessian at the start is as large as log loss's.
     **kwargs
         Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
-        ``focal_alpha``. Refused: another ``objective``, ``scale_pos_weight``,
+        ``focal_alpha``; its ``"balanced"`` counts rows, as LightGBM's does, where that of
+        ``focal_alpha`` sums sample weights. Refused: another ``objective``, ``scale_pos_weight``,
         ``is_unbalance``, ``sigmoid``, ``pos_bagging_fraction``, ``neg_bagging_fraction``
         and ``boosting_type="rf"``, which LightGBM does not support, or ignores, beside a
         custom objective.
@@ -103,8 +104,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     Notes
     -----
     `predict` takes the class with the largest weight times posterior, and `predict_proba`
-    undoes the weights. ``booster_.predict`` is the sigmoid or softmax of the margin: the
-    posterior only with ``link="posterior"``.
+    and `decision_function`, its log-odds, undo the weights. ``booster_.predict`` is the sigmoid
+    or softmax of the margin: the posterior only with ``link="posterior"``.
     `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
     costs: its ``predict`` takes the likelier class.
 
@@ -179,7 +180,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
         y : array-like of shape (n_samples,)
             Labels of any type, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative; rows of weight 0 are as if absent.
+            Non-negative; rows of weight 0 are as if absent, but their labels stay in
+            ``classes_``.
         init_score : array-like, default=None
             Replaces the start that skfocal computes. It is not part of the model.
         eval_set : list of (X, y), default=None
@@ -219,6 +221,7 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
             If an argument is not as described; the model is then left as it was.
         """
         self._check_parameters()
+        training.check_callbacks(callbacks)
         params = self.get_params(deep=False)
         unknown = any(params.get(name) is not None for name in training.N_ROUNDS_ALIASES)
         rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
@@ -247,7 +250,7 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
             weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
-            loss = self._training_loss(target, weights)
+            loss = self._training_loss(target, weights, balanced_by_rows=True)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = training.check_init_model(init_model, loss)
             start = None
@@ -255,7 +258,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
                 start = loss.intercept(target.codes, target.sample_weight)
                 init_score = repeat(start, len(target.codes))
             elif init_score is not None and target.kept is not None:
-                init_score = _safe_indexing(init_score, target.kept)
+                n_rows = features.shape[0]
+                init_score = training.rows_of_start(init_score, target.kept, n_rows, loss.n_classes)
             if target.kept is not None:
                 features = _safe_indexing(features, target.kept)
             evaluation = training.evaluation_arguments(

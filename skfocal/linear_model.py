@@ -54,7 +54,8 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     fit_intercept : bool, default=True
         Whether there is an intercept. It is not penalised.
     class_weight : dict or "balanced", default=None
-        Multiplied into ``focal_alpha``; labels that a dict lacks weigh 1.
+        Multiplied into ``focal_alpha``; labels that a dict lacks weigh 1. As in scikit-learn,
+        ``"balanced"`` sums sample weights.
     l1_ratio : float, default=0.0
         Share r of the L1 penalty, in [0, 1]; above 0 some coefficients are exactly 0.
     solver : {"auto", "newton-cholesky", "lbfgs", "prox-newton"}, default="auto"
@@ -227,7 +228,11 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         return self
 
     def decision_function(self, X: Table) -> Array:
-        """Score whose sign (two classes) or argmax is `predict`.
+        """The log-odds of the probabilities that `predict_proba` gives.
+
+        Class weights (``focal_alpha`` and ``class_weight``) are undone here, as in `predict_proba`,
+        and count in `predict`. With them a threshold of 0 on two classes, or the argmax of
+        more, is another decision than `predict`.
 
         Parameters
         ----------
@@ -237,8 +242,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The linear margin; with a gamma per class or the posterior link
-            log(w+ P+ / (w- P-)), for more classes log(w_k P_k) plus a constant of the row.
+            Two classes: log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. More:
+            log P_k plus a constant of the row, whose softmax is ``predict_proba(X)``. With
+            ``probability="raw"`` or ``link="posterior"`` it is the margin.
 
         Raises
         ------
@@ -246,7 +252,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             As in `predict`.
         """
         raw = self._margins(X)
-        return self.loss_.decision(raw)
+        return self._decision(raw)
 
     def predict_proba(self, X: Table) -> Array:
         """Probability of each class, as ``probability`` says.
@@ -290,6 +296,9 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     def predict(self, X: Table) -> npt.NDArray[Any]:
         """The label with the largest weight times posterior.
+
+        The weights are those of ``focal_alpha`` and ``class_weight``. Without them it is the
+        likeliest class; with them it is not what the sign or argmax of `decision_function` says.
 
         Parameters
         ----------

@@ -86,7 +86,7 @@ class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            Class codes, both present.
+            Class codes; a class without rows, or without weight, counts as very rare.
         sample_weight : array-like of shape (n,), default=None
             Non-negative.
 
@@ -98,7 +98,7 @@ class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=
         Raises
         ------
         ValueError
-            If a code is not 0 or 1, or a class has no weight.
+            If a code is not 0 or 1, or no row has a weight.
 
         Examples
         --------
@@ -204,7 +204,7 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            Class codes, all present.
+            Class codes; a class without rows, or without weight, counts as very rare.
         sample_weight : array-like of shape (n,), default=None
             Non-negative.
 
@@ -216,7 +216,7 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
         Raises
         ------
         ValueError
-            If a code is none of 0..K-1, or a class has no weight.
+            If a code is none of 0..K-1, or no row has a weight.
         """
         totals = self._totals(y_true, sample_weight)
         margins: Array = self._margins(np.log(totals / totals.sum())[np.newaxis])[0]

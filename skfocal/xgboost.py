@@ -110,8 +110,9 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
     Notes
     -----
     `predict` takes the class with the largest weight times posterior, and `predict_proba`
-    undoes the weights. ``get_booster().predict`` is the sigmoid or softmax of the margin: the
-    posterior only with ``link="posterior"``. `sklearn.calibration.CalibratedClassifierCV`
+    and `decision_function`, its log-odds, undo the weights. ``get_booster().predict`` is the
+    sigmoid or softmax of the margin: the posterior only with ``link="posterior"``.
+    `sklearn.calibration.CalibratedClassifierCV`
     keeps the probabilities and loses the costs: its ``predict`` takes the likelier class.
 
     The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
@@ -233,8 +234,12 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
             xgb_model = check_xgb_model(xgb_model, loss)
             start, checked = native(base_margin), Checked()
             if target.kept is not None:
+                shape = (features.shape[0], loss.n_classes)
                 features = rows_of(features, target.kept)
-                start = None if start is None else rows_of(start, target.kept)
+                if start is not None:
+                    if loss.n_classes > 2 and np.shape(start) == (shape[0] * shape[1],):
+                        start = fetched(start).reshape(shape)  # row by row
+                    start = rows_of(start, target.kept)
             else:
                 weight = (sample_weight, target.sample_weight)
                 checked = Checked((X, features), (y, target.codes), weight, (base_margin, start))

@@ -52,9 +52,9 @@ def test_gamma(kind, gamma):
         (1.5, "focal_alpha"),
         ("inverse", "focal_alpha must be None"),
         ({0: 1.0}, r"focal_alpha must have one weight for each label in y.*missing \[1\]"),
-        ({0: 1.0, 1: 1.0, 2: 1.0}, r"focal_alpha.*unknown \[2\]"),
+        ({0: 1.0, 2: 1.0}, r"focal_alpha.*missing \[1\], unknown \[2\]"),
         ([1.0, 2.0, 3.0], "focal_alpha.*got 3 values"),
-        ([1.0, 0.0], "focal_alpha"),
+        ([1.0, 0.0], "focal_alpha.*could not be recovered.*sample_weight=0"),
         ([1.0, -1.0], "focal_alpha"),
     ],
 )
@@ -104,11 +104,17 @@ def test_labels(kind, y, message):
         (np.full(200, np.nan), "sample_weight"),
         (np.zeros(200), "zero"),
         (np.ones(199), "sample_weight.shape"),
-        (np.where(Y == 0, 0.0, 1.0), "only one class: 1"),
     ],
 )
 def test_sample_weight(kind, weight, message):
     refused(make(kind), message, X, Y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("callbacks", [[3], 3, [None]])
+def test_callbacks_of_lightgbm(callbacks):
+    model = make(FocalLGBMClassifier)
+    with pytest.raises(TypeError, match="callbacks must be a list of functions; got"):
+        model.fit(X, Y, callbacks=callbacks)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -140,8 +146,11 @@ def test_boosters_take_nan(kind):
         ({"max_iter": -1}, "max_iter"),
         ({"class_weight": "auto"}, "class_weight"),
         ({"class_weight": {7: 1.0}}, r"class_weight.*unknown \[7\]"),
+        ({"class_weight": {0: 1.0, 7: 1.0}}, r"class_weight.*missing \[1\], unknown \[7\]"),
+        ({"class_weight": {0: 0.0}}, "class_weight.*could not be recovered.*small weight"),
         ({"class_weight": {1: -1.0}}, "class_weight"),
         ({"class_weight": "balanced", "focal_alpha": "balanced"}, "balance twice"),
+        ({"class_weight": "balanced", "focal_alpha": ("effective", 0.99)}, "balance twice"),
     ],
 )
 def test_linear_model_parameters(parameters, message):
@@ -165,7 +174,9 @@ def test_linear_model_parameters(parameters, message):
         ({"auc_mu_weights": [0, 1, 1, 0]}, "auc_mu_weights.*as a function"),
         ({"pos_bagging_fraction": 0.5}, "pos_bagging_fraction"),
         ({"class_weight": "balanced", "focal_alpha": "balanced"}, "balance twice"),
+        ({"class_weight": "balanced", "focal_alpha": ("effective", 0.99)}, "balance twice"),
         ({"class_weight": {5: 1.0}}, r"unknown \[5\]"),
+        ({"class_weight": {1: 0.0}}, "class_weight.*could not be recovered"),
     ],
 )
 def test_lightgbm_parameters(parameters, message):

@@ -15,6 +15,7 @@ from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.metrics import log_loss, zero_one_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
@@ -22,6 +23,9 @@ from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, me
 from skfocal._link import raw_proba
 
 KINDS = [FocalLGBMClassifier, FocalXGBClassifier]
+# Attributes that tables of some library have, and that a column of pandas may be called.
+NAMES_OF_FRAMES = ["schema", "collect", "columns", "column_names", "iloc", "types", "names"]
+NAMES_OF_FRAMES += ["to_numpy", "shape", "dtypes", "tocsr", "get_label", "num_col", "data"]
 each = pytest.mark.parametrize("kind", KINDS, ids=["lightgbm", "xgboost"])
 
 
@@ -53,14 +57,12 @@ def test_probabilities_labels_and_decisions(any_table, kind, gamma, alpha):
     gamma = np.linspace(0.5, 3, k) if gamma == "one per class" else gamma
     names = np.array(["low", "mid", "top"])[y]
     model = make(kind, focal_gamma=gamma, focal_alpha=alpha).fit(X, names, sample_weight=weight)
-    raw, P, decision = margins(model, X), model.predict_proba(X), model.decision_function(X)
+    raw, P = margins(model, X), model.predict_proba(X)
     assert_allclose(P, model.loss_.posterior(raw), rtol=1e-6)
     assert_allclose(P.sum(axis=1), 1, rtol=1e-6)
     best = (P * model.loss_.class_weight).argmax(axis=1)
     agreement = model.predict(X) == model.classes_[best]
     assert agreement.mean() > 0.999  # float32 ties aside
-    code = (decision > 0).astype(int) if k == 2 else decision.argmax(axis=1)
-    assert_array_equal(model.predict(X), model.classes_[code])
     assert_array_equal(model.set_params(probability="raw").predict_proba(X), raw_proba(raw))
 
 
@@ -374,3 +376,113 @@ def test_is_the_parent_and_leaves_its_parameters_alone(kind):
     model.set_params(focal_gamma=0.5, reg_lambda=1.0)
     assert model.get_params()["focal_gamma"] == 0.5
     assert model.feature_importances_.shape == (10,)
+
+
+@each
+def test_a_start_that_is_flat_beside_rows_of_weight_zero(kind):
+    """The parents take n * K margins too: LightGBM class by class, XGBoost row by row."""
+    X, y, weight = table(3)
+    weight = np.where(np.arange(len(y)) % 5 == 0, 0.0, weight)
+    start = np.random.default_rng(0).normal(size=(len(y), 3))
+    name, order = ("init_score", "F") if kind is FocalLGBMClassifier else ("base_margin", "C")
+    flat = make(kind, 5).fit(X, y, sample_weight=weight, **{name: start.ravel(order=order)})
+    square = make(kind, 5).fit(X, y, sample_weight=weight, **{name: start})
+    assert_array_equal(margins(flat, X), margins(square, X))
+
+
+def own_data_set(kind, X, y, weight):
+    if kind is FocalLGBMClassifier:
+        return lgb.Dataset(X, y, weight=weight)
+    return xgb.DMatrix(X, y, weight=weight)
+
+
+@each
+@pytest.mark.parametrize("form", ["arrays", "data set"])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("absent", [0, 1, 2])
+def test_a_class_without_weight(kind, form, link, absent):
+    """It has a column of zeros; the others are as in the library's own softmax of three."""
+    X, y, weight = table(3)
+    weight = np.where(y == absent, 0.0, weight)
+    model = make(kind, 10, focal_gamma=0.0, link=link)
+    rows = weight > 0 if form == "arrays" else slice(None)  # arrays lose rows of weight 0
+    data = own_data_set(kind, X[rows], y[rows], weight[rows])
+    if form == "arrays":
+        model.fit(X, y, sample_weight=weight)
+    else:
+        model.fit(own_data_set(kind, X, y, weight))
+    softmax = {"num_class": 3, "verbosity": -1 if kind is FocalLGBMClassifier else 1}
+    if kind is FocalLGBMClassifier:
+        theirs = lgb.train({"objective": "multiclass", **softmax}, data, 10).predict(X)
+    else:
+        booster = xgb.train({"objective": "multi:softprob", **softmax}, data, 10)
+        theirs = booster.predict(xgb.DMatrix(X))
+    P = model.predict_proba(X)
+    assert P.shape == (len(y), 3)
+    assert P[:, absent].max() < 1e-6
+    near = np.abs(P - theirs) < (1e-5 if kind is FocalLGBMClassifier else 1e-3)
+    assert near.mean() > 0.9  # trees of two classes are each other's mirror: splits tie
+    assert not (model.predict(X) == absent).any()
+
+
+@each
+@pytest.mark.parametrize("alpha", [None, "balanced", "effective", ("effective", 0.9)])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_weight_for_one_of_two_classes_gives_a_constant(kind, alpha, link):
+    X, y, _ = table(n_rows=200)
+    for label in (0, 1):
+        weight = (y == label) * 2.0
+        for data in ((X, y, weight), (own_data_set(kind, X, y, weight),)):
+            model = make(kind, 3, focal_alpha=alpha, link=link)
+            model.fit(*data[:2], **({"sample_weight": weight} if len(data) > 1 else {}))
+            assert model.classes_.tolist() == [0, 1]
+            assert model.predict_proba(X)[:, label].min() > 1 - 2e-6
+            assert_array_equal(model.predict(X), label)
+
+
+@each
+def test_words_take_a_class_without_weight_for_absent(kind):
+    X, y, weight = table(3)
+    rest = y != 1
+    for alpha in ("balanced", ("effective", 0.9)):
+        model = make(kind, 1, focal_alpha=alpha).fit(X, y, sample_weight=np.where(rest, weight, 0))
+        two = make(kind, 1, focal_alpha=alpha).fit(X[rest], y[rest], sample_weight=weight[rest])
+        assert_allclose(np.array(model.loss_.class_weight)[[0, 2]], two.loss_.class_weight)
+        assert model.loss_.class_weight[1] == 1.0
+
+
+@each
+def test_bags_that_lack_a_class(kind):
+    """Bags come as sample weights; with 2 positives among all rows, some bags have none."""
+    X, y, _ = table(n_rows=400)
+    y = np.zeros_like(y)
+    y[:2] = 1
+    bag = BaggingClassifier(make(kind, 3, focal_gamma=1.0), 3, random_state=2).fit(X, y)
+    lacking = [k for k, rows in enumerate(bag.estimators_samples_) if not y[rows].any()]
+    assert lacking
+    for k in lacking:
+        assert bag.estimators_[k].predict_proba(X)[:, 1].max() < 2e-6
+    assert np.isfinite(bag.predict_proba(X)).all()
+
+
+@each
+@pytest.mark.parametrize("name", NAMES_OF_FRAMES)
+def test_columns_may_have_names_of_attributes(kind, name):
+    X, y, _ = table(n_rows=200)
+    frame = pd.DataFrame(X[:, :3], columns=["a", name, "b"])
+    model = make(kind, 2).fit(frame, y, eval_set=[(frame.copy(), y)], **quiet(kind))
+    assert_array_equal(model.feature_names_in_, ["a", name, "b"])
+    expected = make(kind, 2).fit(X[:, :3], y).predict_proba(X[:, :3])
+    assert_array_equal(model.predict_proba(frame), expected)
+
+
+@each
+@pytest.mark.parametrize("focal", ["focal_alpha", "class_weight"])
+def test_dict_of_weights_names_a_class_that_a_fold_lacks(kind, focal):
+    X, y, _ = table(3)
+    if kind is FocalXGBClassifier and focal == "class_weight":
+        pytest.skip("XGBoost has no class_weight")
+    fold = y != 2
+    weights = {0: 1.0, 1: 3.0, 2: 9.0}
+    model = make(kind, 2, **{focal: weights}).fit(X[fold], y[fold])
+    assert model.loss_.class_weight == (1.0, 3.0)

@@ -44,6 +44,7 @@ class Recorder:
 
     def __init__(self, stop_at=None):
         self.events, self.models, self.stop_at = [], [], stop_at
+        self.before = []  # models at the begin of rounds
 
     def setup(self, estimator, context):
         self.events.append("setup")
@@ -51,8 +52,10 @@ class Recorder:
     def teardown(self, estimator, context):
         self.events.append("teardown")
 
-    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, fitted_estimator=None):
         self.events.append(("begin", context.task_name, len(y)))
+        if context.task_name == "iteration":
+            self.before.append(fitted_estimator)
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None, metadata=None):
         self.events.append(("end", context.task_name, metadata and list(metadata)))
@@ -87,6 +90,20 @@ def test_models_of_rounds_are_shorter_fits(kind, n_classes):
     assert_allclose(recorder.models[2].predict_proba(X), third.predict_proba(X), rtol=1e-6)
     first, last = (posterior_loss(recorder.models[i], X, y) for i in (0, -1))
     assert first > last + 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_round_begins_with_the_model_of_the_last_one(kind, n_classes):
+    """Before the first one it is the constant model, as scikit-learn's have their start."""
+    X, y, _ = table(n_classes)
+    recorder = Recorder()
+    make(kind, 4, focal_alpha="balanced").set_callbacks(recorder).fit(X, y)
+    first, *later = (model.predict_proba(X) for model in recorder.before)
+    assert_allclose(first, np.tile(np.bincount(y) / len(y), (len(y), 1)), rtol=1e-5)
+    for before, model in zip(later, recorder.models, strict=False):
+        assert_array_equal(before, model.predict_proba(X))
+    assert len(later) == len(recorder.models) - 1 == 3
 
 
 @each

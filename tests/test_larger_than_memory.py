@@ -302,8 +302,8 @@ def test_what_a_data_set_cannot_have_is_told():
     model = FocalLGBMClassifier(n_estimators=2, verbose=-1)
     with pytest.raises(ValueError, match="must not be negative"):
         model.fit(lgb.Dataset(X, y, weight=-weight))
-    with pytest.raises(ValueError, match="no column that it could split"):
-        model.fit(lgb.Dataset(np.zeros_like(X), y))
+    with pytest.raises(ValueError, match="must not be zero for all rows"):
+        model.fit(lgb.Dataset(X, y, weight=0 * weight))
     assert not hasattr(model, "loss_")
     for name, value in (("feature_weights", np.arange(10.0)), ("feature_types", ["q"] * 10)):
         with pytest.raises(ValueError, match=f"leave out {name}"):

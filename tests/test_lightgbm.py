@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_class_weight
 
 from skfocal import FocalLGBMClassifier
 from skfocal._lightgbm_files import learned_attributes
@@ -167,10 +169,8 @@ def test_leaves_contributions_and_iterations_as_the_parent():
             method(X, raw_score=True, num_iteration=4),
             model.booster_.predict(X, raw_score=True, num_iteration=4),
         )
-    assert_array_equal(
-        model.decision_function(X, num_iteration=4),
-        model.booster_.predict(X, raw_score=True, num_iteration=4),
-    )
+    part = model.booster_.predict(X, raw_score=True, num_iteration=4)
+    assert_array_equal(model.decision_function(X, num_iteration=4), model.loss_.log_odds(part))
 
 
 @pytest.mark.parametrize("names", [["binary_logloss", "auc"], ["auc", "binary_logloss"]])
@@ -275,3 +275,81 @@ def test_another_error_of_lightgbm_is_not_swallowed():
     X, y, _ = table(n_rows=200)
     with pytest.raises(lgb.basic.LightGBMError, match="num_leaves"):
         FocalLGBMClassifier(num_leaves=0, **QUIET).fit(X, y)
+
+
+@pytest.mark.parametrize("form", ["arrays", "data set"])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_balanced_class_weight_counts_rows_as_the_parent_does(any_table, form, link):
+    """At gamma 0 the margins are the parent's, under the posterior link without its weights."""
+    X, y, weight = any_table
+    theirs = lgb.LGBMClassifier(class_weight="balanced", n_estimators=10, **QUIET)
+    raw = theirs.fit(X, y, weight).predict(X, raw_score=True)
+    ours = FocalLGBMClassifier(
+        focal_gamma=0.0, class_weight="balanced", n_estimators=10, link=link, **QUIET
+    )
+    if form == "arrays":
+        ours.fit(X, y, weight)
+    else:
+        ours.fit(lgb.Dataset(X, y, weight=weight))
+    assert_allclose(ours.loss_.class_weight, len(y) / (len(set(y)) * np.bincount(y)))
+    if link == "focal":
+        assert_allclose(ours.predict(X, raw_score=True), raw, atol=1e-6)
+
+
+def test_balanced_class_weight_counts_rows_of_weight_zero_too(any_table):
+    X, y, weight = any_table
+    weight = np.where((y == 0) & (np.arange(len(y)) % 2 == 0), 0.0, weight)
+    expected = compute_class_weight("balanced", classes=np.unique(y), y=y)  # LightGBM uses it
+    model = FocalLGBMClassifier(class_weight="balanced", n_estimators=1, **QUIET).fit(X, y, weight)
+    assert_allclose(model.loss_.class_weight, expected)
+    other = FocalLGBMClassifier(focal_alpha="balanced", n_estimators=1, **QUIET).fit(X, y, weight)
+    totals = np.bincount(y, weights=weight.astype(np.float32))
+    assert_allclose(other.loss_.class_weight, totals.sum() / (len(totals) * totals))
+
+
+@pytest.mark.parametrize("form", ["arrays", "data set"])
+def test_where_nothing_can_be_split_nothing_false_is_printed(form, capfd):
+    """The constant model of the parent, with its rounds and without an error of LightGBM."""
+    X, y, _ = table(3, n_rows=300)
+    X = np.ones_like(X)
+    theirs = lgb.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, y, eval_X=X, eval_y=y)
+    model = FocalLGBMClassifier(n_estimators=3, verbose=-1, focal_gamma=0.0)
+    capfd.readouterr()
+    if form == "arrays":
+        model.fit(X, y, eval_X=X, eval_y=y, eval_metric="logloss")
+    else:
+        data = lgb.Dataset(X, y)
+        model.fit(data, eval_set=[lgb.Dataset(X, y, reference=data)], eval_metric="logloss")
+    assert "".join(capfd.readouterr()) == ""
+    assert_allclose(model.predict(X, raw_score=True), theirs.predict(X, raw_score=True))
+    assert model.booster_.num_trees() == theirs.booster_.num_trees()
+    (own,), (parents,) = model.evals_result_.values(), theirs.evals_result_.values()
+    assert_allclose(own["multi_logloss"], parents["multi_logloss"], rtol=1e-6)
+    text = model.booster_.model_to_string()
+    assert lgb.Booster(model_str=text).model_to_string() == text
+
+
+def test_no_column_is_said_to_be_useless_once(capfd):
+    X, y, _ = table(n_rows=200)
+    lgb.LGBMClassifier(n_estimators=3, verbose=1).fit(np.ones_like(X), y)
+    parents = "".join(capfd.readouterr()).count("no meaningful features")
+    FocalLGBMClassifier(n_estimators=3, verbose=1).fit(np.ones_like(X), y)
+    printed = "".join(capfd.readouterr())
+    assert printed.count("no meaningful features") == parents == 1
+    assert "Fatal" not in printed
+
+
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_weights_are_repeated_rows_for_trees_that_grow(any_table, form, link):
+    """scikit-learn's check, of rows enough for trees; few values, so that bins are the same."""
+    X, y, _ = any_table
+    X = np.round(X)
+    repeats = np.random.default_rng(0).integers(0, 5, len(y))
+    settings = {"min_child_samples": 1, "min_data_in_bin": 1, "num_leaves": 8, "link": link}
+    model = FocalLGBMClassifier(n_estimators=5, focal_alpha="balanced", **settings, **QUIET)
+    many = model.fit(form(np.repeat(X, repeats, axis=0)), np.repeat(y, repeats))
+    expected = many.predict(form(X), raw_score=True)
+    assert np.ptp(expected, axis=0).min() > 0.3
+    weighted = model.fit(form(X), y, sample_weight=repeats)
+    assert_allclose(weighted.predict(form(X), raw_score=True), expected, atol=1e-6)

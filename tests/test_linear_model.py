@@ -179,7 +179,7 @@ def test_decision_probabilities_and_labels_agree():
         model = FocalLogisticRegression(gamma, 0.8).fit(X, y)
         P, decision = model.predict_proba(X), model.decision_function(X)
         assert_array_equal(model.predict(X), (0.8 * P[:, 1] > 0.2 * P[:, 0]).astype(int))
-        assert_array_equal(model.predict(X), (decision > 0).astype(int))
+        assert_allclose(decision, np.log(P[:, 1] / P[:, 0]), rtol=1e-9, atol=1e-12)
         assert_allclose(model.predict_log_proba(X), np.log(P))
     raw = model.set_params(probability="raw").predict_proba(X)
     margin = X @ model.coef_[0] + model.intercept_[0]
@@ -372,3 +372,16 @@ def test_memory_stays_within_a_tenth_of_x(shape):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak <= 0.1 * X.nbytes, solver
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_a_class_without_weight_is_as_in_scikit_learn(n_classes, link):
+    X, y, weight = table(n_classes)
+    for absent in range(n_classes):
+        bag = np.where(y == absent, 0.0, weight)
+        model = FocalLogisticRegression(0.0, link=link).fit(X, y, sample_weight=bag)
+        theirs = LogisticRegression().fit(X, y, sample_weight=bag)
+        assert_allclose(model.predict_proba(X), theirs.predict_proba(X), atol=3e-3)
+        focal = FocalLogisticRegression(2.0, "balanced", link=link).fit(X, y, sample_weight=bag)
+        assert focal.predict_proba(X)[:, absent].max() < 1e-8

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
+from scipy.special import expit, softmax
 
 from skfocal import BinaryFocalLoss, MulticlassFocalLoss
 
@@ -179,6 +180,22 @@ def test_decision_is_the_largest_weighted_posterior(gammas):
     assert_array_equal(multiclass.decision(raw).argmax(axis=1), expected)
 
 
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_log_odds_are_those_of_the_posterior(link, dtype):
+    """SciPy's sigmoid and softmax of them are `posterior`, whatever the weights are."""
+    rtol = 1e-12 if dtype == np.float64 else 2e-6
+    z = np.linspace(-4, 4, 401).astype(dtype)
+    loss = BinaryFocalLoss((0.5, 3.0), (3.0, 1.0), link=link)
+    assert loss.log_odds(z).dtype == dtype
+    assert_allclose(expit(loss.log_odds(z)), loss.posterior(z)[:, 1], rtol=rtol)
+    multiclass = MulticlassFocalLoss(3, (0.0, 4.0, 1.0), (0.2, 1.0, 3.0), link=link)
+    raw = np.random.default_rng(0).normal(size=(200, 3)).astype(dtype)
+    assert_allclose(softmax(multiclass.log_odds(raw), axis=1), multiclass.posterior(raw), rtol=rtol)
+    with pytest.raises(ValueError, match="shape"):
+        loss.log_odds(raw)
+
+
 def test_asymmetric_gamma_moves_the_decision():
     """With one gamma per class margin 0 is not P = 1/2.
 
@@ -325,11 +342,18 @@ def test_wrong_number_of_columns_is_named():
         MulticlassFocalLoss(3).loss([0], [[0.0, 1.0]])
 
 
-def test_intercept_needs_every_class():
-    with pytest.raises(ValueError, match="infinite where a class has no rows"):
-        BinaryFocalLoss().intercept([1, 1])
-    with pytest.raises(ValueError, match="no weight"):
-        MulticlassFocalLoss(3).intercept([0, 1, 2], [1.0, 1.0, 0.0])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_intercept_of_a_class_without_weight_is_finite(link):
+    """Its posterior is as good as 0, and the others are as if it were absent."""
+    binary = BinaryFocalLoss(2.0, 0.25, link=link)
+    for label in (0, 1):
+        own = binary.posterior([binary.intercept([label, label])])[0]
+        assert own[1 - label] == pytest.approx(1e-9, rel=1e-6)
+    loss = MulticlassFocalLoss(3, 2.0, (1.0, 2.0, 3.0), link=link)
+    start = loss.intercept([0, 1, 1, 2], [1.0, 1.0, 2.0, 0.0])
+    assert_allclose(loss.posterior(start[np.newaxis])[0], [0.25, 0.75, 1e-9], rtol=1e-6)
+    with pytest.raises(ValueError, match="needs rows, of a weight above 0"):
+        binary.intercept([0, 1], [0.0, 0.0])
 
 
 @pytest.mark.parametrize("loss", [BinaryFocalLoss(1.5, 0.3), MulticlassFocalLoss(3, 1.5)])

@@ -59,7 +59,7 @@ def test_totals_are_sums_of_weights():
         (("effective", "x"), ValueError, "beta"),
         (("effective", 0.9, 1), ValueError, "focal_alpha must be"),
         ({"bad": 1, "good": 1}, ValueError, r"missing \['new'\]"),
-        ({"bad": 1, "good": 1, "new": 1, "old": 1}, ValueError, r"unknown \['old'\]"),
+        ({"bad": 1, "good": 1, "old": 1}, ValueError, r"missing \['new'\], unknown \['old'\]"),
         ({"bad": 1, "good": 1, "new": 0}, ValueError, "focal_alpha must have 3 finite numbers"),
         ([1.0, 2.0], ValueError, "got 2 values"),
         ([1.0, -2.0, 1.0], ValueError, "focal_alpha"),

@@ -27,7 +27,7 @@ def test_the_step_bound_is_what_prevents_the_explosion(link, monkeypatch):
     def largest_margin(gamma, link):
         options = {"focal_gamma": gamma, "focal_alpha": 0.25, "link": link}
         model = FocalLGBMClassifier(verbose=-1, n_jobs=1, **options)
-        return np.abs(model.fit(X, y).decision_function(X)).max()
+        return np.abs(model.fit(X, y).predict(X, raw_score=True)).max()
 
     assert largest_margin(0.1, link) < 20
     assert largest_margin(0.0, "focal") > 1000

@@ -32,6 +32,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.utils.fixes import parse_version
 
 import skfocal
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
@@ -238,6 +239,62 @@ def test_calibration_keeps_probabilities_and_loses_costs(kind):
     assert_array_equal(costs.predict(X), (P >= 0.2).astype(int))
     agreement = (costs.predict(X) == model.predict(X)).mean()
     assert agreement > (calibrated.predict(X) == model.predict(X)).mean()
+
+
+def log_loss_of(model, X, y):
+    proba = model.predict_proba(X).astype(float)
+    return log_loss(y, proba / proba.sum(axis=1, keepdims=True))  # XGBoost's are float32
+
+
+METHODS = ["sigmoid", "isotonic"]
+if parse_version(sklearn.__version__) >= parse_version("1.8"):
+    METHODS.append("temperature")
+
+
+@each
+@classes
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+def test_calibration_of_a_model_with_weights(kind, k, link):
+    """Its log loss is as far from the plain model's after calibration as before.
+
+    Calibrators take `decision_function` for the log-odds of the probabilities. With weights in
+    it temperature scaling, which cannot move them, makes the log loss up to a fifth larger.
+    """
+    X, y, _ = table(k, n_rows=3000)
+    fit, held = slice(0, 1500), slice(1500, None)
+    losses = {}
+    for alpha in (None, "balanced"):
+        model = make(kind, focal_alpha=alpha, link=link).fit(X[fit], y[fit])
+        own = log_loss_of(model, X[held], y[held])
+        for method in METHODS:
+            calibrated = CalibratedClassifierCV(FrozenEstimator(model), method=method)
+            calibrated.fit(X[held], y[held])
+            losses[alpha, method] = log_loss_of(calibrated, X[held], y[held]) / own
+    for method in METHODS:
+        assert losses["balanced", method] <= 1.05 * losses[None, method]
+        assert losses["balanced", method] < 1.001
+
+
+@each
+@classes
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("gamma", [2.0, "one per class"])
+@pytest.mark.parametrize("probability", ["posterior", "raw"])
+def test_decision_function_is_the_log_odds_of_the_probabilities(kind, k, link, gamma, probability):
+    gamma = np.linspace(1, 2, k) if gamma == "one per class" else gamma
+    params = {"focal_gamma": gamma, "link": link, "probability": probability}
+    model, X, _ = fitted(kind, k, **params)
+    decision, P = model.decision_function(X), model.predict_proba(X)
+    assert decision.dtype == P.dtype == (np.float32 if kind is XGB else np.float64)
+    rtol = 1e-5 if kind is XGB else 1e-12
+    assert_allclose(raw_proba(decision), P, rtol=rtol)
+    likelier = decision > 0 if k == 2 else decision.argmax(axis=1)
+    if (probability, link) != ("raw", "focal"):  # where the margin has the weights in it
+        assert (model.predict(X) != model.classes_[likelier.astype(int)]).any()
+    plain, X, _ = fitted(kind, k, **{**params, "focal_alpha": None, "focal_gamma": 2.0})
+    decision = plain.decision_function(X)
+    likelier = decision > 0 if k == 2 else decision.argmax(axis=1)
+    assert_array_equal(plain.predict(X), plain.classes_[likelier.astype(int)])
 
 
 @each

@@ -129,7 +129,7 @@ def test_no_evaluation_leaves_no_result_of_an_earlier_fit():
 
 def test_iterations_and_set_params_after_fit():
     X, y, _ = table()
-    model = FocalXGBClassifier(n_estimators=10).fit(X, y)
+    model = FocalXGBClassifier(n_estimators=10, probability="raw").fit(X, y)
     part = model.decision_function(X, iteration_range=(0, 4))
     whole = model.get_booster().predict(xgb.DMatrix(X), output_margin=True, iteration_range=(0, 4))
     assert_allclose(part, whole, atol=1e-6)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from dask.base import compute
 from dask.delayed import delayed
+from scipy import sparse
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_non_negative
@@ -36,9 +37,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Counted:
-    """Labels in a block, the sums of their weights, and whether rows have weight 0."""
+    """Labels in a block, numbers and weights of their rows, and whether some have weight 0."""
 
     labels: npt.NDArray[Any]
+    n_rows: npt.NDArray[np.float64]
     totals: npt.NDArray[np.float64]
     has_zeros: bool
 
@@ -137,35 +139,36 @@ def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[Target, list[Cou
     if not filled:
         raise ValueError("y has no rows.")
     labels = np.unique(np.concatenate([block.labels for block in filled]))
-    totals = np.zeros(len(labels))
+    n_rows, totals = np.zeros(len(labels)), np.zeros(len(labels))
     for block in filled:
-        totals[np.searchsorted(labels, block.labels)] += block.totals
+        found = np.searchsorted(labels, block.labels)
+        n_rows[found] += block.n_rows
+        totals[found] += block.totals
     if not totals.any():
         raise ValueError("sample_weight must not be zero for all rows.")
-    labels, totals = labels[totals > 0], totals[totals > 0]
     if len(labels) < 2:
         raise ValueError(
-            "At least two classes are needed, but y (rows of weight zero left out) has only one "
-            f"class: {labels.tolist()[0]!r}."
+            f"At least two classes are needed, but y has only one class: {labels.tolist()[0]!r}."
         )
-    return Target(labels, np.arange(len(labels)), totals, None), counts
+    return Target(labels, np.arange(len(labels)), totals, None, n_rows), counts
 
 
 def _count(y: Any, weight: Any) -> Counted:
     if len(y) == 0:
-        return Counted(np.empty(0), np.empty(0), False)
+        return Counted(np.empty(0), np.empty(0), np.empty(0), False)
     y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"))
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise ValueError(
             "Unknown label type: continuous. y must hold labels of classes, as integers or strings."
         )
     labels, codes = np.unique(y, return_inverse=True)
+    n_rows = np.bincount(codes).astype(np.float64)
     if weight is None:
-        return Counted(labels, np.bincount(codes).astype(np.float64), False)
+        return Counted(labels, n_rows, n_rows, False)
     weight = check_array(weight, ensure_2d=False, dtype=np.float32, input_name="sample_weight")
     check_non_negative(weight, "sample_weight")
     totals = np.bincount(codes, column_or_1d(weight)).astype(np.float64)
-    return Counted(labels, totals, not weight.all())
+    return Counted(labels, n_rows, totals, not weight.all())
 
 
 def rows_that_count(rows: Rows, counts: Sequence[Counted]) -> Rows:
@@ -271,11 +274,9 @@ def whole(client: Any, collection: Any) -> Any:
 
 
 def _joined(blocks: Sequence[Any]) -> Any:
-    if hasattr(blocks[0], "iloc"):
+    if isinstance(blocks[0], (pd.DataFrame, pd.Series)):
         return pd.concat(blocks)
-    if hasattr(blocks[0], "tocsr"):
-        from scipy import sparse
-
+    if sparse.issparse(blocks[0]):
         return sparse.vstack(blocks, format="csr")
     return np.concatenate(blocks)
 

@@ -75,7 +75,6 @@ class WorkerModel(FocalLGBMClassifier):
                 target,
                 whole.start,
                 [],
-                on_cluster=True,
                 init_score=init_score,
                 eval_metric=trainer._focal_metrics,
                 feature_name=feature_name,

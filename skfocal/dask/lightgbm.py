@@ -20,7 +20,11 @@ from skfocal.dask._collections import Collection, ScoredOnCluster
 with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
     from lightgbm import Booster, LGBMModel
 
-    from skfocal._lightgbm_training import check_init_model, evaluation_pairs
+    from skfocal._lightgbm_training import (
+        check_callbacks,
+        check_init_model,
+        evaluation_pairs,
+    )
     from skfocal.dask._workers import Whole, train_on_cluster
     from skfocal.lightgbm import FocalLGBMClassifier
 
@@ -218,6 +222,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
             If a worker is lost; the model is left as it was.
         """
         self._check_parameters()
+        check_callbacks(callbacks)
         collections.refuse_callbacks(self)
         with restored_on_failure(self), client_in_use(self.client) as client:
             rows = collections.aligned_rows(
@@ -226,7 +231,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
             check_features(self, collections.one_row(rows.X), reset=True)
             target, counts = collections.summarise(client, *rows.others[:2])
             weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
-            loss = self._training_loss(target, weights)
+            loss = self._training_loss(target, weights, balanced_by_rows=True)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)
             init_model = check_init_model(init_model, loss)
             start = None
@@ -363,7 +368,10 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     def decision_function(  # type: ignore[override]  # lazily, and others by name
         self, X: Collection, **kwargs: Any
     ) -> da.Array:
-        """Score whose sign or argmax is `predict`, lazily.
+        """The log-odds of the probabilities that `predict_proba` gives, lazily.
+
+        With class weights, which count in `predict` alone, a threshold of 0 (or the argmax)
+        is another decision than `predict`.
 
         Parameters
         ----------

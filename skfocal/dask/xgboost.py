@@ -387,7 +387,10 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         base_margin: Collection | None = None,
         iteration_range: IterationRange | None = None,
     ) -> da.Array:
-        """Score whose sign or argmax is `predict`, lazily.
+        """The log-odds of the probabilities that `predict_proba` gives, lazily.
+
+        With class weights, which count in `predict` alone, a threshold of 0 (or the argmax)
+        is another decision than `predict`.
 
         Parameters
         ----------
