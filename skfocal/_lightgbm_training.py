@@ -26,7 +26,7 @@ from skfocal._base import (
     refuse_misspelt,
     repeat,
 )
-from skfocal._callbacks import Rounds
+from skfocal._callbacks import Rounds, as_defined
 from skfocal._kernels import Array
 from skfocal._lightgbm_files import learned_attributes
 from skfocal._lightgbm_metrics import METRIC_PARAMETERS, AtConstant, split_metrics
@@ -219,8 +219,15 @@ class Trainer(LGBMClassifier):
         self._n_classes = self.n_codes
         if self.objective is None:
             self._objective = None
-        LGBMModel.fit(self, X, y, *args, **kwargs)
+        as_defined(LGBMModel.fit)(self, X, y, *args, **kwargs)
         return self
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        """LightGBM's parameters, with an objective that loggers can print."""
+        params = super()._process_params(stage)
+        if stage == "fit" and callable(self.objective):
+            params["objective"] = self.objective  # it takes a data set, and needs no wrapper
+        return params
 
 
 def make_trainer(

@@ -20,7 +20,7 @@ from skfocal._base import (
     encode_labels,
     refuse_misspelt,
 )
-from skfocal._callbacks import Rounds
+from skfocal._callbacks import Rounds, as_defined
 from skfocal._conventions import mean_loss
 from skfocal._kernels import Array, fetched
 from skfocal._settings import NAME, settings_from_text, settings_text
@@ -44,6 +44,9 @@ class Metrics:
     def __init__(self, loss: FocalLoss) -> None:
         self.loss = loss
         self.measures: dict[str, Measure] = {}
+
+    def __repr__(self) -> str:  # what loggers print
+        return f"{', '.join(self.measures)} of {self.loss!r}"
 
     def add(self, metric: str | Callable[..., Any]) -> str | None:
         """Add a measure by name, or a user's function of (y_true, probabilities).
@@ -126,6 +129,11 @@ class WithMetrics:
 
 class Trainer(WithMetrics, XGBClassifier):
     """Trains on what is in memory."""
+
+    def fit(self, *args: Any, **kwargs: Any) -> "Trainer":
+        """Fit; arguments as of `XGBClassifier.fit`."""
+        as_defined(XGBClassifier.fit)(self, *args, **kwargs)
+        return self
 
 
 class _RoundsCallback(TrainingCallback):

@@ -37,7 +37,7 @@ def digest(modules: Iterable[ModuleType]) -> str:
     return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
 
 
-class OptionalCache(FunctionCache):  # type: ignore[misc]  # numba has no types
+class OptionalCache(FunctionCache):
     """numba's cache on disk, without which a loop compiles and runs as well.
 
     numba raises whatever a full disk or a damaged file leads to: OSError, EOFError,
@@ -49,7 +49,7 @@ class OptionalCache(FunctionCache):  # type: ignore[misc]  # numba has no types
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled loop, or None where there is none that can be read."""
         try:
-            return super().load_overload(sig, target_context)
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception as error:
             if not isinstance(error, OSError):
                 with suppress(Exception):
@@ -60,7 +60,7 @@ class OptionalCache(FunctionCache):  # type: ignore[misc]  # numba has no types
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled loop if that is possible."""
         try:
-            super().save_overload(sig, data)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except Exception as error:
             self._warn("written to", error)
 
