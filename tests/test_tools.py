@@ -1,6 +1,7 @@
 """The tools around LightGBM, XGBoost and scikit-learn, on the focal classifiers."""
 
 import copy
+import inspect
 import json
 import os
 import pickle
@@ -242,6 +243,23 @@ print(json.dumps({
     "difference": float(np.abs(twin.predict_proba(X) - model.predict_proba(X)).max()),
 }))
 """
+
+
+@boosters
+@pytest.mark.parametrize("cluster", [False, True])
+def test_completion_knows_the_parameters_of_the_parent(kind, cluster):
+    parent = lgb.LGBMClassifier if kind is LGBM else xgb.XGBModel
+    if cluster:
+        kind = getattr(skfocal.dask, f"Dask{kind.__name__}")
+    parameters = inspect.signature(kind).parameters
+    assert set(inspect.signature(parent).parameters) <= set(parameters)
+    assert {"focal_gamma", "link", "n_estimators", "kwargs"} <= set(parameters)
+    for name, value in kind().get_params().items():
+        assert name in parameters
+        default = parameters[name].default
+        assert value is default or value == default or (value != value and default != default)
+    # scikit-learn reads the constructor, and copies as before
+    assert clone(kind(n_estimators=7)).get_params()["n_estimators"] == 7
 
 
 @boosters
