@@ -91,7 +91,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     booster_ : lightgbm.Booster
-        The standard model.
+        The standard model. Its ``refit`` computes leaves on log loss: with ``link="posterior"``
+        these are log-odds as before, with ``link="focal"`` probabilities are wrong afterwards.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns in fit, where X had some.
 

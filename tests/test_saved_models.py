@@ -7,9 +7,12 @@ has seen them: the start and the trees, before the booster is rewritten.
 import json
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import warnings
+from contextlib import contextmanager
 
 import lightgbm as lgb
 import numpy as np
@@ -330,44 +333,33 @@ def saved_model(kind, folder, n_classes=2, name="model.json"):
     return model, frame, folder / name
 
 
-NO_ROOM = """
-import os, resource, signal, sys
-import skfocal
-from conftest import table
-
-kind, path = getattr(skfocal, sys.argv[1]), sys.argv[2]
-X, y, _ = table(n_rows=300)
-model = kind(n_estimators=6, **({"verbose": -1} if "LGBM" in sys.argv[1] else {})).fit(X, y)
-model.save_model(path + "-whole" + os.path.splitext(path)[1])
-size = os.path.getsize(path + "-whole" + os.path.splitext(path)[1])
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-for limit in (0, size // 4096 * 4096, size - 1):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+@contextmanager
+def no_room_beyond(size):
+    """What is written beyond this size of a file fails, as on a full disk."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
-        model.save_model(path)
-        raise SystemExit("no error")
-    except OSError:
-        pass
-    if "XGB" in sys.argv[1]:
-        assert model.get_booster().attr("scikit_learn") is None
-"""
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize(
     "kind, name", [(LGBM, "model.txt"), (XGB, "model.json"), (XGB, "model.ubj")]
 )
 def test_a_full_disk_leaves_the_older_file(kind, name, tmp_path):
+    """XGBoost itself keeps silent where less than its last 4096 bytes cannot be written."""
     model, X, path = saved_model(kind, tmp_path, name=name)
     before = path.read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-c", NO_ROOM, kind.__name__, str(path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
-    assert path.read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 2  # no part of a file is left
+    for size in (0, len(before) // 4096 * 4096, len(before) - 1):
+        with no_room_beyond(size), pytest.raises(OSError, match="File too large"):
+            model.save_model(path)
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]  # no part of a file is left
+    if kind is XGB:
+        assert model.get_booster().attr("scikit_learn") is None
     twin = kind()
     twin.load_model(path)
     assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
@@ -555,3 +547,29 @@ def test_xgboost_model_whose_best_round_is_none(tmp_path):
         model.save_model(path)
         with pytest.raises(ValueError, match="no round"):
             XGB().load_model(path)
+
+
+def with_new_leaves(model, X, y):
+    """The booster with leaves of other rows, which the library computes on log loss."""
+    if isinstance(model, LGBM):
+        return model.booster_.refit(X, y, decay_rate=0.0)
+    params = {"process_type": "update", "updater": "refresh", "objective": "binary:logistic"}
+    before = model.get_booster().copy()
+    before.set_attr(skfocal=None)
+    return xgb.train(params, xgb.DMatrix(X, y), 20, xgb_model=before)
+
+
+@pytest.mark.filterwarnings("ignore:.*manually specified the `updater`")
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+def test_new_leaves_on_log_loss_keep_probabilities_of_the_posterior_link_only(kind):
+    """The documentation warns of the focal link; its witness is the share of positives."""
+    X, y, _ = table(n_rows=4000)
+    ratio = {}
+    for link in ("posterior", "focal"):
+        model = kind(n_estimators=20, max_depth=3, learning_rate=0.3, link=link, **quiet(kind))
+        model.fit(X[:2000], y[:2000])
+        booster = with_new_leaves(model, X[2000:], y[2000:])
+        twin = kind.from_booster(booster, focal_gamma=2.0, link=link)
+        ratio[link] = twin.predict_proba(X[2000:])[:, 1].mean() / y[2000:].mean()
+    assert ratio["posterior"] == pytest.approx(1.0, abs=0.03)
+    assert abs(ratio["focal"] - 1.0) > 0.08
