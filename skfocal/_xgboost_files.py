@@ -42,15 +42,15 @@ class XGBoostFiles(FocalClassifierMixin):
         fname : str or Path
             The format is JSON for names that end in ``.json``, else UBJSON (``.ubj``).
 
-        Warns
-        -----
-        UserWarning
-            If the name ends in neither of the two.
-
         Raises
         ------
         OSError
             If the file cannot be written; an older one is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the name ends in neither of the two.
         """
         name = os.path.expanduser(os.fspath(fname))
         if "://" in name:  # an address, for XGBoost to write to

@@ -43,7 +43,7 @@ with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
 __all__ = ["FocalLGBMClassifier"]
 
 
-class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
+class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):  # kwargs: numpydoc ignore=PR01
     """LightGBM classifier trained on the focal loss.
 
     A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all

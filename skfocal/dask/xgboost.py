@@ -36,7 +36,7 @@ with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
 __all__ = ["DaskFocalXGBClassifier"]
 
 
-class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
+class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):  # kwargs: numpydoc ignore=PR01
     """`FocalXGBClassifier` that trains and predicts on a Dask cluster.
 
     Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of
