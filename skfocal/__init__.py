@@ -49,8 +49,16 @@ _MODULES = {
 }
 
 
+_SUBMODULES = (
+    *("dask", "lightgbm", "linear_model", "losses", "metrics", "objectives", "onnx"),
+    *("plotting", "xgboost"),
+)
+
+
 def __getattr__(name: str) -> Any:
-    """Public names load with their first use: the boosters are optional."""
+    """Public names and modules load with their first use: the boosters are optional."""
+    if name in _SUBMODULES:
+        return import_module(f"skfocal.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'skfocal' has no attribute {name!r}")
     value = getattr(import_module(f"skfocal.{_MODULES[name]}"), name)
@@ -59,4 +67,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({"__version__", *__all__, *_SUBMODULES})

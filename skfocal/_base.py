@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from inspect import Parameter, Signature, signature
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -359,6 +360,20 @@ def check_continued(before: FocalLoss | None, loss: FocalLoss, name: str) -> Non
         )
 
 
+def full_signature(kind: type) -> Signature:
+    """The parameters of a class, and of its parents as long as constructors take others."""
+    found: dict[str, Parameter] = {}
+    for each in kind.__mro__:
+        if each is object or "__init__" not in vars(each):
+            continue
+        own = list(signature(vars(each)["__init__"]).parameters.values())[1:]
+        for parameter in own:
+            found.setdefault(parameter.name, parameter)
+        if all(parameter.kind is not Parameter.VAR_KEYWORD for parameter in own):
+            break
+    return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))
+
+
 class FocalClassifierMixin(CallbackSupportMixin):
     """Posterior, label and decision from the margins of a model trained on focal loss.
 
@@ -390,6 +405,12 @@ class FocalClassifierMixin(CallbackSupportMixin):
     n_features_in_: int
     feature_names_in_: Any
     classes_: npt.NDArray[Any]
+    __signature__: ClassVar[Signature]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Tell notebooks the parameters that a class hands to its parent as ``**kwargs``."""
+        super().__init_subclass__(**kwargs)
+        cls.__signature__ = full_signature(cls)
 
     def _become(self, learned: dict[str, Any], n_features: int, names: Any) -> None:
         """Take a model from elsewhere; nothing of an earlier fit stays.

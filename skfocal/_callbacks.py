@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from inspect import unwrap
 from typing import Any, TypeVar
 
-__all__ = ["CallbackSupportMixin", "Rounds", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "Rounds", "as_defined", "with_callbacks"]
 
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
 
@@ -25,6 +26,19 @@ def with_callbacks(fit: _Fit) -> _Fit:
     """scikit-learn's decorator of this name, which has no types."""
     decorated: _Fit = _with_callbacks(fit)
     return decorated
+
+
+def as_defined(method: _Fit) -> _Fit:
+    """A method of a booster's class as its library has defined it.
+
+    Autologging of mlflow wraps ``fit`` and saves what it was called on. That is a trainer here,
+    whose probabilities are not those of the model that it trains.
+    """
+    library = method.__module__.partition(".")[0]
+    inner: _Fit = unwrap(
+        method, stop=lambda f: f.__globals__["__name__"].partition(".")[0] == library
+    )
+    return inner
 
 
 class Rounds:

@@ -1,5 +1,6 @@
 """`FocalLGBMClassifier` to and from files and boosters (floor 4)."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -7,13 +8,20 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from lightgbm import Booster, LGBMClassifier
+from lightgbm.basic import LightGBMError
 from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import FocalClassifierMixin
-from skfocal._lightgbm_text import objective_of, settings_of, with_settings
+from skfocal._lightgbm_text import check_whole, objective_of, settings_of, with_settings
 from skfocal._parameters import Gamma, Link, Weights
-from skfocal._settings import given_settings, settings_from_text, settings_text
+from skfocal._settings import (
+    Settings,
+    given_settings,
+    settings_from_text,
+    settings_text,
+    written_whole,
+)
 from skfocal.losses import FocalLoss
 
 # What LGBMClassifier.fit leaves on the trainer besides the booster.
@@ -38,7 +46,8 @@ class LightGBMFiles(FocalClassifierMixin):
     def save_model(self, filename: str | Path) -> None:
         """Write the booster, up to its best iteration, with labels and loss beside it.
 
-        LightGBM loads the file as an ordinary model, `load_model` as this classifier.
+        An older file is replaced when the new one is complete, and not before. LightGBM loads
+        the file as an ordinary model, `load_model` as this classifier.
         ``booster_.save_model`` writes the booster alone.
 
         Parameters
@@ -50,12 +59,15 @@ class LightGBMFiles(FocalClassifierMixin):
         ------
         TypeError
             If the labels are of a kind that JSON does not have.
+        OSError
+            If the file cannot be written; an older one is then as it was.
         """
         check_is_fitted(self)
         text = self.booster_.model_to_string()
         names = getattr(self, "feature_names_in_", None)
         settings = settings_text(self.classes_, self.loss_, names)
-        Path(filename).write_text(with_settings(text, settings), encoding="utf-8")
+        with written_whole(filename) as path:
+            path.write_text(with_settings(text, settings), encoding="utf-8")
 
     def load_model(self, filename: str | Path) -> Self:
         """Become the classifier that `save_model` has written.
@@ -75,17 +87,15 @@ class LightGBMFiles(FocalClassifierMixin):
         Raises
         ------
         ValueError
-            If the file holds only a booster, which `from_booster` can use.
+            If the file is damaged, or holds only a booster, which `from_booster` can use.
         """
-        text = Path(filename).read_text(encoding="utf-8")
-        settings = settings_of(text)
+        booster, settings = read_booster(filename)
         if settings is None:
             raise ValueError(
                 f"{str(filename)!r} holds a booster without labels and loss: use "
                 "FocalLGBMClassifier.from_booster, which takes them as arguments."
             )
-        booster = Booster(model_str=text)
-        classes, loss, names = settings_from_text(settings)
+        classes, loss, names = settings
         learned = learned_attributes(booster, classes, loss)
         self._become(learned, booster.num_feature(), names)
         return self
@@ -125,6 +135,11 @@ class LightGBMFiles(FocalClassifierMixin):
         TypeError, ValueError
             If an argument does not fit the booster.
         """
+        if not isinstance(booster, Booster):
+            raise TypeError(
+                "booster must be a lightgbm.Booster, as booster_ of a fitted model is; got "
+                f"{type(booster).__name__}."
+            )
         text = booster.model_to_string()
         booster, objective = Booster(model_str=text), objective_of(text)
         if objective not in ("binary", "multiclass"):
@@ -142,6 +157,31 @@ class LightGBMFiles(FocalClassifierMixin):
             np.array(names, dtype=object) if named else None,
         )
         return model
+
+
+def read_booster(filename: str | Path) -> tuple[Booster, Settings | None]:
+    """The booster of a file, with labels, loss and names of columns where the file has them.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    name = str(filename)
+    try:
+        text = Path(filename).read_text(encoding="utf-8")
+        check_whole(text, name)
+        booster = Booster(model_str=text)
+    except (UnicodeDecodeError, LightGBMError, json.JSONDecodeError) as error:
+        raise ValueError(f"{name!r} is damaged, or no model of LightGBM: {error}.") from error
+    settings = settings_of(text)
+    if settings is None:
+        return booster, None
+    n_outputs = booster.num_model_per_iteration()
+    if objective_of(text) != ("binary" if n_outputs == 1 else "multiclass"):
+        raise ValueError(f"{name!r} is damaged: its objective is not that of a classifier.")
+    n_classes, n_features = max(2, n_outputs), booster.num_feature()
+    return booster, settings_from_text(settings, repr(name), n_classes, n_features)
 
 
 def learned_attributes(

@@ -5,12 +5,16 @@ Training on a custom objective leaves a model that has no ``objective=`` line, s
 written with 17 digits, so that what is not touched stays the same to the last bit.
 """
 
+import hashlib
 import re
 
 import numpy as np
 
 from skfocal._kernels import Array
 from skfocal._settings import NAME
+
+# Name of the line that tells whether a file is as it was written.
+_DIGEST = f"{NAME}_digest"
 
 # Values of a tree that move with a shift of its output. Linear trees predict from
 # leaf_const; internal_value, written with six digits, is what plots and other tools show.
@@ -69,11 +73,37 @@ def _with_constant_trees(text: str, n_trees: int) -> str:
 def with_settings(text: str, settings: str) -> str:
     """The text with a line of settings behind the model, where LightGBM does not look.
 
-    It would print a warning of an unknown parameter within the model, each time it loads.
+    It would print a warning of an unknown parameter within the model, each time it loads. The
+    line before it tells a damaged file, of which LightGBM may end the process or read nonsense.
     """
     end = "end of parameters\n"
     head, _, tail = text.partition(end)
-    return f"{head}{end}{NAME}:{settings}\n{tail}"
+    head, tail = f"{head}{end}", f"{NAME}:{settings}\n{tail}"
+    return f"{head}{_DIGEST}:{_digest(head + tail)}\n{tail}"
+
+
+def check_whole(text: str, filename: str) -> None:
+    """Refuse the text of a file that was cut or changed.
+
+    Raises
+    ------
+    ValueError
+        If it does not end as models do, or is not what `with_settings` has made.
+    """
+    digest = re.search(rf"(?m)^{_DIGEST}:(.*)\n", text)
+    changed = digest and digest[1] != _digest(text[: digest.start()] + text[digest.end() :])
+    _, end, rest = text.partition("\nend of trees\n")
+    # LightGBM 4.7 can end the process where the parameters that follow are cut
+    cut = not end or (rest.strip() and "\nend of parameters\n" not in rest)
+    if changed or cut:
+        raise ValueError(
+            f"{filename!r} is damaged, or no model of LightGBM: it is "
+            f"{'not as save_model has written it' if changed else 'cut before its end'}."
+        )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def settings_of(text: str) -> str | None:

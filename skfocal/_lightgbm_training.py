@@ -5,7 +5,6 @@ Parameters that it must not have, evaluation sets, metrics, and the booster it l
 
 from collections.abc import Callable, Mapping
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,11 @@ from skfocal._base import (
     refuse_misspelt,
     repeat,
 )
-from skfocal._callbacks import Rounds
+from skfocal._callbacks import Rounds, as_defined
 from skfocal._kernels import Array
-from skfocal._lightgbm_files import learned_attributes
+from skfocal._lightgbm_files import learned_attributes, read_booster
 from skfocal._lightgbm_metrics import METRIC_PARAMETERS, split_metrics
-from skfocal._lightgbm_text import settings_of, standardised
-from skfocal._settings import settings_from_text
+from skfocal._lightgbm_text import standardised
 from skfocal.losses import FocalLoss
 from skfocal.objectives import FocalObjective
 
@@ -128,10 +126,8 @@ def check_init_model(init_model: Any, loss: FocalLoss) -> Booster | None:
     elif isinstance(init_model, Booster):
         booster = init_model
     else:
-        text = Path(init_model).read_text(encoding="utf-8")
-        settings = settings_of(text)
-        before = settings_from_text(settings)[1] if settings else None
-        booster = Booster(model_str=text)
+        booster, settings = read_booster(init_model)
+        before = settings[1] if settings else None
     n_outputs = 1 if loss.n_classes == 2 else loss.n_classes
     if booster.num_model_per_iteration() != n_outputs:
         raise ValueError(
@@ -238,8 +234,15 @@ class Trainer(LGBMClassifier):
         self._n_classes = self.n_codes
         if self.objective is None:
             self._objective = None
-        LGBMModel.fit(self, X, y, *args, **kwargs)
+        as_defined(LGBMModel.fit)(self, X, y, *args, **kwargs)
         return self
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        """LightGBM's parameters, with an objective that loggers can print."""
+        params = super()._process_params(stage)
+        if stage == "fit" and callable(self.objective):
+            params["objective"] = self.objective  # it takes a data set, and needs no wrapper
+        return params
 
 
 def make_trainer(

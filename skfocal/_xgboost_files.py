@@ -1,5 +1,8 @@
 """`FocalXGBClassifier` from files and boosters (floor 4)."""
 
+import json
+import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -9,9 +12,8 @@ from xgboost import Booster
 
 from skfocal._base import FocalClassifierMixin, restored_on_failure
 from skfocal._parameters import Gamma, Link, Weights
-from skfocal._settings import NAME as SETTINGS
-from skfocal._settings import given_settings, settings_from_text
-from skfocal._xgboost_training import learned_attributes, n_classes_of
+from skfocal._settings import given_settings, written_whole
+from skfocal._xgboost_training import learned_attributes, n_classes_of, readable, settings_of
 
 
 class XGBoostFiles(FocalClassifierMixin):
@@ -29,6 +31,49 @@ class XGBoostFiles(FocalClassifierMixin):
             setattr(self, name, value)
         return model
 
+    def save_model(self, fname: Any) -> None:
+        """Write the booster, with labels and loss in its attributes.
+
+        An older file is replaced when the new one is complete, and not before. XGBoost loads
+        the file as an ordinary model, `load_model` as this classifier.
+
+        Parameters
+        ----------
+        fname : str or Path
+            The format is JSON for names that end in ``.json``, else UBJSON (``.ubj``).
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; an older one is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the name ends in neither of the two.
+        """
+        name = os.path.expanduser(os.fspath(fname))
+        if "://" in name:  # an address, for XGBoost to write to
+            super().save_model(fname)
+            return
+        kind = "json" if name.lower().endswith(".json") else "ubj"
+        if not name.lower().endswith(f".{kind}"):
+            warnings.warn(
+                f"{name!r} is written in the UBJSON format; a name that ends in .ubj or .json says "
+                "the format, also to XGBoost when it loads the file.",
+                UserWarning,
+                stacklevel=2,
+            )
+        # Not the parent's method: at a full disk XGBoost may cut the end of a file silently.
+        booster = self.get_booster()
+        booster.set_attr(scikit_learn=json.dumps({"_estimator_type": "classifier"}))
+        try:
+            content = booster.save_raw(kind)
+        finally:
+            booster.set_attr(scikit_learn=None)
+        with written_whole(name) as path:
+            path.write_bytes(content)
+
     def load_model(self, fname: Any) -> None:
         """Become the classifier whose booster was saved, labels and loss included.
 
@@ -44,19 +89,22 @@ class XGBoostFiles(FocalClassifierMixin):
         Raises
         ------
         ValueError
-            If the model has no labels and loss; `from_booster` takes them as arguments.
+            If the file is damaged, or the model has no labels and loss; `from_booster` takes
+            them as arguments.
         """
+        model = "the bytes" if isinstance(fname, bytearray) else repr(str(fname))
         with restored_on_failure(self):
             self._Booster = Booster({"n_jobs": self.n_jobs})
             base = self.get_params(deep=False)["base_score"]
-            super().load_model(fname)
-            text = self.get_booster().attr(SETTINGS)
-            if text is None:
+            with readable(fname):
+                super().load_model(fname)
+            settings = settings_of(self.get_booster(), model)
+            if settings is None:
                 raise ValueError(
                     "The model holds a booster without labels and loss: use "
                     "FocalXGBClassifier.from_booster, which takes them as arguments."
                 )
-            classes, loss, names = settings_from_text(text)
+            classes, loss, names = settings
             booster = self.get_booster()
             learned = learned_attributes(booster, classes, loss, names)
             self._become(learned, booster.num_features(), names)
@@ -97,8 +145,13 @@ class XGBoostFiles(FocalClassifierMixin):
         TypeError, ValueError
             If an argument does not fit the booster.
         """
-        text = booster.attr(SETTINGS)
-        if text is not None and settings_from_text(text)[1].link != link:
+        if not isinstance(booster, Booster):
+            raise TypeError(
+                "booster must be an xgboost.Booster, as get_booster() of a fitted model is; got "
+                f"{type(booster).__name__}."
+            )
+        settings = settings_of(booster, "the booster")
+        if settings is not None and settings[1].link != link:
             raise ValueError(
                 f"link={link!r}, but the booster says that its margins are of the other link: "
                 "give that one, or use load_model."

@@ -1,9 +1,10 @@
 """Training a plain `XGBClassifier` on the focal loss: metrics (floor 4)."""
 
 import json
+import os
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import get_ident
 from typing import Any
@@ -23,10 +24,10 @@ from skfocal._base import (
     encode_labels,
     refuse_misspelt,
 )
-from skfocal._callbacks import Rounds
+from skfocal._callbacks import Rounds, as_defined
 from skfocal._conventions import mean_loss
 from skfocal._kernels import Array, fetched
-from skfocal._settings import NAME, settings_from_text, settings_text
+from skfocal._settings import NAME, Settings, settings_from_text, settings_text
 from skfocal._training_metrics import (
     ONLY_BINARY,
     RANK_METRICS,
@@ -53,6 +54,9 @@ class Metrics:
         self.measures: dict[str, Measure] = {}
         # The workers of a cluster may be threads of one process that share this object.
         self._of_thread: dict[int, list[list[tuple[str, float]]]] = {}
+
+    def __repr__(self) -> str:  # what loggers print
+        return f"{', '.join(self.measures)} of {self.loss!r}"
 
     def add(self, metric: str | Callable[..., Any]) -> None:
         """Add a measure by name, or a user's function of (y_true, probabilities)."""
@@ -197,7 +201,7 @@ class Trainer(WithMetrics, XGBClassifier):
     def fit(self, X: Any, y: npt.NDArray[Any], **arguments: Any) -> "Trainer":
         """Fit; arguments as of `XGBClassifier.fit`."""
         self._codes = np.flatnonzero(np.bincount(y))
-        super().fit(X, y, **arguments)
+        as_defined(XGBClassifier.fit)(self, X, y, **arguments)
         return self
 
 
@@ -329,13 +333,59 @@ def check_xgb_model(model: Any, loss: FocalLoss) -> Booster | None:
         return None
     if isinstance(model, XGBModel):
         booster = model.get_booster()
+    elif isinstance(model, Booster):
+        booster = model
     else:
-        booster = model if isinstance(model, Booster) else Booster(model_file=model)
+        with readable(model):
+            booster = Booster(model_file=model)
     if n_classes_of(booster) != loss.n_classes:
         raise ValueError(f"xgb_model has {n_classes_of(booster)} classes; y has {loss.n_classes}.")
-    text = booster.attr(NAME)
-    check_continued(settings_from_text(text)[1] if text else None, loss, "xgb_model")
+    settings = settings_of(booster, "xgb_model")
+    check_continued(settings[1] if settings else None, loss, "xgb_model")
     return booster
+
+
+def settings_of(booster: Booster, model: str) -> Settings | None:
+    """Labels, loss and names of columns in a booster, None where it has none.
+
+    ``model`` is what the message of an error calls it.
+    """
+    text, best = booster.attr(NAME), booster.attr("best_iteration")
+    if text is None:
+        return None
+    if best is not None and not (best.isdecimal() and int(best) < booster.num_boosted_rounds()):
+        raise ValueError(f"{model} is damaged: it has no round {best!r}, its best one.")
+    return settings_from_text(text, model, n_classes_of(booster), booster.num_features())
+
+
+@contextmanager
+def readable(fname: Any) -> Iterator[None]:
+    """Name the file, or what else holds a model, that XGBoost cannot read in the block.
+
+    A cut file is refused first: XGBoost 3.2 may end the process at one in the UBJSON format.
+    """
+    model = "The bytes" if isinstance(fname, bytearray) else repr(os.fspath(fname))
+    try:
+        _check_ends(fname)
+        yield
+    except (ValueError, KeyError, RecursionError) as error:  # XGBoostError is a ValueError
+        raise ValueError(f"{model}: no model that XGBoost can read. {error}") from error
+
+
+def _check_ends(fname: Any) -> None:
+    """Refuse what does not begin and end as models in JSON and UBJSON do."""
+    if isinstance(fname, bytearray):
+        first, last = bytes(fname[:1]), bytes(fname[-99:])
+    else:
+        path = os.path.expanduser(os.fspath(fname))
+        if not os.path.isfile(path):
+            return  # XGBoost says what is wrong, or knows the address
+        with open(path, "rb") as file:
+            first = file.read(1)
+            file.seek(max(0, os.path.getsize(path) - 99))
+            last = file.read()
+    if first != b"{" or last.rstrip()[-1:] != b"}":
+        raise ValueError("It is cut, damaged, or in another format than JSON and UBJSON.")
 
 
 class Checked:

@@ -43,7 +43,7 @@ with optional_dependency("lightgbm", needed_by="FocalLGBMClassifier"):
 __all__ = ["FocalLGBMClassifier"]
 
 
-class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
+class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):  # kwargs: numpydoc ignore=PR01
     """LightGBM classifier trained on the focal loss.
 
     A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all
@@ -92,7 +92,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     booster_ : lightgbm.Booster
-        The standard model.
+        The standard model. Its ``refit`` computes leaves on log loss: with ``link="posterior"``
+        these are log-odds as before, with ``link="focal"`` probabilities are wrong afterwards.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of columns in fit, where X had some.
 

@@ -51,7 +51,7 @@ with optional_dependency("xgboost", needed_by="FocalXGBClassifier"):
 __all__ = ["FocalXGBClassifier"]
 
 
-class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
+class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):  # kwargs: numpydoc ignore=PR01
     """XGBoost classifier trained on the focal loss.
 
     An `xgboost.XGBClassifier` with the five parameters below; all others, and all

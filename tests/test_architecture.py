@@ -96,6 +96,23 @@ def test_public_names_exist_and_are_listed():
         _ = skfocal.nothing
 
 
+def test_modules_load_with_their_first_use():
+    code = (
+        "import sys, skfocal\n"
+        "optional = {'lightgbm', 'xgboost', 'dask', 'matplotlib', 'skl2onnx'}\n"
+        "names = set(dir(skfocal))\n"
+        "assert not optional & set(sys.modules)\n"
+        "print(skfocal.metrics.focal_loss.__name__, skfocal.plotting.__name__)\n"
+        "print(sorted(names - set(skfocal.__all__) - {'__version__'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = {path.stem for path in PACKAGE.glob("[!_]*.py")}
+    modules |= {path.parent.name for path in PACKAGE.glob("[!_]*/__init__.py")}
+    assert done.stdout.splitlines() == ["focal_loss skfocal.plotting", str(sorted(modules))]
+    for name in modules:
+        assert getattr(skfocal, name).__name__ == f"skfocal.{name}"
+
+
 @pytest.mark.parametrize(
     "name, module, command",
     [

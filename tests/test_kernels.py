@@ -1,7 +1,9 @@
 """The compiled loops: layouts, precisions, number of compilations, cache."""
 
 import os
+import pickle
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import numba
 import numpy as np
 import pytest
 from mpmath import exp, fsum, log, log1p, mp, mpf
+from numba.core import caching
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
@@ -134,23 +137,116 @@ def test_formulas_can_be_bound_to_other_elementary_functions():
     assert len(calls) == 1
 
 
-def test_unwritable_cache_directory_is_no_error():
-    """Numba refuses to cache where it may write nowhere; the loops then compile anew."""
+CACHED = """
+import resource, signal, sys, warnings
+import numpy as np
+from skfocal import BinaryFocalLoss
+from skfocal._kernels import cpu
 
-    class Refused:
-        def __call__(self, cache=False, **options):
-            if cache:
-                raise RuntimeError("cannot cache function: no locator available")
-            return lambda function: ("compiled", options)
+folder, limit = sys.argv[1], int(sys.argv[2])
+if limit:  # of the size of a file: what is written beyond it fails, as on a full disk
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    y, raw = np.array([0.0, 1.0]), np.array([1.0, 1.0])
+    loss = BinaryFocalLoss(2.0).loss(y, raw)
+    cpu.double.descent_rows(1, np.eye(1), -np.ones(1), np.zeros(1), np.zeros(1), 0.0)  # another
+p = 1 / (1 + np.exp(np.array([1.0, -1.0])))
+assert np.allclose(loss, -((1 - p) ** 2) * np.log(p), rtol=1e-12)
+loops = cpu.double.binary_rows, cpu.double.descent_rows
+print(sum(sum(loop.stats.cache_hits.values()) for loop in loops))
+for each in caught:
+    assert each.category is RuntimeWarning and folder in str(each.message), each.message
+    print(each.message)
+"""
 
-    original = numba.njit
-    numba.njit = Refused()
-    try:
-        compiled, options = _jit.jit(lambda: None, "tag")
-    finally:
-        numba.njit = original
-    assert compiled == "compiled"
-    assert options == {"nogil": True, "error_model": "numpy"}
+
+def cached(folder, limit=0):
+    """Loops that came from the cache in a folder, and the warnings of a new process."""
+    done = subprocess.run(
+        [sys.executable, "-c", CACHED, str(folder), str(limit)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(folder)},
+    )
+    assert done.returncode == 0, done.stderr
+    hits, *warned = done.stdout.splitlines()
+    return int(hits), warned
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "cut": lambda data: data[:-5],
+    "zeros": lambda data: bytes(len(data)),
+    "nonsense": lambda data: pickle.dumps(numba.__version__) + pickle.dumps(3),
+}
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is cached")
+def test_damaged_cache_is_said_once_and_renewed(tmp_path):
+    """In a new process, of two loops."""
+    assert cached(tmp_path) == (0, [])
+    for path in tmp_path.rglob("*.nbi"):
+        path.write_bytes(DAMAGES["cut"](path.read_bytes()))
+    hits, warned = cached(tmp_path)
+    assert hits == 0
+    assert len(warned) == 1
+    assert "NUMBA_CACHE_DIR" in warned[0]
+    assert cached(tmp_path) == (2, [])
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is cached")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_every_kind_of_damage_is_survived(damage, tmp_path, monkeypatch):
+    """Within this process, of a loop that takes no time to compile."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def loop():
+        def twice(x):
+            return 2 * x
+
+        return _jit.jit(twice, "tag")
+
+    assert loop()(2) == 4
+    for suffix in ("nbi", "nbc"):
+        (path,) = tmp_path.rglob(f"*.{suffix}")
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+        monkeypatch.setattr(_jit.OptionalCache, "_warned", False)
+        damaged = loop()
+        with pytest.warns(RuntimeWarning, match=re.escape(str(path.parent))):
+            assert damaged(2) == 4
+        sound = loop()
+        assert sound(2) == 4
+        assert sound.stats.cache_hits
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is cached")
+def test_full_disk_is_said_once(tmp_path):
+    hits, warned = cached(tmp_path, limit=3000)
+    assert hits == 0
+    assert len(warned) == 1
+    assert "OSError" in warned[0]
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is cached")
+@pytest.mark.parametrize("when", ["before the import", "after the import"])
+def test_cache_directory_that_cannot_be_written_to(when, tmp_path, monkeypatch):
+    folder = tmp_path / "numba"
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(folder))
+    monkeypatch.setattr(_jit.OptionalCache, "_warned", False)
+    locators = [caching.UserProvidedCacheLocator]
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", locators)
+    if when == "before the import":
+        folder.write_text("no folder")
+    compiled = _jit.jit(lambda x: x + 1, "tag")
+    if when == "before the import":
+        assert compiled(1) == 2  # numba found no place at all
+        return
+    shutil.rmtree(folder)
+    folder.write_text("no folder any more")
+    with pytest.warns(RuntimeWarning, match=re.escape(str(folder))):
+        assert compiled(1) == 2
 
 
 def test_importing_the_package_loads_neither_numba_nor_a_booster():

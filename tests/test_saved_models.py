@@ -5,8 +5,14 @@ has seen them: the start and the trees, before the booster is rewritten.
 """
 
 import json
+import os
+import re
+import resource
+import signal
 import subprocess
 import sys
+import warnings
+from contextlib import contextmanager
 
 import lightgbm as lgb
 import numpy as np
@@ -18,6 +24,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_features import categories, coarse
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier
+from skfocal._lightgbm_text import settings_of, with_settings
+from skfocal._settings import settings_from_text
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
 LIGHTGBM_ROWS = {
@@ -313,3 +321,255 @@ def test_a_model_of_another_loss_is_not_continued(kind, form, tmp_path):
     assert np.abs(same.decision_function(X) - first.decision_function(X)).max() > 0.01
     with pytest.raises(ValueError, match=r"3 classes|y has 3"):
         kind(n_estimators=2, **quiet(kind)).fit(X, np.arange(len(y)) % 3, **{name: model})
+
+
+def saved_model(kind, folder, n_classes=2, name="model.json"):
+    """A small fitted model, its table, and the file that it has written."""
+    X, y, _ = table(n_classes, n_rows=300)
+    labels = np.array(["low", "mid", "top"])[y]
+    frame = pd.DataFrame(X, columns=list("abcdefghij"))
+    model = kind(n_estimators=3, max_depth=2, **quiet(kind)).fit(frame, labels)
+    model.save_model(folder / name)
+    return model, frame, folder / name
+
+
+@contextmanager
+def no_room_beyond(size):
+    """What is written beyond this size of a file fails, as on a full disk."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize(
+    "kind, name", [(LGBM, "model.txt"), (XGB, "model.json"), (XGB, "model.ubj")]
+)
+def test_a_full_disk_leaves_the_older_file(kind, name, tmp_path):
+    """XGBoost itself keeps silent where less than its last 4096 bytes cannot be written."""
+    model, X, path = saved_model(kind, tmp_path, name=name)
+    before = path.read_bytes()
+    for size in (0, len(before) // 4096 * 4096, len(before) - 1):
+        with no_room_beyond(size), pytest.raises(OSError, match="File too large"):
+            model.save_model(path)
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]  # no part of a file is left
+    if kind is XGB:
+        assert model.get_booster().attr("scikit_learn") is None
+    twin = kind()
+    twin.load_model(path)
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+def test_saving_that_fails_at_the_end_leaves_the_older_file(kind, tmp_path, monkeypatch):
+    model, _, path = saved_model(kind, tmp_path)
+    path.write_text("older")
+
+    def no_space(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        model.save_model(path)
+    assert path.read_text() == "older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+def test_saving_keeps_links_and_modes(kind, tmp_path):
+    model, X, path = saved_model(kind, tmp_path)
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode  # as any new file
+    path.chmod(0o640)
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    path.write_text("older")
+    model.save_model(link)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    twin = kind()
+    twin.load_model(path)
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(OSError, match="No such file"):
+        model.save_model(tmp_path / "no folder" / "model.json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its name, XGBoost's format
+        model.save_model(os.devnull)
+    assert not os.path.isfile(os.devnull)
+
+
+@pytest.mark.filterwarnings("ignore:.*UBJSON format")
+@pytest.mark.parametrize("name", ["m.json", "m.ubj", "m.JSON", "m", ".json", "m.json.gz"])
+def test_formats_of_xgboost_stay(name, tmp_path, monkeypatch):
+    model, _, path = saved_model(XGB, tmp_path, name=name)
+    xgb.XGBClassifier.save_model(model, tmp_path / f"own{name}")
+    assert path.read_bytes() == (tmp_path / f"own{name}").read_bytes()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    model.save_model("~/model.json")
+    assert (tmp_path / "home" / "model.json").is_file()
+
+
+def hostile_settings(text):
+    """Texts that are not settings of a model of three classes and ten columns, and why."""
+    good = json.loads(text)
+    wrong = {
+        "classes": [[], ["a", "b"], ["a", "b", "b"], ["a", "b", 3], [["a"], ["b"], ["c"]], "abc"],
+        "dtype": ["<U300000000", "<U2", "<i8", "<M8[s]", "O", "object_", "f9", 3, None, ["<U3"]],
+        "gamma": [-1, None, "2", True, [1, 2], ["1", "2", "3"], [True] * 3, {}, 1e999, 10**400],
+        "alpha": [0.25, "balanced", [1, 2], [1, 0, 1], ["1", "2", "3"], {"low": 1}, float("nan")],
+        "hessian": ["lower", None, 1, []],
+        "link": ["logit", None, 1, {}],
+        "names": ["abcdefghij", ["a"], list(range(10)), 3, [], [None] * 10],
+    }
+    for key, values in wrong.items():
+        for value in values:
+            yield json.dumps({**good, key: value})
+        yield json.dumps({k: v for k, v in good.items() if k != key})
+    yield from ["", "null", "3", "[]", "{", '"text"', text[:-1], "[" * 100_000, "1" * 10_000]
+    yield json.dumps({**good, "classes": [1, 2, 2.5], "dtype": "<i8"})
+    yield json.dumps({**good, "classes": [1, 2, 300], "dtype": "|u1"})
+    yield json.dumps({**good, "classes": [0, 1, 2], "dtype": "<f8"})
+    yield json.dumps({**good, "classes": [1.0, 2.0, float("nan")], "dtype": "<f8"})
+
+
+def test_settings_that_are_none(tmp_path):
+    model, _, _ = saved_model(XGB, tmp_path, 3)
+    text = model.get_booster().attr("skfocal")
+    classes, loss, names = settings_from_text(text, "file", 3, 10)
+    assert (classes.tolist(), loss, list(names)) == (
+        ["low", "mid", "top"],
+        model.loss_,
+        list("abcdefghij"),
+    )
+    for hostile in hostile_settings(text):
+        with pytest.raises(ValueError, match=r"the file\.txt are damaged"):
+            print(hostile[:200], settings_from_text(hostile, "the file.txt", 3, 10))
+    with pytest.raises(ValueError, match="4 classes"):
+        settings_from_text(text, "file", 4, 10)
+    with pytest.raises(ValueError, match="11 columns"):
+        settings_from_text(text, "file", 3, 11)
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+@pytest.mark.parametrize("way", ["load_model", "continue", "from_booster"])
+def test_hostile_settings_in_a_model(kind, way, tmp_path):
+    """Every way in which a model with settings comes in names the model and what is wrong."""
+    model, X, path = saved_model(kind, tmp_path)
+    y = model.predict(X)
+    y[:150] = "low"
+    y[150:] = "mid"
+    good = path.read_text() if kind is LGBM else model.get_booster().attr("skfocal")
+    settings = settings_of(good) if kind is LGBM else good
+    wrong = json.dumps({**json.loads(settings), "classes": ["low", "mid", "top"]})
+    if kind is LGBM:
+        path.write_text(with_settings(model.booster_.model_to_string(), wrong))
+    else:
+        model.get_booster().set_attr(skfocal=wrong)
+        model.save_model(path)
+    if way == "load_model":
+        with pytest.raises(ValueError, match=r"model.json.* are damaged.*2 classes"):
+            kind().load_model(path)
+    elif way == "continue":
+        name = "init_model" if kind is LGBM else "xgb_model"
+        with pytest.raises(ValueError, match="are damaged"):
+            kind(n_estimators=1, **quiet(kind)).fit(X, y, **{name: str(path)})
+    elif kind is XGB:
+        with pytest.raises(ValueError, match="the booster are damaged"):
+            kind.from_booster(model.get_booster(), focal_gamma=2.0)
+
+
+@pytest.mark.parametrize("kind, name", [(LGBM, "m.txt"), (XGB, "m.json"), (XGB, "m.ubj")])
+def test_cut_files_are_refused_by_name(kind, name, tmp_path):
+    """A cut file in UBJSON ends the process where it reaches XGBoost."""
+    model, X, path = saved_model(kind, tmp_path, 3, name)
+    data, y = path.read_bytes(), model.predict(X)
+    y[:3] = ["low", "mid", "top"]
+    keyword = "init_model" if kind is LGBM else "xgb_model"
+    for length in [*range(0, len(data) - 1, max(1, len(data) // 60)), len(data) - 3]:
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError, match=re.escape(name)):
+            kind().load_model(path)
+        is_cut = kind is XGB or b"end of parameters\n" not in data[:length]
+        if length % 7 == 0 and is_cut:
+            with pytest.raises(ValueError, match=re.escape(name)):
+                kind(n_estimators=1, **quiet(kind)).fit(X, y, **{keyword: str(path)})
+    path.write_bytes(data)
+    twin = kind()
+    twin.load_model(path)
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+def test_changed_bytes_of_a_lightgbm_file_are_refused(tmp_path):
+    """LightGBM itself reads many of them, as another model."""
+    _, _, path = saved_model(LGBM, tmp_path, 3, "model.txt")
+    data, rng = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(data)
+        damaged[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        if b"skfocal_digest:" in damaged:  # without it nothing is compared
+            with pytest.raises(ValueError, match=r"model\.txt"):
+                LGBM().load_model(path)
+
+
+def test_a_file_of_another_encoding_or_kind(tmp_path):
+    path = tmp_path / "model.txt"
+    path.write_bytes(b"\xff\xfe\x00")
+    for kind in (LGBM, XGB):
+        with pytest.raises(ValueError, match=r"model\.txt"):
+            kind().load_model(path)
+    with pytest.raises(ValueError, match="The bytes"):
+        XGB().load_model(bytearray(b"{cut"))
+    with pytest.raises(FileNotFoundError):
+        LGBM().load_model(tmp_path / "none")
+    with pytest.raises(ValueError, match="none"):
+        XGB().load_model(tmp_path / "none")
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+@pytest.mark.parametrize("given", [3, "x", None])
+def test_from_booster_of_something_else(kind, given):
+    with pytest.raises(TypeError, match=r"booster must be an? "):
+        kind.from_booster(given, focal_gamma=2.0)
+
+
+def test_xgboost_model_whose_best_round_is_none(tmp_path):
+    model, _, path = saved_model(XGB, tmp_path)
+    for best in ("many", "-1", "3"):
+        model.get_booster().set_attr(best_iteration=best)
+        model.save_model(path)
+        with pytest.raises(ValueError, match="no round"):
+            XGB().load_model(path)
+
+
+def with_new_leaves(model, X, y):
+    """The booster with leaves of other rows, which the library computes on log loss."""
+    if isinstance(model, LGBM):
+        return model.booster_.refit(X, y, decay_rate=0.0)
+    params = {"process_type": "update", "updater": "refresh", "objective": "binary:logistic"}
+    before = model.get_booster().copy()
+    before.set_attr(skfocal=None)
+    return xgb.train(params, xgb.DMatrix(X, y), 20, xgb_model=before)
+
+
+@pytest.mark.filterwarnings("ignore:.*manually specified the `updater`")
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+def test_new_leaves_on_log_loss_keep_probabilities_of_the_posterior_link_only(kind):
+    """The documentation warns of the focal link; its witness is the share of positives."""
+    X, y, _ = table(n_rows=4000)
+    ratio = {}
+    for link in ("posterior", "focal"):
+        model = kind(n_estimators=20, max_depth=3, learning_rate=0.3, link=link, **quiet(kind))
+        model.fit(X[:2000], y[:2000])
+        booster = with_new_leaves(model, X[2000:], y[2000:])
+        twin = kind.from_booster(booster, focal_gamma=2.0, link=link)
+        ratio[link] = twin.predict_proba(X[2000:])[:, 1].mean() / y[2000:].mean()
+    assert ratio["posterior"] == pytest.approx(1.0, abs=0.03)
+    assert abs(ratio["focal"] - 1.0) > 0.08

@@ -1,7 +1,12 @@
 """The tools around LightGBM, XGBoost and scikit-learn, on the focal classifiers."""
 
 import copy
+import inspect
+import json
+import os
 import pickle
+import subprocess
+import sys
 import warnings
 
 import graphviz
@@ -204,6 +209,78 @@ def test_mlflow(kind, flavour, tmp_path):
     twin = module.load_model(path)
     assert type(twin) is kind
     assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+AUTOLOG = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+import matplotlib
+matplotlib.use("agg")
+import mlflow, mlflow.lightgbm, mlflow.xgboost
+import numpy as np
+import skfocal
+from conftest import table
+
+name, folder = sys.argv[1:]
+flavour = mlflow.lightgbm if name == "FocalLGBMClassifier" else mlflow.xgboost
+mlflow.set_tracking_uri(f"sqlite:///{folder}/store")
+mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", f"file://{folder}/artifacts"))
+flavour.autolog(log_datasets=False, silent=True)
+X, y, _ = table(n_rows=300)
+with mlflow.start_run() as run:
+    extra = {"verbose": -1} if flavour is mlflow.lightgbm else {"verbosity": 0}
+    model = getattr(skfocal, name)(focal_gamma=1.5, n_estimators=3, **extra)
+    model.fit(X, y, eval_set=[(X + 0, y)])
+    automatic = len(mlflow.search_logged_models(output_format="list"))
+    given = {"pip_requirements": ["skfocal"]}
+    if flavour is mlflow.lightgbm:
+        given["skops_trusted_types"] = list(skfocal.SKOPS_TYPES)
+    saved = flavour.log_model(model, name="model", **given)
+twin = flavour.load_model(saved.model_uri)
+data = mlflow.get_run(run.info.run_id).data
+print(json.dumps({
+    "params": data.params, "metrics": sorted(data.metrics), "automatic": automatic,
+    "kind": type(twin).__name__,
+    "difference": float(np.abs(twin.predict_proba(X) - model.predict_proba(X)).max()),
+}))
+"""
+
+
+@boosters
+@pytest.mark.parametrize("cluster", [False, True])
+def test_completion_knows_the_parameters_of_the_parent(kind, cluster):
+    parent = lgb.LGBMClassifier if kind is LGBM else xgb.XGBModel
+    if cluster:
+        kind = getattr(skfocal.dask, f"Dask{kind.__name__}")
+    parameters = inspect.signature(kind).parameters
+    assert set(inspect.signature(parent).parameters) <= set(parameters)
+    assert {"focal_gamma", "link", "n_estimators", "kwargs"} <= set(parameters)
+    for name, value in kind().get_params().items():
+        assert name in parameters
+        default = parameters[name].default
+        assert value is default or value == default or (value != value and default != default)
+    # scikit-learn reads the constructor, and copies as before
+    assert clone(kind(n_estimators=7)).get_params()["n_estimators"] == 7
+
+
+@boosters
+def test_mlflow_autolog(kind, tmp_path):
+    """It logs the loss in words, and saves no trainer, whose probabilities are others."""
+    done = subprocess.run(
+        [sys.executable, "-c", AUTOLOG, kind.__name__, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    params = found["params"]
+    assert "gamma=1.5" in params["objective" if kind is LGBM else "custom_metric"]
+    assert params["num_boost_round"] == "3"
+    assert not any(" at 0x" in value for value in params.values())
+    assert any("focal_loss" in name for name in found["metrics"])
+    assert found["automatic"] == 0
+    assert (found["kind"], found["difference"]) == (kind.__name__, 0.0)
 
 
 @each

@@ -1,13 +1,16 @@
 """One way to compile: numba, in two precisions, without the GIL, cached on disk (floor 1)."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, overload
 
 
@@ -34,6 +37,49 @@ def digest(modules: Iterable[ModuleType]) -> str:
     return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
 
 
+class OptionalCache(FunctionCache):
+    """numba's cache on disk, without which a loop compiles and runs as well.
+
+    numba raises whatever a full disk or a damaged file leads to: OSError, EOFError,
+    UnpicklingError, TypeError and more.
+    """
+
+    _warned = False
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled loop, or None where there is none that can be read."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            if not isinstance(error, OSError):
+                with suppress(Exception):
+                    self.flush()  # an empty index takes the place of a damaged one
+            self._warn("read from", error)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled loop if that is possible."""
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            self._warn("written to", error)
+
+    def _warn(self, done: str, error: Exception) -> None:
+        """Warn once in a process: what happens to one loop happens to the others."""
+        if OptionalCache._warned:
+            return
+        OptionalCache._warned = True
+        warnings.warn(
+            f"Compiled code cannot be {done} numba's cache, the files *.nbi and *.nbc in "
+            f"{self.cache_path} ({type(error).__name__}: {error}). It is compiled again, which "
+            "can take a minute; results are the same. If this comes back: delete these files, "
+            "free space on the disk, or set the environment variable NUMBA_CACHE_DIR to a folder "
+            "that can be written to.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
 def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable[..., Any]:
     """Compile a loop on first use; keep the code on disk where a directory is writable.
 
@@ -43,10 +89,12 @@ def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable[..., A
     exception, whose check would keep the loop from vectorising.
     """
     function.__qualname__ += f"_{tag}"
-    try:
-        return numba.njit(nogil=True, error_model="numpy", cache=cache)(function)
-    except RuntimeError:  # numba found no place that it may write to
-        return numba.njit(nogil=True, error_model="numpy")(function)
+    compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy")(function)
+    if cache and hasattr(compiled, "_cache"):  # not where numba is told to leave Python as it is
+        with suppress(RuntimeError):  # numba found no place that it may write to
+            # what `numba.njit(cache=True)` does, with numba's own class
+            compiled._cache = OptionalCache(function)
+    return compiled
 
 
 def _inlined(function: FunctionType) -> Callable[..., Any]:

@@ -31,7 +31,7 @@ with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
 __all__ = ["DaskFocalLGBMClassifier"]
 
 
-class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
+class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):  # kwargs: numpydoc ignore=PR01
     """`FocalLGBMClassifier` that trains and predicts on a Dask cluster.
 
     Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of
