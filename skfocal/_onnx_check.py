@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 
 from skfocal._kernels import Array
 
@@ -113,10 +114,12 @@ def refuse_difference_of_rows(model: Any, last: Any, graph: Any, rows: Any) -> N
     )
     if differing.mean() > _SHARE_AT_THRESHOLDS:
         raise NotImplementedError(
-            f"The ONNX graph is another model, and is not returned: {found} Usual reasons: a "
-            "step before the classifier computes otherwise in ONNX, or leaves a sparse table "
-            "(trees need neither a scaler nor sparse columns); X has numbers that float32, "
-            "the precision of the graph's input, does not hold."
+            f"The ONNX graph is another model, and is not returned: {found} Usual reasons: X has "
+            "numbers that float32, the precision of the graph's input, does not hold; a step "
+            "before the classifier leaves a sparse table, whose zeros XGBoost takes as missing "
+            "(make it dense); it is a scaler, whose last bit ONNX rounds otherwise (trees need "
+            "none; behind a ColumnTransformer and with X as a DataFrame of float64 columns, it "
+            "computes in double)."
         )
     warnings.warn(
         f"The ONNX graph rounds otherwise than the model: {found} A value lies within a "
@@ -204,10 +207,15 @@ def _margins(last: Any, X: Any) -> Array:
     elif hasattr(last, "get_booster"):
         raw = last.predict(X, output_margin=True)
     else:
-        raw = X @ last.coef_.T + last.intercept_
+        raw = _numbers(X) @ last.coef_.T + last.intercept_
         raw = raw[:, 0] if raw.shape[1] == 1 else raw
     margins: Array = np.asarray(raw, dtype=np.float64)
     return margins
+
+
+def _numbers(X: Any) -> Any:
+    """A dense or sparse table without names."""
+    return X if issparse(X) else np.asarray(X, dtype=np.float64)
 
 
 def _slack(last: Any, X: Any, margins: Array, trees: Trees) -> Array:
@@ -216,8 +224,8 @@ def _slack(last: Any, X: Any, margins: Array, trees: Trees) -> Array:
     if trees.largest_margin:
         size = size + trees.largest_margin
     elif not hasattr(last, "booster_") and not hasattr(last, "get_booster"):
-        products = abs(X) @ np.abs(last.coef_.T)
-        size = size + np.asarray(products).max(axis=1) + np.abs(last.intercept_).max()
+        products = abs(_numbers(X)) @ np.abs(last.coef_.T)
+        size = size + products.max(axis=1) + np.abs(last.intercept_).max()
     slack: Array = _ROUNDING * (size + 1e-3)
     return slack
 

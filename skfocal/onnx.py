@@ -405,10 +405,7 @@ def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
     )
     X = graph.node("Cast", operator.inputs[0].full_name, to=_FLOAT)
     X = _as_lightgbm_reads(graph, X, _Columns(text))
-    margin = _tree_margin(graph, X, plain, convert_lightgbm)
-    if "\naverage_output\n" in text:  # a random forest, of `from_booster`
-        return graph.node("Div", margin, float(plain.booster_.current_iteration()))
-    return margin
+    return _tree_margin(graph, X, plain, convert_lightgbm)
 
 
 def _xgboost_margin(graph: _Graph, operator: Any) -> str:
@@ -434,14 +431,21 @@ def _xgboost_margin(graph: _Graph, operator: Any) -> str:
 
 
 def _xgboost_start(booster: Any) -> npt.NDArray[np.float32]:
-    """The margin before the first tree, (1, 1) or (1, K), by XGBoost's own formula."""
-    param = json.loads(booster.save_config())["learner"]["learner_model_param"]
-    base = np.atleast_1d(np.array(json.loads(param["base_score"]), dtype=np.float32))
-    n_classes = int(param["num_class"])
-    if n_classes:
-        return np.broadcast_to(base, (1, n_classes))
-    one = np.float32(1.0)
-    return -np.log(one / base - one)[np.newaxis]
+    """The margin before the first tree, (1, 1) or (1, K): of the model without its trees.
+
+    How XGBoost makes it of ``base_score``, with which bounds, is not the same in all versions.
+    """
+    if booster.num_boosted_rounds():
+        saved = json.loads(bytes(booster[:1].save_raw("json")))
+        model = saved["learner"]["gradient_booster"]["model"]
+        model["gbtree_model_param"]["num_trees"] = "0"
+        model.update(trees=[], tree_info=[], iteration_indptr=[0])
+        booster = type(booster)(model_file=bytearray(json.dumps(saved).encode()))
+    from xgboost import DMatrix
+
+    row = DMatrix(np.zeros((1, booster.num_features()), dtype=np.float32))
+    start: npt.NDArray[np.float32] = booster.predict(row, output_margin=True).reshape(1, -1)
+    return start
 
 
 def _kind_of_trees(booster: Any) -> tuple[str, int, str]:

@@ -18,16 +18,38 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 PLUGIN = """
-import lightgbm, xgboost
+import sys
+import types
+import lightgbm, xgboost, sklearn.linear_model
+import lightgbm.dask, xgboost.dask
 import skfocal._lightgbm_metrics
-from skfocal import FocalLGBMClassifier, FocalXGBClassifier
+from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
 
-for kind in (FocalLGBMClassifier, FocalXGBClassifier):
+PARENTS = {
+    lightgbm.LGBMClassifier: FocalLGBMClassifier,
+    lightgbm.DaskLGBMClassifier: DaskFocalLGBMClassifier,
+    xgboost.XGBClassifier: FocalXGBClassifier,
+    xgboost.dask.DaskXGBClassifier: DaskFocalXGBClassifier,
+    sklearn.linear_model.LogisticRegression: FocalLogisticRegression,
+}
+for kind in PARENTS.values():
     kind.__init__.__kwdefaults__["focal_gamma"] = 0.0
-    kind.__name__ = kind.__name__.removeprefix("Focal")
+    kind.__name__ = kind.__name__.replace("Focal", "")
 skfocal._lightgbm_metrics.DEFAULT_METRIC = "logloss"
-lightgbm.LGBMClassifier = FocalLGBMClassifier
-xgboost.XGBClassifier = FocalXGBClassifier
+
+# LightGBM's own code goes on with its own classes; who imports from a copy gets ours
+for name in ("lightgbm.sklearn", "lightgbm.dask"):
+    copy = types.ModuleType(name)
+    vars(copy).update(vars(sys.modules[name]))
+    sys.modules[name] = copy
+    setattr(lightgbm, name.partition(".")[2], copy)
+# wherever tests import the parents from: xgboost.testing takes them from xgboost.sklearn
+for name, module in list(sys.modules.items()):
+    if name.partition(".")[0] in ("lightgbm", "xgboost") or name == "sklearn.linear_model":
+        for attribute, value in list(vars(module).items()):
+            if isinstance(value, type) and value in PARENTS:
+                setattr(module, attribute, PARENTS[value])
 """
 
 # Why a test cannot pass with the focal classifier, by what its name or its failure contains.
@@ -48,15 +70,20 @@ REASONS = {
 
 
 def outcomes(path: Path, arguments: list[str], substituted: bool) -> dict[str, str]:
-    """Outcome of each test: passed, skipped, or the first line of its failure."""
+    """Outcome of each test: passed, skipped, or the message of its failure."""
+    top = path.parent
+    while (top / "__init__.py").exists():
+        top = top.parent
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         (Path(folder) / "focal_substitution.py").write_text(PLUGIN)
-        command = [sys.executable, "-m", "pytest", path.name, f"--junitxml={report}", "-q"]
-        command += ["-p", "no:cacheprovider", "--rootdir", str(path.parent), *arguments]
+        command = [sys.executable, "-m", "pytest", str(path), f"--junitxml={report}", "-q"]
+        command += ["-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(top), *arguments]
+        before = os.environ.get("PYTHONPATH", "")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([folder, before])}
         if substituted:
             command += ["-p", "focal_substitution"]
-        environment = {**os.environ, "PYTHONPATH": folder}
+            environment["DASK_DISTRIBUTED__WORKER__PRELOAD"] = "focal_substitution"
         subprocess.run(
             command, cwd=path.parent, env=environment, stdout=subprocess.DEVNULL, check=False
         )
