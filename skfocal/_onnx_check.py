@@ -232,11 +232,12 @@ def _slack(last: Any, X: Any, margins: Array, trees: Trees) -> Array:
 
 def _reach(function: Any, margins: Array, slack: Array) -> Array:
     """How far a function of the margins moves where each of them moves by ``slack``."""
-    at = function(margins)
+    at: Array = function(margins)
+    total: Array = np.zeros_like(at)
     if margins.ndim == 1:
-        moved = [np.abs(function(margins + sign * slack) - at) for sign in (-1.0, 1.0)]
-        return np.maximum(*moved)
-    total = np.zeros_like(at)
+        down, up = (np.abs(function(margins + sign * slack) - at) for sign in (-1.0, 1.0))
+        total += np.maximum(down, up)
+        return total
     for k in range(margins.shape[1]):
         step = np.zeros_like(margins)
         step[:, k] = slack
@@ -246,9 +247,7 @@ def _reach(function: Any, margins: Array, slack: Array) -> Array:
     return total
 
 
-def _edge_rows(
-    model: Any, rows: npt.NDArray[np.float32], trees: Trees
-) -> npt.NDArray[np.float32]:
+def _edge_rows(model: Any, rows: npt.NDArray[np.float32], trees: Trees) -> npt.NDArray[np.float32]:
     """Rows of the table with edge values in some columns: in one of them, or in half."""
     random = np.random.default_rng(0)
     table = rows[random.integers(len(rows), size=_N_EDGE_ROWS)].copy()
@@ -275,4 +274,5 @@ def _edge_values(model: Any, thresholds: npt.NDArray[np.float32]) -> npt.NDArray
     parts = [thresholds, np.nextafter(thresholds, -largest), np.nextafter(thresholds, largest)]
     edges = np.unique(np.concatenate(parts)) if len(thresholds) else thresholds
     edges = edges[np.isfinite(edges)]
-    return np.concatenate([np.array(values, dtype=np.float32), edges])
+    every: npt.NDArray[np.float32] = np.concatenate([np.array(values, dtype=np.float32), edges])
+    return every
