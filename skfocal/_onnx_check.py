@@ -87,15 +87,15 @@ def refuse_difference(model: Any, graph: Any, rows: npt.NDArray[np.float32]) -> 
 def refuse_difference_of_rows(model: Any, last: Any, graph: Any, rows: Any) -> None:
     """Compare a model, which may be a pipeline, with its graph on rows as they were given.
 
-    Warns
-    -----
-    UserWarning
-        If at most one row in 100 differs by more than rounding.
-
     Raises
     ------
     NotImplementedError
-        If more rows do.
+        If more than one row in 100 differs by more than rounding.
+
+    Warns
+    -----
+    UserWarning
+        If fewer do.
     """
     session = _session(graph)
     if session is None:

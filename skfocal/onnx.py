@@ -65,13 +65,6 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = N
         With the outputs ``label`` (n_samples,) and ``probabilities`` (n_samples, n_classes),
         float32.
 
-    Warns
-    -----
-    UserWarning
-        If one row of X in a hundred, or fewer, differs between graph and model by more than
-        rounding; or if the installed onnxruntime is too old to run the graph, which is then
-        not compared.
-
     Raises
     ------
     sklearn.exceptions.NotFittedError
@@ -85,6 +78,13 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = N
         If the graph would be another model. Known beforehand are linear trees, categories of
         pandas, integer categories from 2**24 on, categorical splits, ``missing`` other than
         NaN, DART, vector leaves on XGBoost, and random forests of several classes there.
+
+    Warns
+    -----
+    UserWarning
+        If one row of X in a hundred, or fewer, differs between graph and model by more than
+        rounding; or if the installed onnxruntime is too old to run the graph, which is then
+        not compared.
 
     Notes
     -----
