@@ -153,20 +153,17 @@ def test_a_loaded_forest_is_known_as_one(k, tmp_path):
             to_onnx(model, X)
 
 
-def test_integer_categories_of_lightgbm():
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_integer_categories_of_lightgbm(one_by_one):
     X, y, _ = table()
     X = X.astype(np.float32)
-    X[:, 0] = np.digitize(X[:, 0], [-1, 0, 1])
-    model = make(LGBM, max_cat_to_onehot=1).fit(X, y, categorical_feature=[0])
+    X[:, 0] = 7 * np.digitize(X[:, 0], np.linspace(-2, 2, 12)) % 13  # in no order
+    params = {"cat_l2": 0.0, "cat_smooth": 1.0, "min_data_per_group": 1}
+    model = make(LGBM, max_cat_to_onehot=20 if one_by_one else 1, **params)
+    model.fit(X, y, categorical_feature=[0])
+    assert "\nnum_cat=0\n" not in model.booster_.model_to_string(num_iteration=1)
     check(model, to_onnx(model, X), X)
-
-
-def test_categories_are_cut_to_integers():
-    X, y, _ = table()
-    X = X.astype(np.float32)
-    X[:, 0] = np.digitize(X[:, 0], [-1, 0, 1])
-    model = make(LGBM, max_cat_to_onehot=1).fit(X, y, categorical_feature=[0])
-    X[::2, 0] += np.float32(0.75)  # LightGBM drops it
+    X[::2, 0] += np.float32(0.75)  # LightGBM cuts it off
     X[::7, 0] = -0.5  # category 0
     check(model, to_onnx(model, X), X)
 
