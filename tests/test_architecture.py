@@ -44,6 +44,7 @@ FLOORS = {
     "linear_model": 4.5,
     "lightgbm": 4.5,
     "dask": 5,
+    "_onnx_check": 4.9,
     "onnx": 5,
     "plotting": 5,
     "xgboost": 4.5,
