@@ -16,7 +16,7 @@ __all__ = ["BinaryFocalLoss", "MulticlassFocalLoss"]
 
 
 @dataclass(frozen=True)
-class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=PR02
+class BinaryFocalLoss(FocalLossBase):
     """Focal loss of two classes, as a function of one margin.
 
     loss = w (1 - p_t)**gamma (-log p_t) with p_t = sigmoid(margin) for positive rows and
@@ -132,7 +132,7 @@ class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=
 
 
 @dataclass(frozen=True)
-class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=PR02
+class MulticlassFocalLoss(FocalLossBase):
     """Focal loss of K classes, as a function of K margins through the softmax.
 
     loss = w_t (1 - p_t)**gamma_t (-log p_t), p = softmax(margins), t the true class [1]_. With

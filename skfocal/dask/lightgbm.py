@@ -116,7 +116,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         self.client = client
 
     @property
-    def client_(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
+    def client_(self) -> distributed.Client:
         """The client in use, a `distributed.Client`."""
         return self.client or distributed.default_client()
 

@@ -116,13 +116,13 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         self.coll_cfg = coll_cfg
 
     @property
-    def client(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
+    def client(self) -> distributed.Client:
         """The Dask client: the one that was set, or the default one."""
         client: distributed.Client = vars(self).get("_client") or distributed.default_client()
         return client
 
     @client.setter
-    def client(self, client: distributed.Client | None) -> None:  # of it: numpydoc ignore=GL08
+    def client(self, client: distributed.Client | None) -> None:
         self._client = client
 
     def __getstate__(self) -> dict[str, Any]:

@@ -77,8 +77,8 @@ class GammaPathDisplay:
                 f"scores must have shape ({np.size(gamma)}, n_folds), a row for each gamma; got "
                 f"{shape}."
             )
-        self.gamma = gamma
-        self.scores = scores
+        self.gamma = np.asarray(gamma)
+        self.scores = np.asarray(scores)
         self.score_name = score_name
 
     @classmethod

@@ -84,8 +84,8 @@ class FocalLossDisplay:
                 f"curves must have shape {expected}, a row for each of the labels and a column for "
                 f"each x, and labels must be a sequence; got shape {np.shape(curves)}."
             )
-        self.x = x
-        self.curves = curves
+        self.x = np.asarray(x)
+        self.curves = np.asarray(curves)
         self.labels = labels
         self.kind = kind
 
