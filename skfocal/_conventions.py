@@ -12,13 +12,13 @@ from skfocal.losses import FocalLoss
 
 def unpack(first: Any, second: Any, weight: Any) -> tuple[Array, Array, Array | None]:
     """Labels, margins and weights (or None) of both calling conventions."""
-    if hasattr(second, "get_label"):
-        return second.get_label(), first, _weight_or_none(second.get_weight())
-    return first, second, _weight_or_none(weight)
-
-
-def _weight_or_none(weight: Any) -> Array | None:
-    return None if weight is None or np.size(weight) == 0 else weight
+    if not hasattr(second, "get_label"):
+        return first, second, weight
+    if weight is not None:
+        raise ValueError("sample_weight must be None beside a dataset, which brings its own.")
+    weight = second.get_weight()
+    # XGBoost's matrices say by an empty array that they have none
+    return second.get_label(), first, weight if np.size(weight) else None
 
 
 def from_lightgbm(margins: Array, dataset: Any) -> bool:

@@ -12,7 +12,7 @@ from skfocal import _kernels
 from skfocal._kernels import Array
 from skfocal._loss import RowLoss
 from skfocal._parameters import Link
-from skfocal._rows import checked_totals
+from skfocal._rows import check_posterior, checked_totals
 
 # Share of a class that has no rows, or none of a weight above 0. The true optimum would be an
 # infinite margin; this one is finite, and the class as improbable as a float32 can tell from 1.
@@ -141,8 +141,16 @@ class FocalLossBase(RowLoss):
         -------
         ndarray of shape (n,) or (n, K), float64
             For `MulticlassFocalLoss` log p under the focal, log P under the posterior link.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If rows are not probabilities > 0 of sum 1, one for each class.
         """
-        return self._margins(self._contrast(np.log(np.asarray(posterior, dtype=np.float64))))
+        proba = check_posterior(posterior, self.n_classes, "posterior").astype(np.float64)
+        if not (proba > 0).all():
+            raise ValueError("posterior must be > 0: the margins of probability 0 are infinite.")
+        return self._margins(self._contrast(np.log(proba)))
 
     def convert(self, raw_prediction: npt.ArrayLike, link: Link) -> Array:
         """The margins that say the same under another link.
@@ -204,12 +212,14 @@ class FocalLossBase(RowLoss):
 
         Raises
         ------
-        ValueError
-            If a code is none of 0..K-1.
+        TypeError, ValueError
+            If a code is none of 0..K-1, a weight is negative or not finite, or all are 0.
         """
         if not self.is_scaled:
             return 1.0
         totals = checked_totals(y_true, self.n_classes, sample_weight)
+        if not totals.any():
+            raise ValueError("y_true must have rows, and sample_weight not be 0 for all of them.")
         shares = np.maximum(totals / totals.sum(), RAREST)
         start = self.raw_prediction(shares[np.newaxis])
         _, hessian = self.gradient_hessian(np.zeros(1), start)
@@ -245,7 +255,8 @@ class FocalLossBase(RowLoss):
         totals = checked_totals(y_true, self.n_classes, sample_weight)
         if not totals.any():
             raise ValueError(
-                "The optimal constant needs rows, of a weight above 0; there are none."
+                "y_true must have rows, and sample_weight not be 0 for all of them: there is no "
+                "optimal constant otherwise."
             )
         floored: Array = np.maximum(totals, RAREST * totals.sum())
         return floored

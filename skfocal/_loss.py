@@ -8,11 +8,21 @@ import numpy.typing as npt
 
 from skfocal import _kernels
 from skfocal._kernels import Array, PerClass
-from skfocal._parameters import Hessian, Link, check_alpha, check_choice, check_gamma
-from skfocal._rows import check_codes
+from skfocal._parameters import (
+    Hessian,
+    Link,
+    check_alpha,
+    check_choice,
+    check_gamma,
+    check_integer,
+    check_number,
+)
+from skfocal._rows import check_codes, check_row_weights, numbers
 
 HESSIANS = ("upper", "exact", "abs")
 LINKS = ("focal", "posterior")
+# Smallest bound of a step: its inverse multiplies gradients, in single precision too.
+MIN_STEP = 1e-30
 
 
 class RowLoss(ABC):
@@ -32,7 +42,10 @@ class RowLoss(ABC):
 
     Margins on a CUDA device (CuPy, PyTorch, numba) stay there, and so does what `loss`,
     `gradient_hessian` and their kin, and `posterior`, return; labels, as float32, and weights
-    must be there too, and labels are not checked.
+    must be there too, and neither is checked.
+
+    Margins are not looked at, so that a pass over them is saved: what belongs to a row with a
+    NaN or an infinite margin means nothing, and is NaN as a rule. Other rows are right.
     """
 
     gamma: float | tuple[float, ...]
@@ -103,8 +116,9 @@ class RowLoss(ABC):
 
         Raises
         ------
-        ValueError
-            If shapes do not fit or a code is none of 0..K-1.
+        TypeError, ValueError
+            If an array does not hold numbers, shapes do not fit, a code is none of 0..K-1, a
+            weight is negative or not finite, or ``n_threads`` is no integer >= 1.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
         loss = _kernels.per_row(rows[1])
@@ -135,7 +149,7 @@ class RowLoss(ABC):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
@@ -169,7 +183,7 @@ class RowLoss(ABC):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
@@ -203,7 +217,7 @@ class RowLoss(ABC):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
@@ -238,26 +252,27 @@ class RowLoss(ABC):
         ----------
         y_true, raw_prediction, sample_weight : array-like
             As in `loss`.
-        max_step : float, default=inf
+        max_step : float >= 1e-30, default=inf
             The ``"upper"`` Hessian, under the posterior link the expected one, is raised to
             abs(gradient) / max_step where it is smaller, so that no sum of gradients over a
             sum of Hessians exceeds it.
         min_hessian : float, default=-inf
             Floor of the Hessian, after all else.
-        scale : float, default=1.0
+        scale : float > 0, default=1.0
             Multiplies gradient and Hessian.
-        hessian_scale : float, default=1.0
+        hessian_scale : float > 0, default=1.0
             Multiplies the diagonal of the multiclass Hessian. XGBoost's own softmax
             objective has 2 here, LightGBM's K / (K - 1).
-        bits : int, default=53
+        bits : int from 1 to 53, default=53
             Significant bits that results are rounded to before sample weights multiply.
             With 22, float32 results for the weights 1 to 4 are exactly multiples of the
             unweighted ones, as if rows were repeated.
         dtype : {float32, float64}, default=None
             Precision of the result, that of ``raw_prediction`` if None.
         out : (ndarray, ndarray), default=None
-            Arrays of the shape of ``raw_prediction`` to fill and return; their precision
-            is then that of the result.
+            Arrays to fill and return: of the shape of ``raw_prediction``, both float32 or both
+            float64, sharing no memory with each other or with the input. Their precision is
+            that of the result.
         n_threads : int, default=1
             As in `loss`.
 
@@ -270,29 +285,19 @@ class RowLoss(ABC):
 
         Raises
         ------
-        ValueError
-            As in `loss`, or if ``out`` does not fit.
+        TypeError, ValueError
+            As in `loss`, or if ``out`` does not fit or another argument is not as described.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
+        options = _options(max_step, min_hessian, scale, hessian_scale, bits)
         if out is None:
+            dtype = _floating_dtype(dtype)
             out = _kernels.like(rows[1], dtype), _kernels.like(rows[1], dtype)
-        elif any(a.shape != rows[1].shape or a.dtype != out[0].dtype for a in out):
-            raise ValueError(
-                f"out must be two arrays of shape {rows[1].shape} and of one dtype; got "
-                f"{[(a.shape, str(a.dtype)) for a in out]}."
-            )
-        self._evaluate(
-            *rows,
-            gradient=out[0],
-            hessian=out[1],
-            ratio=1.0 / max_step,
-            floor=min_hessian,
-            bits=bits,
-            scale=scale,
-            hessian_scale=hessian_scale,
-            n_threads=n_threads,
-        )
-        return out
+        else:
+            _check_out(out, dtype, rows)
+        gradient, hessian = (a if _kernels.on_device(a) else np.asarray(a) for a in out)
+        self._evaluate(*rows, gradient=gradient, hessian=hessian, n_threads=n_threads, **options)
+        return out[0], out[1]
 
     @property
     def _classes(self) -> tuple[PerClass, PerClass]:
@@ -310,20 +315,99 @@ class RowLoss(ABC):
     ) -> tuple[Any, Array, Any]:
         """Checked codes, margins and weights; on a device codes and weights as they are."""
         raw = self._check_raw(raw_prediction)
-        if _kernels.on_device(raw):
+        given = {"y_true": y_true, "sample_weight": sample_weight}
+        on_device = _kernels.on_device(raw)
+        for name, value in given.items():
+            if value is not None and _kernels.on_device(value) != on_device:
+                raise TypeError(
+                    f"{name} and raw_prediction must both be on a device or both in the memory of "
+                    f"the host; got {type(value).__name__} and {type(raw).__name__}."
+                )
+        if on_device:
             return y_true, raw, sample_weight
-        codes = np.asarray(y_true, dtype=np.float32)
-        weight = None if sample_weight is None else np.asarray(sample_weight)
-        for name, array in (("y_true", codes), ("sample_weight", weight)):
+        arrays = {k: None if v is None else numbers(v, k) for k, v in given.items()}
+        arrays["y_true"] = numbers(y_true, "y_true")
+        for name, array in arrays.items():
             if array is not None and array.shape != raw.shape[:1]:
                 raise ValueError(
                     f"{name} must have shape {raw.shape[:1]}, one value for each row of "
                     f"raw_prediction; got {array.shape}."
                 )
-        return codes, raw, weight
+        return arrays["y_true"], raw, arrays["sample_weight"]
 
     def _evaluate(self, codes: Any, raw: Array, weight: Any, **options: Any) -> None:
+        check_integer(options.get("n_threads", 1), "n_threads", 1)
         if not _kernels.evaluate(
             codes, raw, weight, *self._classes, link=self.link, policy=self.hessian, **options
         ):
-            check_codes(codes, self.n_classes)
+            outputs = (options.get(name) for name in ("loss", "gradient", "hessian"))
+            self._refuse(codes, weight, next(out.dtype for out in outputs if out is not None))
+
+    def _refuse(self, codes: Any, weight: Any, dtype: npt.DTypeLike) -> None:
+        """Say which code or weight the loops have found wrong, in the precision ``dtype``."""
+        check_codes(codes, self.n_classes)
+        check_row_weights(weight, dtype)
+
+
+def _options(
+    max_step: Any, min_hessian: Any, scale: Any, hessian_scale: Any, bits: Any
+) -> dict[str, Any]:
+    """Arguments of `gradient_hessian` as the loops have them."""
+
+    def positive(value: float) -> bool:
+        return 0 < value < np.inf
+
+    step = check_number(
+        max_step, "max_step", f"a number >= {MIN_STEP:g}, inf for no bound", lambda x: x >= MIN_STEP
+    )
+    floor = "a number, -inf for no floor"
+    return {
+        "ratio": 1.0 / step,
+        "floor": check_number(min_hessian, "min_hessian", floor, lambda x: x < np.inf),
+        "scale": check_number(scale, "scale", "a finite number > 0", positive),
+        "hessian_scale": check_number(
+            hessian_scale, "hessian_scale", "a finite number > 0", positive
+        ),
+        "bits": check_integer(bits, "bits", 1, 53),
+    }
+
+
+def _floating_dtype(dtype: Any) -> np.dtype[Any] | None:
+    """Single or double precision in native byte order, or None."""
+    if dtype is None:
+        return None
+    try:
+        known: np.dtype[Any] | None = np.dtype(dtype)
+    except (TypeError, ValueError):
+        known = None
+    if known not in (np.float32, np.float64):
+        raise TypeError(f"dtype must be float32, float64 or None; got {dtype!r}.")
+    return known
+
+
+def _check_out(out: Any, dtype: Any, rows: tuple[Any, Array, Any]) -> None:
+    """The two arrays that a caller wants filled, whose precision is not to be told twice."""
+    raw = rows[1]
+    kind = "arrays on the device" if _kernels.on_device(raw) else "NumPy arrays"
+    expected = f"out must be two arrays of shape {tuple(raw.shape)}, both float32 or both float64"
+    if not isinstance(out, (tuple, list)) or len(out) != 2:
+        raise TypeError(f"{expected}; got {type(out).__name__}, not a pair of {kind}.")
+    if _kernels.on_device(raw):
+        if not all(map(_kernels.on_device, out)):
+            raise TypeError(f"{expected}, {kind}; got {[type(a).__name__ for a in out]}.")
+        return
+    if not all(isinstance(a, np.ndarray) for a in out):
+        raise TypeError(f"{expected}, {kind}; got {[type(a).__name__ for a in out]}.")
+    got = [(a.shape, str(a.dtype)) for a in out]
+    if any(a.dtype not in (np.float32, np.float64) or a.shape != raw.shape for a in out):
+        raise ValueError(f"{expected}; got {got}.")
+    if out[0].dtype != out[1].dtype or _floating_dtype(dtype) not in (None, out[0].dtype):
+        raise ValueError(f"{expected}, and dtype None or the same; got {got}, dtype {dtype!r}.")
+    if not all(a.flags.writeable for a in out):
+        raise ValueError("out must be two arrays that can be written to; got a read-only one.")
+    inputs = [a for a in rows if a is not None]
+    if np.shares_memory(*out) or any(np.may_share_memory(a, b) for a in out for b in inputs):
+        raise ValueError(
+            "out must be two arrays that share no memory, with each other or with y_true, "
+            "raw_prediction and sample_weight; give others, such as np.empty_like(raw_prediction)."
+        )

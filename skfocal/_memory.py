@@ -1,18 +1,14 @@
-"""What an objective keeps of its last call: arrays to fill again, answers on the rows (floor 2)."""
+"""What an objective remembers of its last call: answers on the rows (floor 2)."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from skfocal._kernels import Array, on_device
+from skfocal._kernels import Array
 
-# References to an array of the last call that nobody outside holds any more: from its
-# tuple, from the loop's variable, and from the call that counts.
-_OWN_REFERENCES = 3
-# What an objective remembers of its last call.
-_NOT_PICKLED = ("_last", "_counted", "_scaled")
+# Answers of the last call, which a copy finds for itself.
+_NOT_PICKLED = ("_counted", "_scaled")
 
 
 def _same(one: Array | None, other: Array | None) -> bool:
@@ -20,28 +16,13 @@ def _same(one: Array | None, other: Array | None) -> bool:
 
 
 class CallMemory:
-    """For an object that is called in each round, as a rule on the same rows."""
+    """For an object that is called in each round, as a rule on the same rows.
+
+    It keeps no array that a call returned: each call returns new ones.
+    """
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k not in _NOT_PICKLED}
-
-    def _reusable(self, raw: Array) -> tuple[Array, Array] | None:
-        """The arrays of the last call, if they fit and nobody holds them.
-
-        New ones in each round would cost as much as filling them: the system hands out
-        their pages one by one. The libraries keep nothing of what an objective returns.
-        """
-        last: tuple[Array, Array] | None
-        last = self.__dict__.pop("_last", None)  # in one step: threads may share the object
-        if last is None or on_device(raw) or on_device(last[0]):
-            return None
-        for array in last:
-            same_order = array.flags.f_contiguous == raw.flags.f_contiguous
-            if not (same_order and array.shape == raw.shape):
-                return None
-            if sys.getrefcount(array) > _OWN_REFERENCES:
-                return None
-        return last
 
     def _remembered(
         self, name: str, question: Any, labels: Any, weight: Any, answer: Callable[[], Any]

@@ -4,7 +4,8 @@ Floor 2, below the losses. Every message names the argument as its caller calls 
 (``gamma`` of a loss, ``focal_gamma`` of an estimator) and says what to do.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal
 
@@ -26,6 +27,12 @@ Hessian = Literal["upper", "exact", "abs"]
 Link = Literal["focal", "posterior"]
 Probability = Literal["posterior", "raw"]
 
+# At gamma 100 a row with p = 1/2 weighs 2**-100; soon after, single precision, in which
+# boosters train, has no such numbers, and the scale of the posterior link has none either.
+MAX_GAMMA = 100.0
+# What single precision holds, with room for the factors beside them.
+MIN_WEIGHT, MAX_WEIGHT = 1e-30, 1e30
+
 _ALPHA_FORMS = (
     'None, a float in (0, 1) for two classes, "balanced", "effective", '
     '("effective", beta), a dict {label: weight} or one positive weight per class'
@@ -44,34 +51,73 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
-def _numbers(value: Any, name: str, expected: str) -> npt.NDArray[np.float64]:
+def check_number(value: Any, name: str, expected: str, valid: Callable[[float], bool]) -> float:
+    """``value`` as a float if it is a real number and ``valid`` says yes; NaN never is."""
+    if not _is_real(value):
+        raise TypeError(f"{name} must be {expected}; got {value!r}.")
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+        number = float(value)
+    except OverflowError:  # an integer of more digits than a float has
+        number = math.nan
+    if math.isnan(number) or not valid(number):
+        raise ValueError(f"{name} must be {expected}; got {value!r}.")
+    return number
+
+
+def check_integer(value: Any, name: str, minimum: int, maximum: int | None = None) -> int:
+    """``value`` as an int if it is one from ``minimum`` to ``maximum``; booleans are none."""
+    expected = f"an integer >= {minimum}"
+    expected += "" if maximum is None else f" and <= {maximum}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be {expected}; got {value!r}.")
+    if value < minimum or (maximum is not None and value > maximum):
+        raise ValueError(f"{name} must be {expected}; got {value!r}.")
+    return int(value)
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """``value`` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {value!r}.")
+    return bool(value)
+
+
+def _numbers(value: Any, name: str, expected: str) -> npt.NDArray[np.float64]:
+    array: npt.NDArray[Any] | None
+    try:
+        array = np.asarray(value)
+        # neither text of digits nor booleans, and nothing that would be cut to fit
+        array = array.astype(np.float64) if array.dtype.kind in "iufO" else None
+    except (TypeError, ValueError, OverflowError):
         array = None
-    if array is None or isinstance(value, (str, bytes)) or array.ndim != 1:
+    if array is None or array.ndim != 1:
         raise TypeError(f"{name} must be {expected}; got {value!r}.")
     return array
 
 
 def check_gamma(gamma: Any, n_classes: int, name: str = "gamma") -> float | tuple[float, ...]:
     """A float, or a tuple of ``n_classes`` floats where ``gamma`` has one per class."""
-    expected = f"a finite number >= 0, or {n_classes} of them (one per class)"
+    expected = f"a finite number >= 0 and <= {MAX_GAMMA:g}, or {n_classes} of them (one per class)"
+
+    def valid(number: float) -> bool:
+        return 0 <= number <= MAX_GAMMA
+
     if _is_real(gamma):
-        if not (np.isfinite(gamma) and gamma >= 0):
-            raise ValueError(f"{name} must be {expected}; got {gamma!r}.")
-        return float(gamma)
+        return check_number(gamma, name, expected, valid)
     values = _numbers(gamma, name, expected)
     if values.size != n_classes:
         raise ValueError(f"{name} must be {expected}; got {values.size} values.")
-    if not (np.isfinite(values).all() and (values >= 0).all()):
+    if not all(map(valid, values.tolist())):
         raise ValueError(f"{name} must be {expected}; got {gamma!r}.")
     return tuple(values.tolist())
 
 
 def check_class_weights(weights: Any, n_classes: int, name: str = "alpha") -> tuple[float, ...]:
     """``n_classes`` positive finite numbers, as a tuple."""
-    expected = f"{n_classes} finite numbers > 0, one per class in the order of the labels"
+    expected = (
+        f"{n_classes} finite numbers > 0, one per class in the order of the labels, from "
+        f"{MIN_WEIGHT:g} to {MAX_WEIGHT:g}"
+    )
     values = _numbers(weights, name, expected)
     if values.size != n_classes:
         raise ValueError(f"{name} must have {expected}; got {values.size} values.")
@@ -81,7 +127,7 @@ def check_class_weights(weights: Any, n_classes: int, name: str = "alpha") -> tu
             "weight 0, so its probability could not be recovered: give the class a small weight, "
             "give its rows sample_weight=0, or leave them out."
         )
-    if not (np.isfinite(values).all() and (values > 0).all()):
+    if not ((values >= MIN_WEIGHT) & (values <= MAX_WEIGHT)).all():
         raise ValueError(f"{name} must have {expected}; got {weights!r}.")
     return tuple(values.tolist())
 
@@ -96,7 +142,7 @@ def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float,
                 f"{name}={alpha!r} weighs two classes, but there are {n_classes}: give one "
                 'weight per class, a dict {label: weight} or "balanced".'
             )
-        if not 0 < alpha < 1:
+        if not MIN_WEIGHT <= alpha < 1 or float(alpha) == 1:
             raise ValueError(
                 f"{name} must lie in (0, 1), it weighs the second class and 1 - {name} the "
                 f"first; got {alpha!r}. Other weights: give one per class."

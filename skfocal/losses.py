@@ -9,14 +9,14 @@ import numpy.typing as npt
 from skfocal import _kernels
 from skfocal._kernels import Array
 from skfocal._link import FocalLossBase
-from skfocal._parameters import Gamma, Hessian, Link, Weights
-from skfocal._rows import check_codes, floating
+from skfocal._parameters import Gamma, Hessian, Link, Weights, check_integer
+from skfocal._rows import floating
 
 __all__ = ["BinaryFocalLoss", "MulticlassFocalLoss"]
 
 
 @dataclass(frozen=True)
-class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=PR02
+class BinaryFocalLoss(FocalLossBase):
     """Focal loss of two classes, as a function of one margin.
 
     loss = w (1 - p_t)**gamma (-log p_t) with p_t = sigmoid(margin) for positive rows and
@@ -26,7 +26,7 @@ class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=
     Parameters
     ----------
     gamma : float or pair of floats, default=2.0
-        Focusing parameter, >= 0; a pair has one for negative and one for positive rows.
+        Focusing parameter, from 0 to 100; a pair has one for negative and one for positive rows.
     alpha : float, pair of floats or None, default=None
         Class weights: a float in (0, 1) gives alpha to positive and 1 - alpha to negative
         rows (the paper's form), a pair (negative, positive) any positive weights, None 1.
@@ -97,8 +97,8 @@ class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=
 
         Raises
         ------
-        ValueError
-            If a code is not 0 or 1, or no row has a weight.
+        TypeError, ValueError
+            If a code is not 0 or 1, a weight is negative or not finite, or no row has a weight.
 
         Examples
         --------
@@ -127,12 +127,12 @@ class BinaryFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)
         if raw.ndim != 1:
-            raise ValueError(f"raw_prediction must have shape (n,); got {raw.shape}.")
+            raise ValueError(f"raw_prediction must have shape (n,); got {tuple(raw.shape)}.")
         return raw
 
 
 @dataclass(frozen=True)
-class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ignore=PR02
+class MulticlassFocalLoss(FocalLossBase):
     """Focal loss of K classes, as a function of K margins through the softmax.
 
     loss = w_t (1 - p_t)**gamma_t (-log p_t), p = softmax(margins), t the true class [1]_. With
@@ -143,7 +143,7 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
     n_classes : int
         K >= 2.
     gamma : float or sequence of K floats, default=2.0
-        Focusing parameter, >= 0, of all classes or of each.
+        Focusing parameter, from 0 to 100, of all classes or of each.
     alpha : sequence of K floats, float or None, default=None
         Class weights; a float in (0, 1) only for two classes, None for 1.
     hessian : {"upper", "exact", "abs"}, default="upper"
@@ -189,10 +189,7 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if isinstance(self.n_classes, bool) or not isinstance(self.n_classes, (int, np.integer)):
-            raise TypeError(f"n_classes must be an integer >= 2; got {self.n_classes!r}.")
-        if self.n_classes < 2:
-            raise ValueError(f"n_classes must be an integer >= 2; got {self.n_classes!r}.")
+        object.__setattr__(self, "n_classes", check_integer(self.n_classes, "n_classes", 2))
         super().__post_init__()
 
     def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Array:
@@ -215,8 +212,9 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
 
         Raises
         ------
-        ValueError
-            If a code is none of 0..K-1, or no row has a weight.
+        TypeError, ValueError
+            If a code is none of 0..K-1, a weight is negative or not finite, or no row has a
+            weight.
         """
         totals = self._totals(y_true, sample_weight)
         margins: Array = self._margins(np.log(totals / totals.sum())[np.newaxis])[0]
@@ -268,18 +266,22 @@ class MulticlassFocalLoss(FocalLossBase):  # fields are parameters: numpydoc ign
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             As in `loss`.
         """
         rows = self._rows(y_true, raw_prediction, sample_weight)
-        check_codes(rows[0], self.n_classes)
-        return _kernels.multiclass_curvature(*rows, *self._classes, self.link)
+        if _kernels.on_device(rows[1]):
+            raise TypeError("raw_prediction must be in the memory of the host; copy it there.")
+        valid, found = _kernels.multiclass_curvature(*rows, *self._classes, self.link)
+        if not valid:
+            self._refuse(rows[0], rows[2], found[0].dtype)
+        return found
 
     def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
         raw = floating(raw_prediction)
         if raw.ndim != 2 or raw.shape[1] != self.n_classes:
             raise ValueError(
-                f"raw_prediction must have shape (n, {self.n_classes}); got {raw.shape}."
+                f"raw_prediction must have shape (n, {self.n_classes}); got {tuple(raw.shape)}."
             )
         return raw
 

@@ -1,18 +1,28 @@
 """Scores of probabilities: focal loss, its proper form, calibration (floor 3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sized
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import make_scorer
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils.validation import check_consistent_length
 
 from skfocal._conventions import mean_loss
 from skfocal._kernels import Array
 from skfocal._loss import LINKS
-from skfocal._parameters import Alpha, Gamma, Link, check_choice, class_totals, resolve_alpha
+from skfocal._parameters import (
+    Alpha,
+    Gamma,
+    Link,
+    check_choice,
+    check_gamma,
+    check_integer,
+    class_totals,
+    is_word,
+    resolve_alpha,
+)
+from skfocal._rows import check_posterior, floating, numbers
 from skfocal.losses import make_loss
 
 Strategy = Literal["quantile", "uniform"]
@@ -20,21 +30,78 @@ Strategy = Literal["quantile", "uniform"]
 __all__ = ["expected_calibration_error", "focal_loss", "make_focal_scorer"]
 
 
+def check_labels(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    """Labels as an array.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+        Labels of any type, n >= 1.
+    name : str
+        What the caller calls them.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The labels.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they have another shape, or one is missing.
+    """
+    try:
+        labels = np.asarray(values)
+    except ValueError:  # rows of unequal length
+        labels = np.empty((0, 0))
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not len(labels):
+        raise ValueError(
+            f"{name} must be a sequence of at least one label; got shape {labels.shape}."
+        )
+    if labels.dtype.kind == "O":  # pandas' NA compares with nothing
+        missing = any(_is_missing(each) for each in labels)
+    else:
+        missing = bool((labels != labels).any())
+    if missing:
+        raise ValueError(f"{name} must not hold NaN or None: leave those rows out.")
+    return labels
+
+
+def _is_missing(label: Any) -> bool:
+    if label is None or type(label).__name__ == "NAType":
+        return True
+    return isinstance(label, (float, np.floating)) and bool(np.isnan(label))
+
+
 def _encode(
     y_true: npt.ArrayLike, labels: npt.ArrayLike | None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Sorted labels and codes."""
-    encoder = LabelEncoder().fit(np.asarray(y_true if labels is None else labels))
-    if len(encoder.classes_) < 2:
-        label = encoder.classes_.tolist()[0]
-        raise ValueError(f"y_true has the single label {label!r}: name all of them in labels.")
-    return encoder.classes_, encoder.transform(np.asarray(y_true))
+    own = check_labels(y_true, "y_true")
+    known = own if labels is None else check_labels(labels, "labels")
+    try:
+        encoder = LabelEncoder().fit(known)
+    except TypeError:
+        name = "y_true" if labels is None else "labels"
+        raise TypeError(f"{name} must hold labels that can be sorted, all of one kind.") from None
+    classes = encoder.classes_
+    if len(classes) < 2:
+        name = "y_true has" if labels is None else "labels have"
+        raise ValueError(
+            f"{name} the single label {classes.tolist()[0]!r}: name all of them in labels."
+        )
+    try:
+        return classes, encoder.transform(own)
+    except (TypeError, ValueError):
+        unknown = sorted(set(own.tolist()) - set(classes.tolist()), key=str)
+        raise ValueError(f"y_true has labels that are not in labels: {unknown!r}.") from None
 
 
-def _columns(y_proba: npt.ArrayLike, n_classes: int) -> Array:
+def _columns(y_proba: npt.ArrayLike, n_rows: int, n_classes: int) -> Array:
     """Probabilities (n, K) in their own precision, clipped as scikit-learn's log loss."""
-    proba = np.asarray(y_proba)
-    proba = proba if proba.dtype == np.float32 else proba.astype(np.float64)
+    proba = floating(y_proba, "y_proba")
     if proba.ndim == 1 and n_classes == 2:
         proba = np.column_stack([1 - proba, proba])
     if proba.ndim != 2 or proba.shape[1] != n_classes:
@@ -42,8 +109,12 @@ def _columns(y_proba: npt.ArrayLike, n_classes: int) -> Array:
             f"y_proba must have one column for each of the {n_classes} labels (two labels: or "
             f"shape (n,)); got shape {proba.shape}."
         )
-    if not ((proba >= 0) & (proba <= 1)).all():
-        raise ValueError("y_proba must lie in [0, 1]; margins are not probabilities.")
+    if len(proba) != n_rows:
+        raise ValueError(
+            f"y_proba must have one row for each of the {n_rows} labels in y_true; got "
+            f"{len(proba)}."
+        )
+    proba = check_posterior(proba, n_classes, "y_proba")
     eps = np.finfo(proba.dtype).eps
     return np.clip(proba.astype(np.float64), eps, 1 - eps)
 
@@ -65,13 +136,17 @@ def check_weight(sample_weight: npt.ArrayLike | None, y_true: npt.ArrayLike) -> 
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If they are not one number >= 0 for each row, or all 0.
     """
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    check_consistent_length(y_true, weight)
+    weight = numbers(sample_weight, "sample_weight").astype(np.float64)
+    if weight.shape != np.shape(y_true)[:1]:
+        raise ValueError(
+            f"sample_weight must have shape {np.shape(y_true)[:1]}, one value for each row; got "
+            f"{weight.shape}."
+        )
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
         raise ValueError("sample_weight must be finite, >= 0 and not all 0.")
     return weight
@@ -94,8 +169,8 @@ def focal_loss(
     y_true : array-like of shape (n,)
         Labels of any type.
     y_proba : array-like of shape (n,) or (n, K)
-        Probabilities, columns in the sorted order of the labels; with two labels also
-        the second one's alone. Clipped to [eps, 1 - eps] of their precision, as
+        Probabilities, columns in the sorted order of the labels, of sum 1 to 1e-3; with two
+        labels also the second one's alone. Clipped to [eps, 1 - eps] of their precision, as
         `sklearn.metrics.log_loss` does.
     gamma : float or sequence of K floats, default=2.0
         Focusing parameter.
@@ -134,13 +209,12 @@ def focal_loss(
     0.00499
     """
     check_choice(link, LINKS, "link")
-    check_consistent_length(y_true, y_proba)
     classes, codes = _encode(y_true, labels)
     n_classes = len(classes)
     weight = check_weight(sample_weight, codes)
     totals = class_totals(codes, n_classes, weight)
     loss = make_loss(n_classes, gamma, resolve_alpha(alpha, classes, totals), link=link)
-    raw = np.log(_columns(y_proba, n_classes))
+    raw = np.log(_columns(y_proba, len(codes), n_classes))
     raw = raw[:, 1] - raw[:, 0] if n_classes == 2 else raw
     return mean_loss(loss, codes, raw, weight)
 
@@ -165,6 +239,11 @@ def make_focal_scorer(
     callable
         ``scorer(estimator, X, y, sample_weight=None)``; greater is better.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as above, as far as this shows without rows.
+
     See Also
     --------
     focal_loss : The loss, here of posteriors.
@@ -179,6 +258,7 @@ def make_focal_scorer(
     >>> make_focal_scorer(gamma=1.0)(model, X[:, :4] / 100, y) < 0
     True
     """
+    _check_weighting(gamma, alpha, labels)
     scorer: Callable[..., float] = make_scorer(
         focal_loss,
         response_method="predict_proba",
@@ -189,6 +269,20 @@ def make_focal_scorer(
         link="posterior",
     )
     return scorer
+
+
+def _check_weighting(gamma: Gamma, alpha: Alpha, labels: npt.ArrayLike | None) -> None:
+    """Check gamma and alpha now: a search makes a warning of what a scorer raises."""
+    if labels is not None:
+        known = np.unique(check_labels(labels, "labels"))
+    elif isinstance(alpha, Mapping):
+        known = np.empty(len(alpha), dtype=object)
+        known[:] = list(alpha)
+    else:  # as many classes as gamma or alpha has numbers
+        sizes = [len(v) for v in (gamma, alpha) if isinstance(v, Sized) and not is_word(v)]
+        known = np.arange(max([2, *sizes]))
+    check_gamma(gamma, len(known))
+    resolve_alpha(alpha, known, np.full(len(known), 100.0))
 
 
 def expected_calibration_error(
@@ -229,7 +323,7 @@ def expected_calibration_error(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If shapes, probabilities or parameters are not as above.
 
     References
@@ -243,11 +337,10 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([0, 0, 1, 1], [0.1, 0.1, 0.8, 0.8], n_bins=2), 6)
     0.15
     """
-    check_consistent_length(y_true, y_proba)
     classes, codes = _encode(y_true, labels)
     weight = check_weight(sample_weight, codes)
     weight = np.ones(len(codes)) if weight is None else weight
-    proba = _columns(y_proba, len(classes))
+    proba = _columns(y_proba, len(codes), len(classes))
     if len(classes) == 2:
         confidence, hit = proba[:, 1], codes == 1
     else:
@@ -276,12 +369,11 @@ def calibration_bins(confidence: Array, n_bins: int, strategy: Strategy) -> npt.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If ``n_bins`` or ``strategy`` is none of these.
     """
     check_choice(strategy, ("quantile", "uniform"), "strategy")
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be >= 1; got {n_bins!r}.")
+    check_integer(n_bins, "n_bins", 1)
     inner = np.linspace(0, 1, n_bins + 1)[1:-1]
     edges = np.quantile(confidence, inner) if strategy == "quantile" else inner
     return np.searchsorted(edges, confidence, side="left")

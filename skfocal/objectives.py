@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skfocal._conventions import base_score, from_lightgbm, mean_loss, unpack
-from skfocal._kernels import Array, on_device
+from skfocal._kernels import Array
 from skfocal._memory import CallMemory
-from skfocal._parameters import Alpha, Gamma, Hessian, Link, Weights, resolve_alpha
-from skfocal._rows import checked_totals, n_classes_in
+from skfocal._parameters import Alpha, Gamma, Hessian, Link, Weights, is_word, resolve_alpha
+from skfocal._rows import check_margins, checked_totals, n_classes_in
 from skfocal.losses import FocalLoss, MulticlassFocalLoss, make_loss
 
 __all__ = ["FocalEvalMetric", "FocalObjective"]
@@ -53,7 +53,7 @@ class FocalObjective(CallMemory):
     Parameters
     ----------
     gamma : float or sequence of floats, default=2.0
-        Focusing parameter [1]_, >= 0; a sequence has one per class.
+        Focusing parameter [1]_, from 0 to 100; a sequence has one per class.
     alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None, a float in (0, 1) for two classes (alpha for class 1,
         1 - alpha for class 0), ``"balanced"``, ``"effective"``, ``("effective", beta)``,
@@ -143,29 +143,34 @@ class FocalObjective(CallMemory):
         y_pred : array-like of shape (n,) or (n, K)
             Margins; the dataset in the form ``(preds, dataset)``.
         sample_weight : array-like of shape (n,), default=None
-            Weights of rows; a dataset brings its own.
+            Weights of rows, finite and >= 0; a dataset brings its own.
 
         Returns
         -------
         gradient : ndarray of shape (n,) or (n, K), float32
             The shape of the margins.
         hessian : ndarray of shape (n,) or (n, K), float32
-            Floored at 1e-16.
+            Floored at 1e-16. Both are new arrays in each call.
 
         Raises
         ------
         TypeError, ValueError
-            If a parameter of the objective, a shape or a label is not as described.
+            If a parameter of the objective, a shape, a label or a weight is not as described.
+
+        Notes
+        -----
+        Margins are not looked at, which would cost a pass over them in each round: rows with
+        a NaN among them get NaN as a rule.
         """
         labels, raw, weight = unpack(y_true, y_pred, sample_weight)
-        raw = raw if on_device(raw) else np.asarray(raw)
+        raw = check_margins(raw, "y_pred")
         n_classes = 2 if raw.ndim == 1 else raw.shape[1]
         loss = self._resolve(labels, weight, n_classes)
         scale = self._scale(labels, weight)
         if raw.ndim == 2 and n_classes == 2:
             loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
         in_lightgbm = from_lightgbm(raw, y_pred)
-        gradient, hessian = loss.gradient_hessian(
+        return loss.gradient_hessian(
             labels,
             raw,
             weight,
@@ -175,11 +180,8 @@ class FocalObjective(CallMemory):
             hessian_scale=n_classes / (n_classes - 1) if in_lightgbm else 2.0,
             bits=53 if in_lightgbm or loss.is_cross_entropy else XGBOOST_BITS,
             dtype=np.float32,
-            out=self._reusable(raw),
             n_threads=self.n_threads,
         )
-        self._last = gradient, hessian
-        return gradient, hessian
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -246,8 +248,10 @@ class FocalObjective(CallMemory):
         ------
         AttributeError
             If alpha is a word or a dict and no labels were seen.
+        TypeError, ValueError
+            If a parameter of the objective or the shape of the margins is not as described.
         """
-        raw = np.asarray(raw_prediction)
+        raw = check_margins(raw_prediction, "raw_prediction")
         if hasattr(self, "loss_"):
             return self.loss_.posterior(raw)
         if self._needs_labels:
@@ -272,9 +276,7 @@ class FocalObjective(CallMemory):
 
     @property
     def _needs_labels(self) -> bool:
-        return isinstance(self.alpha, (str, Mapping)) or (
-            isinstance(self.alpha, tuple) and self.alpha[:1] == ("effective",)
-        )
+        return isinstance(self.alpha, Mapping) or is_word(self.alpha)
 
     def _resolve(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> FocalLoss:
         alpha = self._numbers(labels, weight, n_classes) if self._needs_labels else self.alpha
@@ -378,8 +380,13 @@ class FocalEvalMetric:
             If a parameter of the metric, a shape or a label is not as described.
         """
         labels, raw, weight = unpack(y_true, y_pred, sample_weight)
-        raw = np.asarray(raw)
-        value = mean_loss(self._loss(raw), labels, raw, weight)
+        raw = check_margins(raw, "y_pred")
+        if not len(raw):
+            raise ValueError("y_pred must have at least one row.")
+        loss = self._loss(raw)
+        if weight is not None and not np.any(weight):
+            raise ValueError("sample_weight must not be 0 for all rows.")
+        value = mean_loss(loss, labels, raw, weight)
         if from_lightgbm(raw, y_pred):
             return self.__name__, value, False
         return (self.__name__, value) if hasattr(y_pred, "get_label") else value

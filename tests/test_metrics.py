@@ -86,7 +86,7 @@ def test_labels_of_any_type_and_columns():
         (([0, 1, 2], [0.5, 0.5, 0.5]), "y_proba must have one column for each of the 3"),
         (([0, 1], [[0.5], [0.5]]), "y_proba"),
         (([1, 1], [0.5, 0.5]), "single label 1"),
-        (([0, 1], [0.5]), "inconsistent numbers of samples"),
+        (([0, 1], [0.5]), "y_proba must have one row for each of the 2 labels"),
     ],
 )
 def test_bad_input_is_named(arguments, message):

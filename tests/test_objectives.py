@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import lightgbm as lgb
 import numpy as np
@@ -273,26 +274,39 @@ def test_pickled_cloned_and_shown(f):
     assert clone(model).get_params()["objective"].gamma == f.gamma
 
 
-def test_arrays_are_used_again_only_where_nobody_holds_them():
+@pytest.mark.parametrize("hidden", [False, True], ids=["as it is", "no reference counts"])
+@pytest.mark.parametrize("shape", [(100,), (100, 3)], ids=["binary", "multiclass"])
+def test_results_that_are_held_never_change(shape, hidden, monkeypatch):
+    """Also on interpreters that count no references, and in several threads at once."""
+    if hidden:
+        monkeypatch.delattr("sys.getrefcount")
     rng = np.random.default_rng(0)
-    y, raw, other = rng.integers(0, 2, 100), rng.normal(size=100), rng.normal(size=100)
-    objective = FocalObjective(2.0)
-    held = objective(y, raw)
-    copies = [a.copy() for a in held]
-    view = objective(y, other)[0][:50]
-    copy = view.copy()
-    objective(y, raw)
-    objective(y[:50], raw[:50])
-    for kept, value in zip((*held, view), (*copies, copy), strict=True):
-        assert_array_equal(kept, value)
+    y = rng.integers(0, 2, 100)
+    # those of the trainers are made by _of_loss
+    of_loss = FocalObjective._of_loss(make_loss(2 if len(shape) == 1 else 3), 1.0)
 
-    def addresses():
-        return [a.ctypes.data for a in objective(y, raw)]
+    def calls(seed):
+        own = np.random.default_rng(seed)
+        held = []
+        for raw in (own.normal(size=shape) for _ in range(30)):
+            for objective in (of_loss, shared):
+                arrays = objective(y, raw)
+                held += [(a[:50], a[:50].copy()) for a in arrays]
+                del arrays
+        return held
 
-    assert addresses() == addresses()
-    columns = np.asfortranarray(rng.normal(size=(100, 3)))
-    assert objective(y, columns)[0].flags.f_contiguous
-    assert objective(y, np.ascontiguousarray(columns))[0].flags.c_contiguous
+    shared = FocalObjective(2.0)
+    with ThreadPoolExecutor(3) as pool:
+        held = [pair for part in pool.map(calls, range(3)) for pair in part]
+    for view, copied in held:
+        assert_array_equal(view, copied)
+    assert len({a.__array_interface__["data"][0] for a, _ in held}) == len(held)
+
+
+def test_order_of_the_margins_is_that_of_the_results():
+    objective, columns = FocalObjective(2.0), np.asfortranarray(np.zeros((100, 3)))
+    assert objective(np.zeros(100), columns)[0].flags.f_contiguous
+    assert objective(np.zeros(100), np.ascontiguousarray(columns))[0].flags.c_contiguous
 
 
 def test_words_follow_labels_and_weights_that_change_in_place():

@@ -210,6 +210,26 @@ def test_calibration_of_a_posterior_of_0_and_1():
     assert display.plot(log=True).ax_.get_yscale() == "log"
 
 
+def test_logarithmic_axes_leave_out_bins_without_rows_of_the_class():
+    """By hand: of three bins the first has no positive row, and log(0) no place."""
+    negative, positive = [0.99, 0.01], [0.4, 0.6]
+    proba = [negative] * 4 + [[0.8, 0.2]] * 4 + [positive] * 4
+    y = [0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 0]
+    show = PosteriorCalibrationDisplay.from_predictions
+    display = show(y, proba, loss=BinaryFocalLoss(), n_bins=3, log=True)
+    np.testing.assert_allclose(display.lines_[1].get_xydata(), [[0.2, 0.25], [0.6, 0.75]])
+    assert display.lines_[0].get_xydata().shape == (2, 2)
+    display.plot()  # other axes have a place for it
+    np.testing.assert_allclose(display.lines_[1].get_xydata()[0], [0.01, 0.0])
+    none = show(y, proba, loss=BinaryFocalLoss(), n_bins=3, labels=[0, 1]).posterior
+    none = PosteriorCalibrationDisplay(
+        raw=replace(none, observed=0 * none.observed),
+        posterior=replace(none, observed=0 * none.observed),
+    )
+    none.plot(log=True).figure_.draw_without_rendering()
+    assert none.lines_[0].get_xydata().size == 0
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_raw_probabilities_of_0_and_1_are_mapped_to_the_posterior(n_classes):
     X, y, _ = table(n_classes)

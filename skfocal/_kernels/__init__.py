@@ -57,8 +57,9 @@ def _rows(
 ) -> tuple[Array, Array, Array | None]:
     """Labels, margins and weights in the loops' forms."""
     raw = _read_only(raw, raw.dtype)
-    weight = None if sample_weight is None else _read_only(sample_weight, dtype)
-    return _read_only(y_true, np.float32), raw, weight
+    with np.errstate(over="ignore"):  # what becomes infinite here is refused by the loops
+        weight = None if sample_weight is None else _read_only(sample_weight, dtype)
+        return _read_only(y_true, np.float32), raw, weight
 
 
 def _per_class(raw: Array, *values: PerClass) -> tuple[Any, ...]:
@@ -137,8 +138,8 @@ def evaluate(
     Returns
     -------
     bool
-        False if a label is no class's code; what is in the outputs then means nothing. On a
-        device labels are not looked at.
+        False if a label is no class's code, or a weight is negative or not finite; what is in
+        the outputs then means nothing. On a device labels and weights are not looked at.
 
     Notes
     -----
@@ -247,8 +248,11 @@ def multiclass_curvature(
     weight: PerClass,
     link: str,
     n_threads: int = 1,
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Loss (n,), gradient (n, K), and slope, curvature (n,) and shares (n, K) of the Hessian."""
+) -> tuple[bool, tuple[Array, Array, Array, Array, Array]]:
+    """Loss (n,), gradient (n, K), and slope, curvature (n,) and shares (n, K) of the Hessian.
+
+    Before them whether labels are codes and weights weights, as `evaluate` tells it.
+    """
     if is_cross_entropy(gamma, weight, link):
         link = "focal"
     rows = _rows(y_true, raw, sample_weight, raw.dtype)
@@ -256,10 +260,10 @@ def multiclass_curvature(
     gradient, share = like(raw), like(raw)
     arguments = (*rows, loss, gradient, slope, curvature, share, *_per_class(raw, gamma, weight))
     loop = _loops(gamma, link, fast=False).multiclass_curvature_rows
-    over_rows(
+    valid = over_rows(
         lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
-    return loss, gradient, slope, curvature, share
+    return all(valid), (loss, gradient, slope, curvature, share)
 
 
 def sparse_loss_gradient(

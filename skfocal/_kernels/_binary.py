@@ -15,6 +15,8 @@ from skfocal._kernels._elementary import TABLE, integer, real
 from skfocal._math import binary_log_odds, binary_margin, loss_gradient_hessian
 
 BLOCK = 512
+# Half of the largest number of the precision that is compiled for.
+HUGE = 0.5 * np.finfo(np.float64).max
 
 
 def _rounded(x, half, mask):
@@ -43,6 +45,16 @@ def _are_codes(y, n_classes):
     return wrong == 0
 
 
+def _are_weights(sample_weight, start, stop):
+    """Whether the weights of some rows, if there are any, are finite and not negative."""
+    if sample_weight is None:
+        return True
+    wrong = integer(0)
+    for w in sample_weight[start:stop]:
+        wrong = integer(wrong | (0 if (w >= 0.0) & (w < HUGE) else 1))
+    return wrong == 0
+
+
 def binary_rows(
     start,
     stop,
@@ -60,7 +72,9 @@ def binary_rows(
     half,
     mask,
 ):
-    """Loss, gradient and Hessian of each row, those that are asked for; False at wrong codes.
+    """Loss, gradient and Hessian of each row, those that are asked for.
+
+    False where a label is no code or a weight no weight; what is filled then means nothing.
 
     The Hessian is bounded from above and raised to ``ratio * |gradient|`` if ``absolute``
     is None; else it is the true one, for True in size alone. It is never below ``floor``.
@@ -75,6 +89,8 @@ def binary_rows(
     row_weight = np.empty(BLOCK, real)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
+        if not _are_weights(sample_weight, first, last):
+            return False
         _copy(raw[first:last], margin)
         if sample_weight is not None:
             _copy(sample_weight[first:last], row_weight)

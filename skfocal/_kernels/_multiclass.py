@@ -9,7 +9,7 @@ at constant distances, from which the compiler sees that they do not overlap.
 
 import numpy as np
 
-from skfocal._kernels._binary import _are_codes, _rounded
+from skfocal._kernels._binary import _are_codes, _are_weights, _rounded
 from skfocal._kernels._elementary import exp, integer, log1p, real
 from skfocal._math import log_odds, loss_gradient_hessian, multiclass_margins, softmax_margins
 
@@ -149,6 +149,8 @@ def multiclass_rows(
     work, code, top, margins, part = _working_space(raw.shape[1], raw.dtype)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
+        if not _are_weights(sample_weight, first, last):
+            return False
         rows = None if sample_weight is None else sample_weight[first:last]
         _look_up(y_true[first:last], gamma, weight, work, code)
         _exponentiate(raw[first:last], code, top, margins, work, part)
@@ -191,6 +193,8 @@ def multiclass_curvature_rows(
     work, code, top, margins, part = _working_space(raw.shape[1], raw.dtype)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
+        if not _are_weights(sample_weight, first, last):
+            return False
         rows = None if sample_weight is None else sample_weight[first:last]
         _look_up(y_true[first:last], gamma, weight, work, code)
         _exponentiate(raw[first:last], code, top, margins, work, part)

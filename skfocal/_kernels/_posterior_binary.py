@@ -14,7 +14,7 @@ from math import log
 
 import numpy as np
 
-from skfocal._kernels._binary import _are_codes, _copy, _rounded
+from skfocal._kernels._binary import _are_codes, _are_weights, _copy, _rounded
 from skfocal._kernels._elementary import exp, integer, real
 from skfocal._kernels._multiclass import _deliver
 from skfocal._math import binary_log_odds, binary_margin, log_odds_slope, posterior_terms
@@ -81,6 +81,8 @@ def binary_rows(
     work = np.empty((3, BLOCK), real)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
+        if not _are_weights(sample_weight, first, last):
+            return False
         y = y_true[first:last]
         rows = None if sample_weight is None else sample_weight[first:last]
         _copy(raw[first:last], u)
@@ -139,6 +141,8 @@ def tabulated_rows(
     piece, row_weight = np.empty(BLOCK, np.uint32), np.empty(BLOCK, real)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
+        if not _are_weights(sample_weight, first, last):
+            return False
         block = raw[first:last]
         for i in range(block.size):
             log_odds[i] = block[i] + shift

@@ -11,7 +11,7 @@ Names and arguments of the loops are those of ``_multiclass``, which they replac
 
 import numpy as np
 
-from skfocal._kernels._binary import _are_codes, _rounded
+from skfocal._kernels._binary import _are_codes, _are_weights, _rounded
 from skfocal._kernels._elementary import exp, real
 from skfocal._kernels._multiclass import BLOCK, _deliver
 from skfocal._kernels._simplex import (
@@ -114,6 +114,8 @@ def multiclass_rows(
     found = np.zeros((N_RESULTS, BLOCK), real)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
+        if not _are_weights(sample_weight, first, last):
+            return False
         rows = None if sample_weight is None else sample_weight[first:last]
         _solve_block(raw[first:last], gamma, weight, constants, wide, wide_part, work, part)
         _evaluate(y_true[first:last], gamma, weight, wide, work, part, found)
@@ -154,6 +156,8 @@ def multiclass_curvature_rows(
     found = np.zeros((N_RESULTS, BLOCK), real)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
+        if not _are_weights(sample_weight, first, last):
+            return False
         rows = None if sample_weight is None else sample_weight[first:last]
         _solve_block(raw[first:last], gamma, weight, constants, wide, wide_part, work, part)
         _evaluate(y_true[first:last], gamma, weight, wide, work, part, found)

@@ -121,7 +121,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):  # kwargs: 
         self.client = client
 
     @property
-    def client_(self) -> distributed.Client:  # a property: numpydoc ignore=RT01
+    def client_(self) -> distributed.Client:
         """The client in use, a `distributed.Client`."""
         return client_of(self.client)
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_consistent_length, column_or_1d
 
 from skfocal._base import encode_labels
 from skfocal._kernels import Array
 from skfocal._link import raw_proba
+from skfocal._parameters import check_flag
+from skfocal._rows import check_posterior, floating
 from skfocal.losses import FocalLoss
-from skfocal.metrics import Strategy, calibration_bins, check_weight
+from skfocal.metrics import Strategy, calibration_bins, check_labels, check_weight
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
@@ -90,6 +91,9 @@ class PosteriorCalibrationDisplay:
     def __init__(
         self, *, raw: ReliabilityCurve, posterior: ReliabilityCurve, label: Any = None
     ) -> None:
+        for name, curve in (("raw", raw), ("posterior", posterior)):
+            if not isinstance(curve, ReliabilityCurve):
+                raise TypeError(f"{name} must be a ReliabilityCurve; got {type(curve).__name__}.")
         self.raw = raw
         self.posterior = posterior
         self.label = label
@@ -205,20 +209,25 @@ class PosteriorCalibrationDisplay:
 
         Raises
         ------
-        ValueError
-            If shapes or labels do not fit.
+        TypeError, ValueError
+            If shapes or labels do not fit, or rows of ``y_proba`` are no probabilities.
         """
-        y_true = column_or_1d(y_true)
-        posterior: Array = np.asarray(y_proba, dtype=np.float64)
-        check_consistent_length(y_true, posterior)
-        if not ((posterior >= 0) & (posterior <= 1)).all():
-            raise ValueError("y_proba must lie in [0, 1]; margins are not probabilities.")
-        classes = np.unique(y_true) if labels is None else np.asarray(labels)
+        if not isinstance(loss, FocalLoss):
+            raise TypeError(f"loss must be loss_ of a focal model; got {type(loss).__name__}.")
+        y_true = check_labels(y_true, "y_true")
+        classes = np.unique(y_true) if labels is None else check_labels(labels, "labels")
+        posterior = floating(y_proba, "y_proba").astype(np.float64)
         if posterior.shape[1:] != (loss.n_classes,) or len(classes) != loss.n_classes:
             raise ValueError(
                 f"y_proba must have a column, and labels a class, for each of the {loss.n_classes} "
                 f"classes of the loss; got shape {posterior.shape} and {len(classes)} labels."
             )
+        if len(posterior) != len(y_true):
+            raise ValueError(
+                f"y_proba must have one row for each of the {len(y_true)} labels in y_true; got "
+                f"{len(posterior)}."
+            )
+        check_posterior(posterior, loss.n_classes, "y_proba")
         code = _code(classes, pos_label)
         hit = encode_labels(classes, y_true, "y_true") == code
         weight = check_weight(sample_weight, y_true)
@@ -238,24 +247,27 @@ class PosteriorCalibrationDisplay:
             Where to draw; None for a new figure.
         log : bool, default=False
             Whether axes are logarithmic, in which small probabilities can be told apart. A bin
-            without rows of the class has no place there.
+            without rows of the class has no place there and is left out.
 
         Returns
         -------
         PosteriorCalibrationDisplay
             The object itself.
         """
+        check_flag(log, "log")
         ax = make_axes(self, ax)
         curves = {"posterior": (self.posterior, "o"), "raw": (self.raw, "s")}
-        ends = [0.0, max(max(c.predicted.max(), c.observed.max()) for c, _ in curves.values())]
+        points = {name: _points(curve, log) for name, (curve, _) in curves.items()}
+        drawn = np.concatenate([np.ravel(each) for each in points.values()])
+        ends = [0.0, drawn.max(initial=0.0)]
         if log:
-            ends[0] = min(c.predicted.min() for c, _ in curves.values())
+            # with no bin to show, the axes still need a length
+            ends = [drawn.min(initial=1.0), drawn.max(initial=1e-3)]
             ax.set(xscale="log", yscale="log")
         ax.plot(ends, ends, color=NEUTRAL, linewidth=0.8, zorder=0)
         self.lines_ = [
             ax.plot(
-                curve.predicted,
-                curve.observed,
+                *points[name],
                 marker=marker,
                 markersize=4,
                 label=f"{name}, error {curve.calibration_error:.3f}",
@@ -269,10 +281,16 @@ class PosteriorCalibrationDisplay:
         return self
 
 
+def _points(curve: ReliabilityCurve, log: bool) -> tuple[Array, Array]:
+    """What is drawn of a curve: on logarithmic axes the bins with two positive numbers."""
+    shown = (curve.predicted > 0) & (curve.observed > 0) if log else slice(None)
+    return curve.predicted[shown], curve.observed[shown]
+
+
 def _code(classes: npt.NDArray[Any], pos_label: Any) -> int:
     if pos_label is None and len(classes) == 2:
         return 1
-    (found,) = np.nonzero(classes == pos_label)
+    found = np.flatnonzero(classes == pos_label) if np.ndim(pos_label) == 0 else np.empty(0)
     if len(found) != 1:
         raise ValueError(
             f"pos_label must be one of {classes.tolist()}; got {pos_label!r}. With more than two "

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import validation_curve
 
+from skfocal._parameters import check_flag, check_integer
+from skfocal._rows import numbers
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
 PARAMETER = "focal_gamma"
@@ -67,8 +69,16 @@ class GammaPathDisplay:
         scores: npt.NDArray[np.float64],
         score_name: str = "score",
     ) -> None:
-        self.gamma = gamma
-        self.scores = scores
+        if np.ndim(numbers(gamma, "gamma")) != 1 or not np.size(gamma):
+            raise ValueError(f"gamma must have shape (n_gammas,); got {np.shape(gamma)}.")
+        shape = np.shape(numbers(scores, "scores"))
+        if len(shape) != 2 or shape[0] != np.size(gamma) or not shape[1]:
+            raise ValueError(
+                f"scores must have shape ({np.size(gamma)}, n_folds), a row for each gamma; got "
+                f"{shape}."
+            )
+        self.gamma = np.asarray(gamma)
+        self.scores = np.asarray(scores)
         self.score_name = score_name
 
     @classmethod
@@ -118,14 +128,17 @@ class GammaPathDisplay:
 
         Raises
         ------
-        ValueError
-            If it is not clear which parameter is meant.
+        TypeError, ValueError
+            If it is not clear which parameter is meant, or another argument is not as above.
         """
-        if param_name is None:
-            param_name = _parameter(estimator.get_params(), "")
-        values = np.unique(np.asarray(gamma, dtype=np.float64))
-        if values.ndim != 1 or not len(values) or np.ndim(gamma) != 1:
+        check_flag(relative, "relative")
+        if n_jobs is not None:
+            check_integer(n_jobs, "n_jobs", -(2**31))
+        param_name = _known_parameter(estimator, param_name)
+        values = numbers(gamma, "gamma")
+        if values.ndim != 1 or not len(values):
             raise ValueError(f"gamma must be a sequence of numbers; got {gamma!r}.")
+        values = np.unique(values.astype(np.float64))
         _, scores = validation_curve(
             estimator,
             X,
@@ -175,13 +188,18 @@ class GammaPathDisplay:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If it is not clear which parameter is meant, the search had no such score, or a
             gamma is not a number.
         """
+        check_flag(relative, "relative")
+        if not isinstance(cv_results, Mapping):
+            raise TypeError(f"cv_results must be a mapping; got {type(cv_results).__name__}.")
+        if not (param_name is None or isinstance(param_name, str)):
+            raise TypeError(f"param_name must be a name or None; got {param_name!r}.")
         param = "param_" + param_name if param_name else _parameter(cv_results, "param_")
         if param not in cv_results:
-            raise ValueError(f"cv_results has no parameter {param_name!r}.")
+            raise ValueError(f"param_name must be one in cv_results; no parameter {param_name!r}.")
         splits = [f"split{k}_test_{score}" for k in range(len(cv_results))]
         splits = [name for name in splits if name in cv_results]
         if not splits:
@@ -220,6 +238,7 @@ class GammaPathDisplay:
         GammaPathDisplay
             The object itself.
         """
+        check_flag(relative, "relative")
         ax = make_axes(self, ax)
         scores = self.scores - self.scores[0] if relative else self.scores
         n_folds = scores.shape[1]
@@ -256,6 +275,17 @@ def _last_complete(iteration: npt.NDArray[Any], gammas: npt.NDArray[Any]) -> npt
         raise ValueError("No iteration of the search had a candidate of each gamma.")
     chosen: npt.NDArray[Any] = iteration == max(complete)
     return chosen
+
+
+def _known_parameter(estimator: Any, param_name: str | None) -> str:
+    """The parameter that is meant, which the estimator has."""
+    if not hasattr(estimator, "get_params") or isinstance(estimator, type):
+        raise TypeError(f"estimator must be a classifier; got {estimator!r}.")
+    if param_name is None:
+        return _parameter(estimator.get_params(), "")
+    if param_name not in estimator.get_params():
+        raise ValueError(f"param_name must be a parameter of the estimator; got {param_name!r}.")
+    return param_name
 
 
 def _parameter(names: Mapping[str, Any], prefix: str) -> str:

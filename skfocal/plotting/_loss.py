@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import logit
 
 from skfocal._kernels import Array
-from skfocal._parameters import check_choice
+from skfocal._parameters import check_choice, check_flag, check_integer
+from skfocal._rows import numbers
 from skfocal.losses import BinaryFocalLoss, FocalLoss
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
@@ -74,8 +75,17 @@ class FocalLossDisplay:
         labels: Sequence[str],
         kind: Kind = "loss",
     ) -> None:
-        self.x = x
-        self.curves = curves
+        check_choice(kind, tuple(KINDS), "kind")
+        if np.ndim(numbers(x, "x")) != 1:
+            raise ValueError(f"x must have shape (n_points,); got {np.shape(x)}.")
+        expected = (np.size(labels), np.size(x))
+        if isinstance(labels, str) or np.shape(numbers(curves, "curves")) != expected:
+            raise ValueError(
+                f"curves must have shape {expected}, a row for each of the labels and a column for "
+                f"each x, and labels must be a sequence; got shape {np.shape(curves)}."
+            )
+        self.x = np.asarray(x)
+        self.curves = np.asarray(curves)
         self.labels = labels
         self.kind = kind
 
@@ -106,7 +116,7 @@ class FocalLossDisplay:
         labels : sequence of str, default=None
             Names of the losses; None for their gammas, and weights where these are not 1.
         n_points : int, default=501
-            Points of each curve.
+            Points of each curve, at least 2.
         plot : bool, default=True
             Whether to draw at once.
         ax : matplotlib Axes, default=None
@@ -118,22 +128,22 @@ class FocalLossDisplay:
 
         Raises
         ------
-        ValueError
-            If ``kind`` is none of these, there is not one label for each loss, or a loss of
+        TypeError, ValueError
+            If an argument is none of these, there is not one label for each loss, or a loss of
             more than two classes has no such curve.
         """
         check_choice(kind, tuple(KINDS), "kind")
-        if losses is None:
-            losses = [BinaryFocalLoss(gamma) for gamma in (0.0, 0.5, 1.0, 2.0, 5.0)]
-        losses = list(losses)
+        check_integer(n_points, "n_points", 2)
+        check_flag(plot, "plot")
+        losses = _checked(losses)
+        if isinstance(labels, str) or not (labels is None or isinstance(labels, Iterable)):
+            raise TypeError(f"labels must be a sequence of names; got {labels!r}.")
         names = [_name(loss) for loss in losses] if labels is None else list(labels)
         if len(names) != len(losses):
             raise ValueError(f"labels must name {len(losses)} losses; got {len(names)}.")
         x = np.linspace(-10, 10, n_points)
         if kind == "loss":  # infinite at 0
             x = np.linspace(0, 1, n_points + 2)[1:-1]
-        if not losses:
-            raise ValueError("losses must hold at least one loss.")
         curves = [
             (name + suffix, values)
             for loss, name in zip(losses, names, strict=True)
@@ -199,6 +209,23 @@ class FocalLossDisplay:
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.legend(frameon=False)
         return self
+
+
+def _checked(losses: Iterable[FocalLoss] | None) -> list[FocalLoss]:
+    """The losses as a list, those of the paper's figure for None."""
+    if losses is None:
+        return [BinaryFocalLoss(gamma) for gamma in (0.0, 0.5, 1.0, 2.0, 5.0)]
+    expected = "losses must hold at least one loss, and be a sequence of BinaryFocalLoss or "
+    expected += "MulticlassFocalLoss"
+    if not isinstance(losses, Iterable):
+        raise TypeError(f"{expected}; got {type(losses).__name__}.")
+    found = list(losses)
+    if not found:
+        raise ValueError(f"{expected}; got none.")
+    for each in found:
+        if not isinstance(each, FocalLoss):
+            raise TypeError(f"{expected}; got {each!r}.")
+    return found
 
 
 def _name(loss: FocalLoss) -> str:

@@ -20,6 +20,9 @@ def make_axes(display: Any, ax: Any) -> Any:
     """The axes to draw on, ``ax`` or new ones; set as ``ax_`` and ``figure_``."""
     with optional_dependency("matplotlib", needed_by=type(display).__name__, extra="plot"):
         import matplotlib.pyplot as plt
+        from matplotlib.axes import Axes
+    if not (ax is None or isinstance(ax, Axes)):
+        raise TypeError(f"ax must be a matplotlib Axes or None; got {type(ax).__name__}.")
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
     display.ax_, display.figure_ = ax, ax.figure
