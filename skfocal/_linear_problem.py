@@ -72,7 +72,7 @@ class LinearProblem:
         """Relative error of the objective that rounding alone can make."""
         if self.X.dtype == np.float32:
             return float(np.finfo(np.float32).eps) / 100
-        return 4 * float(np.finfo(np.float64).eps)
+        return 16 * float(np.finfo(np.float64).eps)
 
     def of_margins(self, theta: Array) -> Array:
         """Theta of X - center, for theta of X."""
@@ -246,6 +246,7 @@ class LinearProblem:
         if gradient is not None:
             gradient *= self._scale
             if self._transforms:
+                assert self.center is not None
                 gradient[:p] -= np.outer(self.center, gradient[p])
             gradient[:p] += self.l2 * theta[:p]
         penalty = 0.5 * self.l2 * np.square(theta[:p]).sum() + self.l1 * np.abs(theta[:p]).sum()

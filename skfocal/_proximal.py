@@ -20,7 +20,8 @@ def proximal_step(
     0 or should not be.
     """
     p = problem.X.shape[1]
-    columns = np.flatnonzero(_violates(problem, theta, gradient) | theta[:p].any(axis=1))
+    moving = _violates(problem, theta, gradient) | (theta[:p] != 0).any(axis=1)
+    columns = np.flatnonzero(moving)
     rows_of_theta = np.r_[columns, np.arange(p, len(theta))]
     part, slope = theta[rows_of_theta], gradient[rows_of_theta]
     matrix = sampled_matrix(problem.some_columns(columns), part, n_rows)

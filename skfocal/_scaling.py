@@ -55,9 +55,7 @@ def make_scaling(problem: LinearProblem, theta: Array) -> Scaling:
         with suppress(linalg.LinAlgError):  # singular
             matrix = sampled_matrix(problem, theta, ROWS_TO_VARIABLE * theta.size)
             scaled, unit = _unit_diagonal(matrix.reshape(theta.size, theta.size))
-            return Scaling(
-                unit.reshape(theta.shape), linalg.cholesky(scaled, lower=True), centred
-            )
+            return Scaling(unit.reshape(theta.shape), linalg.cholesky(scaled, lower=True), centred)
     return Scaling(_unit_of(problem.curvature(theta)), None, centred)
 
 

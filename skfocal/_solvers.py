@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from skfocal._kernels import Array
@@ -28,6 +28,8 @@ class Solution:
     message: str | None
     """Why it is not the optimum, None if it is one to the tolerance."""
 
+
+_BEYOND_ROUNDING = "rounding hides the rest of the decrease"
 
 Watch = Callable[[Array], bool]
 """Sees theta after an iteration; whether to stop there."""
@@ -106,9 +108,9 @@ def solve_lbfgs(
         theta, n_iter = ended.theta, n_iter + ended.n_iter
         if ended.converged or ended.stopped:
             return Solution(theta, n_iter, None)
-        if ended.n_iter == 0:  # the line search no longer sees the objective change
+        if ended.decrease <= rule.invisible(ended.value):  # its line search sees no change
             theta, done = _polished(problem, theta, rule)
-            return Solution(theta, n_iter, None if done else ended.message)
+            return Solution(theta, n_iter, None if done else _BEYOND_ROUNDING)
     return Solution(theta, n_iter, f"it reached max_iter={max_iter}")
 
 
@@ -137,10 +139,9 @@ class _Ended:
     theta: Array
     n_iter: int
     value: float
-    gap: float
+    decrease: float
     converged: bool
     stopped: bool
-    message: str
 
 
 def _lbfgs_round(
@@ -172,7 +173,7 @@ def _lbfgs_round(
             raise StopIteration
 
     if rule.reached(0.5 * float(last[1] @ last[1]), value):
-        return _Ended(theta, 0, value, 0.0, True, False, "")
+        return _Ended(theta, 0, value, 0.0, True, False)
     result = optimize.minimize(
         function,
         scaling.to_variables(theta) / root,
@@ -186,12 +187,12 @@ def _lbfgs_round(
             "ftol": np.finfo(np.float64).eps,
         },
     )
-    value, slope = float(result.fun) * unit, np.asarray(result.jac) * root
+    before, value, slope = value, float(result.fun) * unit, np.asarray(result.jac) * root
     # the curvature that L-BFGS has met on its way says whether the variables are still right
     gap = 0.5 * max(float(slope @ slope), float(slope @ result.hess_inv.dot(slope)))
     theta = scaling.to_theta(result.x * root)
     converged = rule.reached(gap, value)
-    return _Ended(theta, int(result.nit), value, gap, converged, stopped, str(result.message))
+    return _Ended(theta, int(result.nit), value, before - value, converged, stopped)
 
 
 def solve_newton_cholesky(
