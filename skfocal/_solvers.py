@@ -13,6 +13,7 @@ import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 
+from skfocal._callbacks import callers_level
 from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem
 from skfocal._proximal import proximal_step
@@ -68,30 +69,42 @@ class StoppingRule:
         return self.rounding * abs(value)
 
 
+def starting_point(problem: LinearProblem, last: Array | None) -> tuple[Array, float]:
+    """Where to start, and the objective of the null model.
+
+    That is ``last``, or the null model where there is no ``last`` or it is worse.
+    """
+    theta, null_value = problem.null_model()
+    with np.errstate(over="ignore", invalid="ignore"):
+        if last is not None and problem.value(last) <= null_value:
+            theta = last
+    if problem.n_outputs > 1 and problem.l1 == 0:
+        # the softmax does not see a common shift, and the penalty is smallest without
+        theta = theta - theta.mean(axis=1, keepdims=True)
+    return theta, null_value
+
+
 def solve(
     problem: LinearProblem,
     solver: str,
-    start: Array | None,
+    theta: Array,
+    null_value: float,
     tol: float,
     max_iter: int,
     watch: Watch,
 ) -> Solution:
-    """Minimise from ``start``, or from the null model where there is none or that is better.
+    """Minimise from theta; see `starting_point`.
 
     Raises
     ------
     ValueError
         If columns of X are so large that their squares overflow.
     """
-    null, null_value = problem.null_model()
+    if len(np.unique(problem.codes)) == 1:
+        return Solution(theta, 0, None)  # all rows with a weight are of one class: a constant
     rule = StoppingRule(tol, null_value, problem.rounding)
     with np.errstate(over="ignore", invalid="ignore"):  # it is looked for, with its reason
-        if start is None or not problem.value(start) <= null_value:
-            start = null
-        if problem.n_outputs > 1 and problem.l1 == 0:
-            # the softmax does not see a common shift, and the penalty is smallest without
-            start = start - start.mean(axis=1, keepdims=True)
-        return SOLVERS[solver](problem, start, rule, max_iter, watch)
+        return SOLVERS[solver](problem, theta, rule, max_iter, watch)
 
 
 def solve_lbfgs(
@@ -318,5 +331,5 @@ def warn_if_stopped(solver: str, solution: Solution) -> None:
             f"{solver} stopped before it converged: {solution.message}. Scale the columns of "
             "X, increase max_iter or tol, or lower C.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=callers_level(),
         )

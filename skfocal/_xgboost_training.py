@@ -24,7 +24,7 @@ from skfocal._base import (
     encode_labels,
     refuse_misspelt,
 )
-from skfocal._callbacks import Rounds, as_defined
+from skfocal._callbacks import Rounds, as_defined, callers_level
 from skfocal._conventions import mean_loss
 from skfocal._kernels import Array, fetched
 from skfocal._settings import NAME, Settings, settings_from_text, settings_text
@@ -308,7 +308,7 @@ def check_parameters(params: dict[str, Any]) -> None:
             "the focusing parameter is focal_gamma. Write min_split_loss for the former "
             "to be rid of this warning.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=callers_level(),
         )
 
 

@@ -6,20 +6,39 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from joblib import effective_n_jobs
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skfocal._base import FocalClassifierMixin, Table, make_target, restored_on_failure
+from skfocal._base import FocalClassifierMixin, Table, Target, make_target, restored_on_failure
 from skfocal._callbacks import Rounds, with_callbacks
 from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem, center_of, margins
-from skfocal._parameters import Alpha, ClassWeight, Gamma, Link, Probability, check_choice
-from skfocal._solvers import SOLVERS, choose_solver, solve, warn_if_stopped
+from skfocal._parameters import (
+    Alpha,
+    ClassWeight,
+    Gamma,
+    Link,
+    Probability,
+    check_choice,
+    check_flag,
+)
+from skfocal._solvers import SOLVERS, choose_solver, solve, starting_point, warn_if_stopped
 
 __all__ = ["FocalLogisticRegression"]
 
 Solver = Literal["auto", "newton-cholesky", "lbfgs", "prox-newton"]
+
+# What stands for parameters that only scikit-learn's class has.
+_INSTEAD_OF = {
+    "penalty": "use l1_ratio=0 for 'l2', l1_ratio=1 for 'l1', and C=inf for no penalty",
+    "dual": "the solvers here are primal",
+    "intercept_scaling": "the intercept is not penalised",
+    "multi_class": "more than two classes are one softmax; see sklearn.multiclass for others",
+}
+# Sums of sample weights beyond these would overflow where they multiply or divide.
+_MIN_TOTAL, _MAX_TOTAL = 1e-100, 1e100
 
 
 class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimator):
@@ -63,13 +82,15 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         tables; ``"lbfgs"`` for larger ones; ``"prox-newton"``, coordinate descent on
         quadratic models, for an ``l1_ratio`` above 0. ``"auto"`` chooses.
     tol : float, default=1e-4
-        The solver stops where no component of the gradient of the mean loss exceeds it;
-        with ``link="posterior"`` of the mean loss in the scale of log loss.
+        Relative accuracy of the coefficients. The solver stops where the objective is within
+        ``tol**2`` of its minimum, in units of what the fit has gained over the best constant.
+        A quadratic model of the objective estimates that distance. It depends neither on the
+        scale of the columns nor on that of the loss or of weights.
     max_iter : int, default=100
-        Limit of iterations; a `ConvergenceWarning` tells where it was reached.
+        Limit of iterations. A fit that has not converged gives a `ConvergenceWarning`.
     warm_start : bool, default=False
         Start from the coefficients of the last fit, if classes, features and link are the
-        same: for a path of values of ``C``.
+        same, and if they are better than the best constant: for a path of values of ``C``.
     verbose : int, default=0
         Above 0 a line is printed for each iteration of the solver.
     n_jobs : int, default=None
@@ -78,11 +99,14 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         of NumPy's linear algebra.
     random_state : int, RandomState instance or None, default=None
         Not used: nothing here is random. It is accepted as in scikit-learn.
+    **unknown
+        Refused. The message says what stands for the other parameters of
+        `sklearn.linear_model.LogisticRegression`.
 
     Attributes
     ----------
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Coefficients of the margin.
+        Coefficients of the margin; a sparse matrix after `sparsify`.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts; 0 without ``fit_intercept``, of sum 0 for more than two classes.
     classes_ : ndarray of shape (n_classes,)
@@ -146,7 +170,11 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:
+            instead = _INSTEAD_OF.get(name, "see the documentation of the class")
+            raise TypeError(f"FocalLogisticRegression has no parameter {name!r}: {instead}.")
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.probability = probability
@@ -188,44 +216,107 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             left as it was.
         """
         self._check_parameters()
-        rounds = Rounds(self, self.max_iter, X, y, sample_weight)
+        # one more than iterations: a round has begun when the solver sees that it is done
+        rounds = Rounds(self, self.max_iter + 1, X, y, sample_weight)
         with restored_on_failure(self):
             X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
             target = make_target(self, X, y, sample_weight)
             X = X if target.kept is None else X[target.kept]
-            loss = self._training_loss(target, self.class_weight)
-            total = len(target.codes) if target.sample_weight is None else target.totals.sum()
-            problem = LinearProblem(
-                X,
-                target.codes,
-                target.sample_weight,
-                loss,
-                l2=(1.0 - self.l1_ratio) / (self.C * total),
-                l1=self.l1_ratio / (self.C * total),
-                fit_intercept=bool(self.fit_intercept),
-                n_threads=effective_n_jobs(self.n_jobs),
-                center=center_of(X) if self.fit_intercept else None,
-            )
+            problem = self._problem(X, target)
             solver = choose_solver(problem) if self.solver == "auto" else self.solver
-            start = self._start(problem, target.classes)
+            start, null_value = starting_point(problem, self._last_theta(problem, target.classes))
 
             def learned(theta: Array) -> dict[str, Any]:
-                theta = problem.of_columns(theta)
-                return {**_coefficients(problem, theta), "loss_": loss, "classes_": target.classes}
+                known = {"loss_": problem.loss, "classes_": target.classes}
+                return {**_coefficients(problem, problem.of_columns(theta)), **known}
 
             def watch(theta: Array) -> bool:
                 if self.verbose:
                     print(f"{solver}: objective {problem.value(theta):.9g} of the mean loss")
-                rounds.begin()
-                return rounds.end(lambda: learned(theta))
+                stop = rounds.end(lambda: learned(theta))
+                if not stop:
+                    rounds.begin(lambda: learned(theta))
+                return stop
 
-            solution = solve(problem, solver, start, self.tol, self.max_iter, watch)
+            rounds.begin(lambda: learned(start))
+            solution = solve(problem, solver, start, null_value, self.tol, self.max_iter, watch)
             warn_if_stopped(solver, solution)
             for name, value in learned(solution.theta).items():
                 setattr(self, name, value)
             self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
             rounds.close({})
         return self
+
+    def _problem(self, X: Any, target: Target) -> LinearProblem:
+        with np.errstate(over="ignore"):
+            total = float(target.totals.sum())
+        if not _MIN_TOTAL <= total <= _MAX_TOTAL:
+            raise ValueError(
+                f"sample_weight sums to {total:g}: scale it so that the sum lies between "
+                f"{_MIN_TOTAL:g} and {_MAX_TOTAL:g}, and divide C by the same factor."
+            )
+        # beyond the largest strength all coefficients are 0
+        strength = min(1.0 / self.C / total, _MAX_TOTAL)
+        return LinearProblem(
+            X,
+            target.codes,
+            target.sample_weight,
+            self._training_loss(target, self.class_weight),
+            l2=(1.0 - self.l1_ratio) * strength,
+            l1=self.l1_ratio * strength,
+            fit_intercept=bool(self.fit_intercept),
+            n_threads=effective_n_jobs(self.n_jobs),
+            center=center_of(X) if self.fit_intercept else None,
+        )
+
+    @property
+    def penalty(self) -> str | None:
+        """The penalty in the words of scikit-learn: "l1", "l2", "elasticnet" or None.
+
+        Tools such as `sklearn.feature_selection.SelectFromModel` ask for it.
+        """
+        if np.isinf(self.C):
+            return None
+        return {0.0: "l2", 1.0: "l1"}.get(float(self.l1_ratio), "elasticnet")
+
+    def sparsify(self) -> Self:
+        """Make ``coef_`` a sparse matrix, which takes less memory where many are 0.
+
+        Returns
+        -------
+        FocalLogisticRegression
+            The model itself.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Make ``coef_`` an array again, the inverse of `sparsify`.
+
+        Returns
+        -------
+        FocalLogisticRegression
+            The model itself.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        """
+        check_is_fitted(self)
+        self.coef_ = self._dense_coef()
+        return self
+
+    def _dense_coef(self) -> Array:
+        coef: Any = self.coef_
+        dense: Array = coef.toarray() if sparse.issparse(coef) else coef
+        return dense
 
     def decision_function(self, X: Table) -> Array:
         """The log-odds of the probabilities that `predict_proba` gives.
@@ -322,7 +413,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     def _margins(self, X: Table) -> Array:
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        theta = np.vstack([self.coef_.T, self.intercept_])
+        theta = np.vstack([self._dense_coef().T, self.intercept_])
         return margins(X, theta, True).astype(X.dtype, copy=False)
 
     def _check_parameters(self) -> None:
@@ -341,18 +432,27 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             raise ValueError(f"tol must be a finite number >= 0; got {self.tol!r}.")
         if not (_is_number(self.max_iter, Integral) and self.max_iter >= 0):
             raise ValueError(f"max_iter must be an integer >= 0; got {self.max_iter!r}.")
+        check_flag(self.fit_intercept, "fit_intercept")
+        check_flag(self.warm_start, "warm_start")
+        if not (isinstance(self.verbose, Integral) and self.verbose >= 0):
+            raise ValueError(f"verbose must be an integer >= 0; got {self.verbose!r}.")
+        if not (self.n_jobs is None or (_is_number(self.n_jobs, Integral) and self.n_jobs != 0)):
+            raise ValueError(
+                f"n_jobs must be None or an integer other than 0; got {self.n_jobs!r}."
+            )
 
-    def _start(self, problem: LinearProblem, classes: npt.NDArray[Any]) -> Array | None:
-        """Theta of the last fit if it is to be taken up, and fits."""
-        shape = (problem.n_coefficients, problem.n_outputs)
-        known = self.warm_start and hasattr(self, "coef_")
-        same = known and self.loss_.link == problem.loss.link
-        if same and np.array_equal(self.classes_, classes):
-            theta = np.vstack([self.coef_.T, self.intercept_]).astype(np.float64)
-            theta = theta if problem.fit_intercept else theta[:-1]
-            if theta.shape == shape:
-                return problem.of_margins(theta)
-        return None
+    def _last_theta(self, problem: LinearProblem, classes: npt.NDArray[Any]) -> Array | None:
+        """Theta of the last fit, if it is to be taken up and fits."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        coef = self._dense_coef().T
+        shape = (problem.X.shape[1], problem.n_outputs)
+        if coef.shape != shape or self.loss_.link != problem.loss.link:
+            return None
+        if not np.array_equal(self.classes_, classes):
+            return None
+        theta = np.vstack([coef, self.intercept_]).astype(np.float64)
+        return problem.of_margins(theta) if problem.fit_intercept else theta[:-1]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

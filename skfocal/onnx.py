@@ -305,7 +305,7 @@ def _multiclass_scores(graph: _Graph, margin: str, loss: Any) -> str:
 def _linear_margin(graph: _Graph, operator: Any) -> str:
     model = operator.raw_operator
     X = graph.node("Cast", operator.inputs[0].full_name, to=_DOUBLE)
-    product = graph.node("MatMul", X, model.coef_.T.astype(np.float64))
+    product = graph.node("MatMul", X, model._dense_coef().T.astype(np.float64))
     return graph.node("Add", product, model.intercept_[np.newaxis].astype(np.float64))
 
 
