@@ -75,11 +75,12 @@ def sampled_matrix(problem: LinearProblem, theta: Array, n_rows: int) -> Array:
     return matrix
 
 
-def scaled_solve(matrix: Array, gradient: Array) -> tuple[Array, float]:
+def scaled_solve(matrix: Array, gradient: Array, *, bounded: bool = False) -> tuple[Array, float]:
     """Newton's step, and the decrease that it promises, by a matrix with a diagonal of 1.
 
-    Where the scaled matrix is singular to rounding, the step has no part along its null space.
-    A gradient along it counts as a large decrease that is missed.
+    Where the scaled matrix is singular to rounding, the step has no part along its null space,
+    unless it is ``bounded`` by something else: then it is a long one there. A gradient along
+    the null space counts as a large decrease.
     """
     scaled, unit = _unit_diagonal(matrix.reshape(gradient.size, gradient.size))
     right = gradient.ravel() * unit
@@ -92,9 +93,10 @@ def scaled_solve(matrix: Array, gradient: Array) -> tuple[Array, float]:
         values, vectors = linalg.eigh(scaled)
         smallest = values[-1] * len(values) * np.finfo(np.float64).eps
         parts = vectors.T @ right
-        bounded = np.maximum(values, smallest)
-        step = -vectors @ np.where(values > smallest, parts / bounded, 0.0)
-        gap = 0.5 * float(parts @ (parts / bounded))
+        floored = np.maximum(values, smallest)
+        kept = bounded | (values > smallest)
+        step = -vectors @ np.where(kept, parts / floored, 0.0)
+        gap = 0.5 * float(parts @ (parts / floored))
     return (step * unit).reshape(gradient.shape), gap
 
 

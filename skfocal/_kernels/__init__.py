@@ -304,16 +304,17 @@ def sparse_loss_gradient(
 
 def descend(
     matrix: Array, gradient: Array, l1: Array, theta: Array, tolerance: float, max_sweeps: int
-) -> Array:
+) -> tuple[Array, int]:
     """The minimum over t of g'(t - theta) + (t - theta)'H(t - theta) / 2 + sum(l1 |t|).
 
-    By coordinate descent; coordinates whose diagonal entry is 0 stay.
+    By coordinate descent, and the number of sweeps that it took; coordinates whose diagonal
+    entry is 0 stay.
     """
     from skfocal._kernels import cpu
 
     theta, gradient = theta.copy(), gradient.copy()
-    cpu.double.descent_rows(max_sweeps, matrix, gradient, l1, theta, tolerance)
-    return theta
+    sweeps = cpu.double.descent_rows(max_sweeps, matrix, gradient, l1, theta, tolerance)
+    return theta, int(sweeps)
 
 
 def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
