@@ -221,9 +221,9 @@ class FocalLossBase(RowLoss):
         totals = checked_totals(y_true, self.n_classes, sample_weight)
         if not (totals > 0).all():
             raise ValueError(
-                "The optimal constant is infinite where a class has no rows or no weight: y_true must "
-                "hold each class, and sample_weight not be 0 in all of its rows; sums of weights by "
-                f"class: {totals.tolist()}."
+                "The optimal constant is infinite where a class has no rows or no weight: y_true "
+                "must hold each class, and sample_weight not be 0 in all of its rows; sums of "
+                f"weights by class: {totals.tolist()}."
             )
         return totals
 

@@ -23,7 +23,7 @@ def test_example_runs():
 
 
 def missing_files(text):
-    """Modules of the package that a text does not name; ``_rows.py`` is not in ``_cuda_rows.py``."""
+    """Modules that a text does not name; the name ``_cuda_rows.py`` does not hold ``_rows.py``."""
     root = Path(__file__).parents[1]
     names = {path.name for path in (root / "skfocal").rglob("*.py")}
     return names - {"__init__.py", "_optional.py", "_versions.py"} - {*re.findall(r"\w+\.py", text)}
