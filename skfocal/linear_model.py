@@ -216,8 +216,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             left as it was.
         """
         self._check_parameters()
-        # one more than iterations: a round has begun when the solver sees that it is done
-        rounds = Rounds(self, self.max_iter + 1, X, y, sample_weight)
+        rounds = Rounds(self, self.max_iter, X, y, sample_weight)
         with restored_on_failure(self):
             X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
             target = make_target(self, X, y, sample_weight)
@@ -230,15 +229,16 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
                 known = {"loss_": problem.loss, "classes_": target.classes}
                 return {**_coefficients(problem, problem.of_columns(theta)), **known}
 
+            before = start
+
             def watch(theta: Array) -> bool:
+                nonlocal before
                 if self.verbose:
                     print(f"{solver}: objective {problem.value(theta):.9g} of the mean loss")
-                stop = rounds.end(lambda: learned(theta))
-                if not stop:
-                    rounds.begin(lambda: learned(theta))
-                return stop
+                last, before = before, theta
+                rounds.begin(lambda: learned(last))
+                return rounds.end(lambda: learned(theta))
 
-            rounds.begin(lambda: learned(start))
             solution = solve(problem, solver, start, null_value, self.tol, self.max_iter, watch)
             warn_if_stopped(solver, solution)
             for name, value in learned(solution.theta).items():

@@ -6,11 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
+from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 
-from skfocal import BinaryFocalLoss, MulticlassFocalLoss
+from skfocal import BinaryFocalLoss, FocalObjective, MulticlassFocalLoss
 
 GAMMAS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0)
 
@@ -335,6 +336,53 @@ def test_bad_multiclass_parameters_are_named(n_classes, arguments, error, messag
 def test_bad_rows_are_named(y, raw, weight, message):
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
         BinaryFocalLoss().loss(y, raw, weight)
+
+
+LOOPS = [
+    loss
+    for gamma in (0.0, 2.0)
+    for link in ("focal", "posterior")
+    for loss in (
+        BinaryFocalLoss(gamma, (1.0, 3.0), link=link),
+        MulticlassFocalLoss(3, gamma, (1.0, 2.0, 3.0), link=link),
+    )
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("loss", LOOPS, ids=repr)
+def test_each_loop_sees_a_weight_that_is_none(loss, bad, dtype):
+    """In the last row, beyond the first block; 0 is a weight."""
+    n_classes = loss.n_classes
+    n_rows = 600 if n_classes == 2 else 70  # more than a block
+    raw = np.zeros(n_rows if n_classes == 2 else (n_rows, n_classes), dtype)
+    y, weight = np.arange(n_rows) % n_classes, np.ones(n_rows)
+    weight[0], wrong = 0.0, weight.copy()
+    wrong[-1] = bad
+    calls = [loss.loss, loss.gradient, loss.gradient_hessian, loss.loss_gradient_hessian]
+    calls += [loss.full_hessian_bound] if n_classes > 2 else []
+    for call in calls:
+        call(y, raw, weight)
+        with pytest.raises(ValueError, match=f"sample_weight must hold finite .* got {bad:g}"):
+            call(y, raw, wrong)
+
+
+def test_the_largest_gamma_has_right_losses_and_trains():
+    """Losses by mpmath; under the posterior link training starts as log loss does."""
+    z = np.array([-5.0, -1.0, 0.0, 0.5])
+    p = [1 / (1 + mp.exp(-mpf(x))) for x in z]
+    expected = [float((1 - each) ** 100 * -mp.log(each)) for each in p]
+    assert_allclose(BinaryFocalLoss(100.0).loss(np.ones(4), z), expected, rtol=1e-12)
+    y = np.array([0, 0, 1, 1])
+    for dtype in (np.float64, np.float32):
+        objective = FocalObjective(100.0, link="posterior")
+        gradient, hessian = objective(y, objective.init_score(y).astype(dtype))
+        assert_allclose(gradient, [0.5, 0.5, -0.5, -0.5], rtol=1e-5)
+        assert_allclose(hessian, 0.25, rtol=1e-5)
+        gradient, hessian = FocalObjective(100.0)(y, np.zeros(4, dtype))
+        slope = 2.0**-101 * (1 + 100 * np.log(2))
+        assert_allclose(gradient, slope * np.array([1, 1, -1, -1]), rtol=1e-5)
 
 
 def test_wrong_number_of_columns_is_named():
