@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import cpu_count
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
@@ -77,6 +78,11 @@ class LearnedAttribute:
         try:
             return vars(instance)[self._name]
         except KeyError:
+            if not instance.__sklearn_is_fitted__():  # this error is an AttributeError, too
+                raise NotFittedError(
+                    f"This {type(instance).__name__} is not fitted: it has no {self._name!r} "
+                    "yet. Call fit first."
+                ) from None
             raise AttributeError(
                 f"{type(instance).__name__!r} object has no attribute {self._name!r}"
             ) from None
@@ -392,7 +398,8 @@ class FocalClassifierMixin(CallbackSupportMixin):
     - ``decision_function`` has the log-odds of ``predict_proba``: binary log(P+ / P-), of
       shape (n,), whose sigmoid is the probability of ``classes_[1]``; multiclass log P_k
       plus a constant of the row, of shape (n, K), whose softmax are the probabilities. With
-      ``probability="raw"`` these are the margins. Its sign or argmax is the likelier class,
+      ``probability="raw"``, or at ``focal_gamma=0`` without class weights, these are the
+      margins. Its sign or argmax is the likelier class,
       so with class weights it is not ``predict``.
     """
 

@@ -13,7 +13,13 @@ from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._base import FocalClassifierMixin
-from skfocal._lightgbm_text import check_whole, objective_of, settings_of, with_settings
+from skfocal._lightgbm_text import (
+    check_margins,
+    check_whole,
+    objective_of,
+    settings_of,
+    with_settings,
+)
 from skfocal._parameters import Gamma, Link, Weights
 from skfocal._settings import (
     Settings,
@@ -87,7 +93,8 @@ class LightGBMFiles(FocalClassifierMixin):
         Raises
         ------
         ValueError
-            If the file is damaged, or holds only a booster, which `from_booster` can use.
+            If the file is damaged, or holds a random forest, or only a booster, which
+            `from_booster` can use.
         """
         booster, settings = read_booster(filename)
         if settings is None:
@@ -115,7 +122,8 @@ class LightGBMFiles(FocalClassifierMixin):
         Parameters
         ----------
         booster : lightgbm.Booster
-            Of the binary or multiclass objective, as ``booster_`` of a fitted classifier.
+            Of the binary or multiclass objective, as ``booster_`` of a fitted classifier; no
+            random forest.
         focal_gamma : float or sequence of floats
             The focusing parameter that it was trained with.
         focal_alpha : float, sequence of floats, dict or None, default=None
@@ -146,6 +154,7 @@ class LightGBMFiles(FocalClassifierMixin):
             raise ValueError(
                 f"The booster must be of the binary or multiclass objective; it is of {objective}."
             )
+        check_margins(text, "The booster")
         n_classes = max(2, booster.num_model_per_iteration())
         labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
         names = booster.feature_name()
@@ -180,6 +189,7 @@ def read_booster(filename: str | Path) -> tuple[Booster, Settings | None]:
     n_outputs = booster.num_model_per_iteration()
     if objective_of(text) != ("binary" if n_outputs == 1 else "multiclass"):
         raise ValueError(f"{name!r} is damaged: its objective is not that of a classifier.")
+    check_margins(text, repr(name))
     n_classes, n_features = max(2, n_outputs), booster.num_feature()
     return booster, settings_from_text(settings, repr(name), n_classes, n_features)
 

@@ -118,6 +118,28 @@ def objective_of(text: str) -> str | None:
     return found[1] if found else None
 
 
+def check_margins(text: str, model: str) -> None:
+    """Refuse a classifier whose probabilities are not those of its margins.
+
+    Raises
+    ------
+    ValueError
+        If it is a random forest, whose margin LightGBM divides by the number of trees for
+        probabilities only, or its sigmoid has another factor than 1.
+    """
+    head = text.partition("\nTree=")[0]
+    factor = re.search(r"(?m)^objective=binary (sigmoid:(\S+))", head)
+    if factor and float(factor[2]) != 1.0:
+        raise ValueError(
+            f"{model} has {factor[1]}: its margins are not log-odds. Train it with sigmoid=1."
+        )
+    if re.search(r"(?m)^average_output$", head):
+        raise ValueError(
+            f"{model} is a random forest, whose margins are sums over trees and not log-odds. "
+            'Train it with boosting_type="gbdt" or "dart".'
+        )
+
+
 def with_float32_thresholds(text: str) -> str:
     """The text with thresholds that part float32 numbers just as the given ones do.
 

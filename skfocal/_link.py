@@ -88,7 +88,8 @@ class FocalLossBase(RowLoss):
         -------
         ndarray of shape (n,) or (n, K)
             For `BinaryFocalLoss` log(P+ / P-), for `MulticlassFocalLoss` log P_k plus a constant
-            of the row. Under the posterior link these are the margins.
+            of the row. These are the margins under the posterior link, and at gamma 0 without
+            class weights.
 
         Raises
         ------
@@ -240,6 +241,8 @@ class FocalLossBase(RowLoss):
         """Log-odds of the posterior, or its logarithm plus a constant of each row."""
         if self.link == "posterior":
             return raw
+        if not any(self.class_gamma):  # the constant of a row is the margins' own
+            return raw - self._log_weight
         return _kernels.log_odds(raw, self.class_gamma) - self._log_weight
 
     @abstractmethod

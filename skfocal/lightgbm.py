@@ -95,7 +95,8 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):  # kwargs: numpyd
         The standard model. Its ``refit`` computes leaves on log loss: with ``link="posterior"``
         these are log-odds as before, with ``link="focal"`` probabilities are wrong afterwards.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of columns in fit, where X had some.
+        Names of columns in fit, where X had some. The argument ``feature_name`` of fit names
+        the booster's.
 
     See Also
     --------

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from skfocal._base import LearnedAttribute, encode_labels, restored_on_failure
 
@@ -14,11 +15,20 @@ class Parent:
 
 class Child(Parent):
     learned = LearnedAttribute()
+    fitted = False
+
+    def __sklearn_is_fitted__(self):
+        return self.fitted
 
 
 def test_learned_attribute_replaces_a_read_only_property():
     child = Child()
     assert not hasattr(child, "learned")
+    with pytest.raises(NotFittedError, match="Child is not fitted: it has no 'learned' yet"):
+        _ = child.learned
+    child.fitted = True
+    with pytest.raises(AttributeError, match="'Child' object has no attribute 'learned'"):
+        _ = child.learned
     with pytest.raises(AttributeError):
         del child.learned
     child.learned = 3

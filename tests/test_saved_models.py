@@ -25,7 +25,7 @@ from test_features import categories, coarse
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier
 from skfocal._lightgbm_text import settings_of, with_settings
-from skfocal._settings import settings_from_text
+from skfocal._settings import settings_from_text, settings_text
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
 LIGHTGBM_ROWS = {
@@ -285,6 +285,25 @@ def test_boosters_of_other_objectives_are_refused():
     regression = xgb.XGBRegressor(n_estimators=2).fit(X, y).get_booster()
     with pytest.raises(ValueError, match="reg:squarederror"):
         XGB.from_booster(regression, focal_gamma=1.0)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_boosters_whose_probabilities_are_not_those_of_the_margins_are_refused(n_classes, tmp_path):
+    """LightGBM divides a forest's margin by the number of trees, and may multiply one."""
+    X, y, _ = table(n_classes, n_rows=200)
+    forest = {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.6}
+    plain = lgb.LGBMClassifier(n_estimators=3, verbose=-1, **forest).fit(X, y).booster_
+    with pytest.raises(ValueError, match="random forest"):
+        LGBM.from_booster(plain, focal_gamma=0.0)
+    if n_classes == 2:
+        steep = lgb.LGBMClassifier(n_estimators=3, sigmoid=2.0, verbose=-1).fit(X, y).booster_
+        with pytest.raises(ValueError, match="sigmoid:2"):
+            LGBM.from_booster(steep, focal_gamma=0.0)
+    model = LGBM(n_estimators=3, **quiet(LGBM)).fit(X, y)
+    text = with_settings(plain.model_to_string(), settings_text(model.classes_, model.loss_, None))
+    (tmp_path / "forest.txt").write_text(text)
+    with pytest.raises(ValueError, match="random forest"):
+        LGBM().load_model(tmp_path / "forest.txt")
 
 
 def test_labels_that_json_does_not_have():

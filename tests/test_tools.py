@@ -375,6 +375,18 @@ def test_decision_function_is_the_log_odds_of_the_probabilities(kind, k, link, g
 
 
 @each
+@classes
+def test_decision_function_at_gamma_0_is_the_margin_of_the_parent(kind, k):
+    """Also the constant of a row, which the probabilities do not have."""
+    model, X, _ = fitted(kind, k, focal_gamma=0.0, focal_alpha=None)
+    if kind is LOGISTIC:
+        expected = X @ (model.coef_[0] if k == 2 else model.coef_.T) + model.intercept_
+    else:
+        expected = margins(model, X)
+    assert_allclose(model.decision_function(X), expected, rtol=1e-12)
+
+
+@each
 def test_tuned_threshold(kind):
     X, y, _ = table(n_rows=1500)
     tuned = TunedThresholdClassifierCV(make(kind), scoring="f1", cv=3).fit(X, y)
