@@ -96,6 +96,9 @@ class FromStart:
     ) -> None:
         self.function, self.start, self.in_place = function, start, in_place
 
+    def __repr__(self) -> str:  # for loggers of parameters
+        return repr(self.function)
+
     def __call__(self, margins: Array, dataset: Dataset) -> Any:
         if self.in_place:  # LightGBM fills the objective's margins anew in each round
             margins += self.start
@@ -181,7 +184,8 @@ def train_on_dataset(
     if start is not None:
         params["objective"] = FromStart(params["objective"], start, in_place=True)
         metrics = [FromStart(metric, start, in_place=False) for metric in metrics]
-    booster = lightgbm.train(
+    # Not lightgbm.train, where mlflow's autologging would save the booster, without its start
+    booster = lightgbm.sklearn.train(  # type: ignore[attr-defined]  # a name that it imports
         params,
         dataset,
         num_boost_round=trainer.n_estimators,

@@ -108,7 +108,7 @@ def train_on_matrix(
     *,
     verbose: bool | int | None = True,
     xgb_model: Booster | None = None,
-    train: Train = xgboost.train,
+    train: Train | None = None,
 ) -> None:
     """Fit a trainer as its own `fit` does, on a matrix.
 
@@ -123,9 +123,12 @@ def train_on_matrix(
         Evaluation sets.
     verbose, xgb_model
         As in `xgboost.XGBClassifier.fit`.
-    train : callable, default=xgboost.train
-        The loop, with the arguments of `xgboost.train`.
+    train : callable, default=None
+        The loop, with the arguments of `xgboost.train`; that one if None.
     """
+    if train is None:
+        # Not xgboost.train, where mlflow's autologging would save the booster, without its loss
+        train = xgboost.sklearn.train  # type: ignore[attr-defined]  # a name that it imports
     params = trainer.get_xgb_params()
     params["objective"] = "binary:logistic"
     if n_classes > 2:

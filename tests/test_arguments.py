@@ -119,6 +119,7 @@ def loss_entries(name, loss, y, raw, codes, margins, posteriors):
         "log_loss_scale": Entry(loss.log_loss_scale, labels, bad_labels),
         "posterior": Entry(loss.posterior, {"raw_prediction": posterior}, margin),
         "decision": Entry(loss.decision, {"raw_prediction": raw}, margin),
+        "log_odds": Entry(loss.log_odds, {"raw_prediction": raw}, margin),
         "raw_prediction": Entry(
             loss.raw_prediction,
             {"posterior": np.full((4, loss.n_classes), 1 / loss.n_classes)},
@@ -345,11 +346,15 @@ BOOSTED = (*FITTED, "from_booster", "load_model")
 ELSEWHERE = {
     "skfocal.FocalLogisticRegression": (*FITTED, "predict_log_proba"),  # test_bad_input
     "skfocal.FocalLGBMClassifier": (*BOOSTED, "save_model"),  # test_bad_input
-    "skfocal.FocalXGBClassifier": (*BOOSTED, "get_xgb_params"),  # test_bad_input
+    "skfocal.FocalXGBClassifier": (  # test_bad_input
+        *(*BOOSTED, "apply", "get_xgb_params", "save_model"),
+    ),
     "skfocal.dask.DaskFocalLGBMClassifier": (  # test_dask, which has a cluster
         *(*BOOSTED, "save_model", "score", "set_params", "to_local"),
     ),
-    "skfocal.dask.DaskFocalXGBClassifier": (*BOOSTED, "get_xgb_params", "score", "to_local"),
+    "skfocal.dask.DaskFocalXGBClassifier": (
+        *(*BOOSTED, "apply", "get_xgb_params", "save_model", "score", "to_local"),
+    ),
     "skfocal.dask.WorkerLostError": (),
     "skfocal.onnx.to_onnx": (),  # test_onnx, where the converters may be missing
 }

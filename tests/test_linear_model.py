@@ -18,6 +18,7 @@ from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLogisticRegression
 from skfocal._linear_problem import LinearProblem
+from skfocal._scaling import scaled_solve
 from skfocal._solvers import choose_solver
 from skfocal.losses import make_loss
 
@@ -216,11 +217,35 @@ def test_grid_search_in_a_pipeline():
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-def test_singular_matrix_falls_back_to_least_squares():
-    from skfocal._solvers import _newton_step
+def test_step_of_a_singular_matrix_has_no_part_along_its_null_space():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(2, 4)) * [1e3, 1.0, 1e-3, 1.0]
+    matrix = root.T @ root  # its null space has two dimensions
+    inside = root.T @ [1.0, -2.0]
+    step, gap = scaled_solve(matrix.reshape(2, 2, 2, 2), inside.reshape(2, 2))
+    assert step.shape == (2, 2)
+    unit = 1 / np.sqrt(np.diagonal(matrix))
+    scaled = matrix * unit[:, np.newaxis] * unit
+    expected = -np.linalg.lstsq(scaled, inside * unit, rcond=1e-12)[0] * unit
+    assert_allclose(step.ravel(), expected, rtol=1e-9)
+    assert gap == pytest.approx(-0.5 * expected @ inside, rel=1e-9)
 
-    matrix = np.diag([1.0, 0.0]).reshape(2, 1, 2, 1)
-    assert_allclose(_newton_step(matrix, np.array([[2.0], [0.0]])), [[-2.0], [0.0]])
+
+def test_gradient_along_the_null_space_never_counts_as_convergence():
+    matrix = np.ones((2, 1, 2, 1))
+    step, gap = scaled_solve(matrix, np.array([[1e-4], [-1e-4]]))
+    assert_allclose(step, 0.0, atol=1e-16)
+    assert gap > 1e5
+    step, gap = scaled_solve(matrix, np.array([[2.0], [2.0]]))
+    assert_allclose(step, -1.0)
+    assert gap == pytest.approx(2.0)
+
+
+def test_column_of_zeros_is_not_moved():
+    matrix = np.diag([4.0, 0.0]).reshape(2, 1, 2, 1)
+    step, gap = scaled_solve(matrix, np.array([[2.0], [0.0]]))
+    assert_allclose(step, [[-0.5], [0.0]])
+    assert gap == pytest.approx(0.5)
 
 
 def test_tolerance_zero_ends_where_rounding_hides_the_rest():

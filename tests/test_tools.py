@@ -216,12 +216,12 @@ import json, sys, warnings
 warnings.simplefilter("ignore")
 import matplotlib
 matplotlib.use("agg")
-import mlflow, mlflow.lightgbm, mlflow.xgboost
+import lightgbm, mlflow, mlflow.lightgbm, mlflow.xgboost, xgboost
 import numpy as np
 import skfocal
 from conftest import table
 
-name, folder = sys.argv[1:]
+name, folder, data = sys.argv[1:]
 flavour = mlflow.lightgbm if name == "FocalLGBMClassifier" else mlflow.xgboost
 mlflow.set_tracking_uri(f"sqlite:///{folder}/store")
 mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", f"file://{folder}/artifacts"))
@@ -230,7 +230,13 @@ X, y, _ = table(n_rows=300)
 with mlflow.start_run() as run:
     extra = {"verbose": -1} if flavour is mlflow.lightgbm else {"verbosity": 0}
     model = getattr(skfocal, name)(focal_gamma=1.5, n_estimators=3, **extra)
-    model.fit(X, y, eval_set=[(X + 0, y)])
+    if data == "table":
+        model.fit(X, y, eval_set=[(X + 0, y)])
+    elif flavour is mlflow.lightgbm:
+        train = lightgbm.Dataset(X, y)
+        model.fit(train, eval_set=[lightgbm.Dataset(X + 0, y, reference=train)])
+    else:
+        model.fit(xgboost.DMatrix(X, y), eval_set=[xgboost.DMatrix(X + 0, y)])
     automatic = len(mlflow.search_logged_models(output_format="list"))
     given = {"pip_requirements": ["skfocal"]}
     if flavour is mlflow.lightgbm:
@@ -264,10 +270,15 @@ def test_completion_knows_the_parameters_of_the_parent(kind, cluster):
 
 
 @boosters
-def test_mlflow_autolog(kind, tmp_path):
-    """It logs the loss in words, and saves no trainer, whose probabilities are others."""
+@pytest.mark.parametrize("data", ["table", "matrix"])
+def test_mlflow_autolog(data, kind, tmp_path):
+    """It logs the loss in words, and saves no trainer or booster, whose probabilities are others.
+
+    Autologging begins before skfocal's modules are loaded, and the matrix of the library is made
+    after that.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", AUTOLOG, kind.__name__, str(tmp_path)],
+        [sys.executable, "-c", AUTOLOG, kind.__name__, str(tmp_path), data],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -296,7 +296,6 @@ def brier(y, p, sample_weight=None):
         ({"eval_metric": "log loss"}, ValueError, "no colon or blank .*'log loss'"),
         ({"objective": "multi:softmax"}, ValueError, "multi:softmax.*leave the objective out"),
     ],
-    ids=str,
 )
 def test_arguments_without_a_meaning_are_refused(params, error, text):
     X, y, _ = table(n_rows=200)
