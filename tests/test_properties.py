@@ -263,9 +263,7 @@ def test_linear_model_is_at_a_minimum_or_warns(problem, C, l1_ratio, fit_interce
         l1_ratio=l1_ratio,
         fit_intercept=fit_intercept,
         solver=data.draw(st.sampled_from([*solvers, "prox-newton"])),
-        class_weight=data.draw(
-            draws.class_weights(problem.classes, problem.focal["focal_alpha"])
-        ),
+        class_weight=data.draw(draws.class_weights(problem.classes, problem.focal["focal_alpha"])),
     )
     draws.check_model(model, rows.X, model.loss_)
     assert model.coef_.dtype == np.float64
@@ -380,7 +378,9 @@ def test_linear_model_without_penalty_does_not_see_units(problem, seed):
     unit = 10.0 ** rng.uniform(-6, 6, p) if free else np.ones(p)
     C = 1e4 if free else 1.0
     model, warned = fit(problem, C=C, **TIGHT)
-    other, warned_too = fit(problem, rows.X * unit + offset * unit, C=np.inf if free else C, **TIGHT)
+    other, warned_too = fit(
+        problem, rows.X * unit + offset * unit, C=np.inf if free else C, **TIGHT
+    )
     assume(not (warned or warned_too))
     P = other.predict_proba(rows.X * unit + offset * unit)
     assert_allclose(P, model.predict_proba(rows.X), atol=1e-3 if free else 1e-5)
