@@ -4,7 +4,7 @@ Hypothesis draws few things: seeds, sizes and choices. NumPy makes the numbers, 
 The number of examples is the profile's times a share, since a fit costs more than a loss.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,15 +35,19 @@ def share(of_examples):
     return settings(max_examples=max(1, round(of_examples * settings().max_examples)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rows:
     """A table, class codes of which each occurs, and sample weights or None."""
 
-    X: Any = field(repr=False)
-    y: Any = field(repr=False)
-    weight: Any = field(repr=False)
+    X: Any
+    y: Any
+    weight: Any
     n_classes: int
-    rng: np.random.Generator = field(repr=False)
+    rng: np.random.Generator
+
+    def __repr__(self):
+        weight = None if self.weight is None else self.weight[:5]
+        return f"Rows({self.X.shape}, totals {np.bincount(self.y)}, {self.X[:3]}, {weight})"
 
     def at(self, index):
         weight = None if self.weight is None else self.weight[index]

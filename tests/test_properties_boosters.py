@@ -86,7 +86,7 @@ def test_probabilities_labels_and_saved_models(kind, problem, layout, data):
     rows, parameters = problem.rows, data.draw(settings_of(kind, problem))
     X = frame(rows) if layout == "frame" else draws.laid_out(rows.X, layout)
     if layout == "frame" and kind is XGB:
-        parameters |= {"enable_categorical": True}
+        parameters |= {"enable_categorical": True, "tree_method": "hist"}
     model = fit(kind, parameters, X, problem.y, rows.weight)
     draws.check_model(model, X, model.loss_, rtol=1e-4)
     assert_array_equal(model.classes_, problem.classes)
