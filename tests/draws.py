@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import expit, logsumexp
 
-# "default" is the same in each run. Values with a column of pandas' would not fit the shrinker.
+# A fit takes as long as it takes, and a failure prints what draws it again: no data base of them.
 COMMON = {
     "deadline": None,
     "database": None,
@@ -23,10 +23,9 @@ COMMON = {
 
 
 def register_profiles(n_thorough):
+    """Profile "quick" draws the same in each run, "thorough" as --hypothesis-seed says."""
     settings.register_profile("quick", max_examples=100, derandomize=True, **COMMON)
     settings.register_profile("thorough", max_examples=n_thorough, **COMMON)
-    from hypothesis import Phase  # TRIAGE
-    settings.register_profile("triage", max_examples=n_thorough, **{**COMMON, "phases": [Phase.generate], "report_multiple_bugs": False})  # TRIAGE
     settings.load_profile("quick")
 
 
@@ -157,7 +156,6 @@ def class_weights(draw, labels, alpha):
 
 
 LINKS = st.sampled_from(["focal", "posterior"])
-LABELS = ["codes", "negative", "text", "booleans", "floats", "large", "objects"]
 
 
 @st.composite

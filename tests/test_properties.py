@@ -64,7 +64,8 @@ def test_gradient_is_the_finite_difference_of_the_loss(drawn, column):
             ahead, behind = ahead[:, column], behind[:, column]
         difference = (ahead - behind) / 2e-4
         size = np.maximum(np.abs(ahead), np.abs(behind))
-        assert (np.abs(hessian - difference) <= 1e-5 * size + 1e-300).all()
+        # the error of the difference is about step**2 gamma**3 / 6
+        assert (np.abs(hessian - difference) <= 1e-4 * size + 1e-300).all()
 
 
 @LOSSES
@@ -276,15 +277,14 @@ def test_linear_model_is_at_a_minimum_or_warns(problem, C, l1_ratio, fit_interce
         null[-1] = model.loss_.intercept(rows.y, rows.weight)
     value, at_null = (objective_of(model, rows, t) for t in (theta, null))
     best = min(value, objective_of(model, rows, descended(model, rows, theta)))
-    # one per cent of coefficients' accuracy, and what rounding hides
+    # tol=1e-4 promises 1e-8 of the gain by a quadratic model, which far from it says less
     assert value - best <= 1e-4 * (at_null - best) + 1e-11 * abs(at_null)
 
 
 @FITS
-@given(draws.problems(wild=False), PENALTIES, st.booleans(), st.booleans())
-def test_linear_model_at_gamma_zero_is_logistic_regression(problem, C, fit_intercept, l1):
+@given(draws.problems(wild=False), PENALTIES, st.booleans())
+def test_linear_model_at_gamma_zero_is_logistic_regression(problem, C, fit_intercept):
     problem.focal.update(focal_gamma=0.0, focal_alpha=None, link="focal")
-    # SAGA shuffles rows, and stops by a rule of its own: the penalty is compared elsewhere
     rows, common = problem.rows, {"C": C, "fit_intercept": fit_intercept}
     ours, warned = fit(problem, **common, **TIGHT)
     assume(not warned)
@@ -303,8 +303,6 @@ def test_linear_model_at_gamma_zero_is_logistic_regression(problem, C, fit_inter
 @given(draws.problems(weights=["counts"], wild=False), PENALTIES)
 def test_linear_weights_are_repeated_rows_and_zero_is_absent(problem, C):
     rows = problem.rows
-    if problem.focal["focal_alpha"] == "balanced":
-        event("balanced")
     weighted, warned = fit(problem, C=C, **TIGHT)
     times = rows.weight.astype(int)
     many = rows.at(np.arange(len(times)).repeat(times))
@@ -368,7 +366,7 @@ def test_linear_model_does_not_see_the_layout(problem, layout, C):
 
 @FITS
 @given(draws.problems(wild=False), st.integers(0, 2**32 - 1))
-def test_linear_model_without_penalty_does_not_see_units(problem, seed):
+def test_linear_model_does_not_see_units(problem, seed):
     """Other scales and offsets of the columns; with a penalty only offsets are invisible."""
     rows, rng = problem.rows, np.random.default_rng(seed)
     p = rows.X.shape[1]
