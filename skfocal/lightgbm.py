@@ -251,6 +251,10 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):  # kwargs: numpyd
             if features.shape[0] < 2:
                 raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
             target = make_target(self, features, y, sample_weight, np.float32)
+            if len(target.codes) < 2:
+                raise ValueError(
+                    "LightGBM needs at least two rows of a weight above 0; sample_weight leaves 1."
+                )
             weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
             loss = self._training_loss(target, weights, balanced_by_rows=True)
             scale = loss.log_loss_scale(target.codes, target.sample_weight)

@@ -1,13 +1,17 @@
 """Shared tables and reference values."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from draws import register_profiles
 from sklearn.datasets import make_classification
 
 REFERENCE = Path(__file__).parent / "reference"
+
+register_profiles(int(os.environ.get("SKFOCAL_EXAMPLES", 2000)))
 
 
 def pytest_collection_modifyitems(items):
