@@ -38,31 +38,38 @@ def test_fits_reach_the_minimum_that_scipy_finds(kind, l1_ratio, link, gamma, pr
             assert not row["warned"], row
 
 
+def separate_columns(n_classes=2, n_rows=1000):
+    """Columns of which none follows from the others."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 6))
+    score = X @ [1.0, -1.0, 0.5, 0.5, -0.5, 0.2] + rng.logistic(size=n_rows)
+    return X, np.digitize(score, [1.0, 2.0][: n_classes - 1])
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("solver", SOLVERS)
 @FORMS
 def test_a_date_in_seconds_is_a_column_like_others(form, solver, link, n_classes):
     """Without a penalty the model does not depend on the columns' scales and offsets."""
-    X, y, _ = table(n_classes)
-    options = {"C": np.inf, "solver": solver, "link": link, "tol": 1e-6, "max_iter": 500}
+    X, y = separate_columns(n_classes)
+    options = {"C": np.inf, "solver": solver, "link": link, "tol": 1e-5}
     expected = FocalLogisticRegression(**options).fit(X, y).predict_proba(X)
-    moved = X * np.logspace(-6, 6, X.shape[1]) + 0.0
+    moved = X * np.logspace(-6, 6, X.shape[1])
     moved[:, 3] = 1.7e9 + 1e6 * X[:, 3]
     moved[:, 4] = -1e6 + X[:, 4]
     model = FocalLogisticRegression(**options).fit(form(moved), y)
-    assert_allclose(model.predict_proba(form(moved)), expected, atol=1e-5)
+    assert_allclose(model.predict_proba(form(moved)), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_nanoseconds_in_single_precision(solver):
-    X, y, _ = table(n_rows=2000)
-    stamps = 1.7e18 + 3e16 * np.random.default_rng(0).uniform(size=len(y))
-    wide = np.column_stack([X, stamps]).astype(np.float32)
-    known = FocalLogisticRegression(solver=solver).fit(X, y).predict_proba(X)
-    assert_allclose(
-        FocalLogisticRegression(solver=solver).fit(wide, y).predict_proba(wide), known, atol=0.02
-    )
+    X, y = separate_columns()
+    options = {"C": np.inf, "solver": solver}
+    known = FocalLogisticRegression(**options).fit(X, y).predict_proba(X)
+    wide = np.column_stack([X[:, :5], 1.7e18 + 3e16 * X[:, 5]]).astype(np.float32)
+    model = FocalLogisticRegression(**options).fit(wide, y)
+    assert_allclose(model.predict_proba(wide), known, atol=1e-3)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
