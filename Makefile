@@ -43,7 +43,7 @@ lint: $(VENV)/.group-lint
 	$(BIN)/python -m pytest --quiet tests/test_docstrings.py
 
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
-	for name in kernels start logistic training stability links memory distributed claims; do \
+	for name in kernels start logistic convergence training stability links memory distributed claims; do \
 	  $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
 # A part of the quality benchmark again, beside the committed results.
