@@ -378,10 +378,10 @@ def test_coordinate_descent_finds_the_minimum():
     rng = np.random.default_rng(0)
     root = rng.normal(size=(12, 6))
     matrix, gradient, start = root.T @ root, rng.normal(size=6) * 5, rng.normal(size=6)
-    free, _ = _kernels.descend(matrix, gradient, np.zeros(6), start, 1e-14, 10_000)
+    free, _ = _kernels.descend(matrix, gradient, np.zeros(6), start, 1e-30, 10_000)
     assert_allclose(free, start - np.linalg.solve(matrix, gradient), rtol=1e-9)
     l1 = np.array([4.0, 4.0, 4.0, 4.0, 4.0, 0.0])
-    theta, _ = _kernels.descend(matrix, gradient, l1, start, 1e-14, 10_000)
+    theta, _ = _kernels.descend(matrix, gradient, l1, start, 1e-30, 10_000)
     slope = gradient + matrix @ (theta - start)
     assert 0 < (theta == 0).sum() < 5
     assert_allclose(slope[theta != 0], -(l1 * np.sign(theta))[theta != 0], atol=1e-10)
