@@ -366,6 +366,10 @@ def check_continued(before: FocalLoss | None, loss: FocalLoss, name: str) -> Non
         )
 
 
+# Name of ``**`` parameters of constructors that refuse whatever comes that way.
+REFUSED = "unknown"
+
+
 def full_signature(kind: type) -> Signature:
     """The parameters of a class, and of its parents as long as constructors take others."""
     found: dict[str, Parameter] = {}
@@ -374,7 +378,8 @@ def full_signature(kind: type) -> Signature:
             continue
         own = list(signature(vars(each)["__init__"]).parameters.values())[1:]
         for parameter in own:
-            found.setdefault(parameter.name, parameter)
+            if parameter.name != REFUSED:
+                found.setdefault(parameter.name, parameter)
         if all(parameter.kind is not Parameter.VAR_KEYWORD for parameter in own):
             break
     return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))

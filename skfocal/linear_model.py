@@ -99,9 +99,6 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         of NumPy's linear algebra.
     random_state : int, RandomState instance or None, default=None
         Not used: nothing here is random. It is accepted as in scikit-learn.
-    **unknown
-        Refused. The message says what stands for the other parameters of
-        `sklearn.linear_model.LogisticRegression`.
 
     Attributes
     ----------
