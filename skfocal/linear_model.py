@@ -1,7 +1,7 @@
 """`FocalLogisticRegression` (floor 4)."""
 
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, Literal, Never, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -167,7 +167,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
-        **unknown: Any,
+        **unknown: Never,  # so that type checkers refuse them too
     ) -> None:
         for name in unknown:
             instead = _INSTEAD_OF.get(name, "see the documentation of the class")
