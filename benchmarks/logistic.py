@@ -30,7 +30,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 OURS = "FocalLogisticRegression"
-TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+TOLERANCES = tuple(10 ** (-k / 2) for k in range(6, 19))
 # Solvers slower than this at one tolerance are not tried at the next.
 PATIENCE = 120.0
 

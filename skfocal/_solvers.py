@@ -6,7 +6,8 @@ a gradient g and a Hessian H this is g' H^-1 g / 2. It is called the gap.
 """
 
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,9 @@ class Solution:
     """Why it is not the optimum, None if it is one to the tolerance."""
 
 
+# Steps that L-BFGS remembers. On a sparse table of 20,000 columns, whose variables are scaled
+# one by one, 10 steps took 69 to 93 iterations, 20 took 59 to 64, 40 took 57 to 60.
+_MEMORY = 20
 _BEYOND_ROUNDING = "rounding hides the rest of the decrease"
 
 Watch = Callable[[Array], bool]
@@ -117,14 +121,107 @@ def solve_lbfgs(
     """
     n_iter = 0
     while n_iter < max_iter:
-        ended = _lbfgs_round(problem, theta, rule, max_iter - n_iter, watch)
-        theta, n_iter = ended.theta, n_iter + ended.n_iter
-        if ended.converged or ended.stopped:
+        search = _Round(problem, theta, rule, watch)
+        theta, n_more = search.run(max_iter - n_iter)
+        n_iter += n_more
+        if search.converged or search.stopped:
             return Solution(theta, n_iter, None)
-        if ended.decrease <= rule.invisible(ended.value):  # its line search sees no change
+        if search.decrease <= rule.invisible(search.value):  # its line search sees no change
             theta, done = _polished(problem, theta, rule)
             return Solution(theta, n_iter, None if done else _BEYOND_ROUNDING)
     return Solution(theta, n_iter, f"it reached max_iter={max_iter}")
+
+
+class _Round:
+    """One run of L-BFGS-B, in the variables that are right at its start."""
+
+    def __init__(
+        self, problem: LinearProblem, theta: Array, rule: StoppingRule, watch: Watch
+    ) -> None:
+        self.problem, self.theta, self.rule, self.watch = problem, theta, rule, watch
+        self.value, gradient = problem.value_gradient(theta)
+        problem.refuse_overflow(gradient)
+        self.scaling = make_scaling(problem, theta)
+        self.slope = self.scaling.to_gradient(gradient)
+        # L-BFGS-B's first step has length 1: in these units it is Newton's
+        self.unit = 2.0 * _half_square(self.slope) or 1.0
+        self.first, self.decrease = True, 0.0
+        self.stopped, self.converged = False, rule.reached(_half_square(self.slope), self.value)
+        # where the last iteration ended, and (move, change of the slope) of the last ones
+        self.at = self.scaling.to_variables(theta), self.slope
+        self.moves: deque[tuple[Array, Array]] = deque(maxlen=_MEMORY)
+
+    def run(self, max_iter: int) -> tuple[Array, int]:
+        """Theta at the end, and the number of iterations."""
+        if self.converged:
+            return self.theta, 0
+        before, root = self.value, float(np.sqrt(self.unit))
+        result = optimize.minimize(
+            lambda variables: self._function(variables, root),
+            self.at[0] / root,
+            method="L-BFGS-B",
+            jac=True,
+            callback=lambda variables: self._after_iteration(variables * root),
+            options={
+                "maxiter": max_iter,
+                "maxcor": _MEMORY,
+                "maxls": 50,
+                "gtol": 0.0,
+                "ftol": np.finfo(np.float64).eps,
+            },
+        )
+        self.value, self.slope = float(result.fun) * self.unit, np.asarray(result.jac) * root
+        self.decrease = before - self.value
+        self.converged = self.rule.reached(self._gap(), self.value)
+        return self.scaling.to_theta(result.x * root), int(result.nit)
+
+    def _function(self, variables: Array, root: float) -> tuple[float, Array]:
+        if not self.first:  # L-BFGS-B begins where we have been
+            theta = self.scaling.to_theta(variables * root)
+            self.value, gradient = self.problem.value_gradient(theta)
+            self.slope = self.scaling.to_gradient(gradient)
+        self.first = False
+        return self.value / self.unit, self.slope / root
+
+    def _after_iteration(self, variables: Array) -> None:
+        self.moves.append((variables - self.at[0], self.slope - self.at[1]))
+        self.at = variables, self.slope
+        self.stopped = self.watch(self.scaling.to_theta(variables))
+        if self.stopped:
+            raise StopIteration
+        if not self.rule.reached(_half_square(self.slope), self.value):
+            return
+        # new variables help where they are of a matrix; else the search goes on as it is
+        if self.scaling.factor is not None or self.rule.reached(self._gap(), self.value):
+            raise StopIteration
+
+    def _gap(self) -> float:
+        """The gap by the curvature that the search has met on its way, or by that of its start.
+
+        The larger of the two: the first tells whether the variables are still right.
+        """
+        met = (self.slope * inverse_hessian_times(self.slope, self.moves)).sum()
+        return max(_half_square(self.slope), 0.5 * float(met))
+
+
+def inverse_hessian_times(slope: Array, moves: Iterable[tuple[Array, Array]]) -> Array:
+    """The inverse Hessian of L-BFGS times a slope: Nocedal & Wright 2006, algorithm 7.4.
+
+    Its moves are pairs of a step and the change of the slope on it. None of the sums is a
+    product of BLAS, see `_half_square`.
+    """
+    pairs = [(move, change, (move * change).sum()) for move, change in moves]
+    pairs = [pair for pair in pairs if pair[2] > 0]
+    direction, shares = slope.copy(), []
+    for move, change, product in reversed(pairs):
+        shares.append((move * direction).sum() / product)
+        direction -= shares[-1] * change
+    if pairs:
+        _, change, product = pairs[-1]
+        direction *= product / np.square(change).sum()
+    for (move, change, product), share in zip(pairs, reversed(shares), strict=True):
+        direction += (share - (change * direction).sum() / product) * move
+    return direction
 
 
 def _polished(problem: LinearProblem, theta: Array, rule: StoppingRule) -> tuple[Array, bool]:
@@ -136,7 +233,7 @@ def _polished(problem: LinearProblem, theta: Array, rule: StoppingRule) -> tuple
     while True:
         value, gradient = problem.value_gradient(theta)
         slope = scaling.to_gradient(gradient)
-        gap = 0.5 * float(slope @ slope)
+        gap = _half_square(slope)
         if rule.reached(gap, value):
             return theta, True
         if not gap <= 0.5 * before:
@@ -145,67 +242,13 @@ def _polished(problem: LinearProblem, theta: Array, rule: StoppingRule) -> tuple
         theta = scaling.to_theta(scaling.to_variables(theta) - slope)
 
 
-@dataclass(frozen=True)
-class _Ended:
-    """How a round of L-BFGS ended."""
+def _half_square(slope: Array) -> float:
+    """Half of g'g, the gap in variables in which the Hessian is the identity.
 
-    theta: Array
-    n_iter: int
-    value: float
-    decrease: float
-    converged: bool
-    stopped: bool
-
-
-def _lbfgs_round(
-    problem: LinearProblem, theta: Array, rule: StoppingRule, max_iter: int, watch: Watch
-) -> _Ended:
-    """L-BFGS-B until the gap in the variables of its start is small."""
-    value, gradient = problem.value_gradient(theta)
-    problem.refuse_overflow(gradient)
-    scaling = make_scaling(problem, theta)
-    last = value, scaling.to_gradient(gradient)
-    first: tuple[float, Array] | None = last
-    # the objective is of size 1 for SciPy, whose tolerances are absolute below it
-    unit = abs(rule.null_value) or 1.0
-    root = float(np.sqrt(unit))
-    stopped = False
-
-    def function(variables: Array) -> tuple[float, Array]:
-        nonlocal first, last
-        if first is None:
-            value, gradient = problem.value_gradient(scaling.to_theta(variables * root))
-            last = value, scaling.to_gradient(gradient)
-        first = None  # L-BFGS-B begins where we have been
-        return last[0] / unit, last[1] / root
-
-    def after_iteration(variables: Array) -> None:
-        nonlocal stopped
-        stopped = watch(scaling.to_theta(variables * root))
-        if stopped or rule.reached(0.5 * float(last[1] @ last[1]), last[0]):
-            raise StopIteration
-
-    if rule.reached(0.5 * float(last[1] @ last[1]), value):
-        return _Ended(theta, 0, value, 0.0, True, False)
-    result = optimize.minimize(
-        function,
-        scaling.to_variables(theta) / root,
-        method="L-BFGS-B",
-        jac=True,
-        callback=after_iteration,
-        options={
-            "maxiter": max_iter,
-            "maxls": 50,
-            "gtol": 0.0,
-            "ftol": np.finfo(np.float64).eps,
-        },
-    )
-    before, value, slope = value, float(result.fun) * unit, np.asarray(result.jac) * root
-    # the curvature that L-BFGS has met on its way says whether the variables are still right
-    gap = 0.5 * max(float(slope @ slope), float(slope @ result.hess_inv.dot(slope)))
-    theta = scaling.to_theta(result.x * root)
-    converged = rule.reached(gap, value)
-    return _Ended(theta, int(result.nit), value, before - value, converged, stopped)
+    It is no product of BLAS: the waiting threads of NumPy's BLAS and those of SciPy's, which
+    L-BFGS-B uses between two calls, would take the processors from each other.
+    """
+    return 0.5 * float(np.square(slope).sum())
 
 
 def solve_newton_cholesky(

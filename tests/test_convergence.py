@@ -10,6 +10,7 @@ import pytest
 from conftest import table
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.optimize import LbfgsInvHessProduct
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectFromModel
@@ -17,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.convergence import BAR, TABLES, measure
 from skfocal import FocalLogisticRegression
+from skfocal._solvers import inverse_hessian_times
 
 SOLVERS = ["newton-cholesky", "lbfgs", "prox-newton"]
 LINKS = ["focal", "posterior"]
@@ -204,3 +206,16 @@ def test_parameters_are_refused_by_name(name, value):
 def test_parameters_of_scikit_learn_alone_are_refused_with_what_stands_for_them(name, instead):
     with pytest.raises(TypeError, match=rf"{name}.*{instead}"):
         FocalLogisticRegression(**{name: 1})
+
+
+def test_inverse_hessian_of_lbfgs_is_scipys():
+    """SciPy's begins with the identity, ours with the curvature of the last step."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(8, 8))
+    steps, slope = rng.normal(size=(5, 8)), rng.normal(size=8)
+    changes = steps @ (root @ root.T + np.eye(8))
+    unit = np.sqrt(steps[-1] @ changes[-1] / np.square(changes[-1]).sum())
+    expected = LbfgsInvHessProduct(steps / unit, changes * unit).dot(slope * unit) * unit
+    pairs = list(zip(steps, changes, strict=True))
+    assert_allclose(inverse_hessian_times(slope, pairs), expected, rtol=1e-10)
+    assert_array_equal(inverse_hessian_times(slope, []), slope)
