@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from inspect import Parameter, Signature, signature
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import numpy as np
 import numpy.typing as npt
@@ -366,19 +366,18 @@ def check_continued(before: FocalLoss | None, loss: FocalLoss, name: str) -> Non
         )
 
 
-# Name of ``**`` parameters of constructors that refuse whatever comes that way.
-REFUSED = "unknown"
-
-
 def full_signature(kind: type) -> Signature:
-    """The parameters of a class, and of its parents as long as constructors take others."""
+    """The parameters of a class, and of its parents as long as constructors take others.
+
+    What is annotated as `Never`, nobody can give.
+    """
     found: dict[str, Parameter] = {}
     for each in kind.__mro__:
         if each is object or "__init__" not in vars(each):
             continue
         own = list(signature(vars(each)["__init__"]).parameters.values())[1:]
         for parameter in own:
-            if parameter.name != REFUSED:
+            if parameter.annotation is not Never:
                 found.setdefault(parameter.name, parameter)
         if all(parameter.kind is not Parameter.VAR_KEYWORD for parameter in own):
             break

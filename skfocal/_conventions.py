@@ -32,11 +32,9 @@ def base_score(start: float | Array) -> float | list[float]:
     """XGBoost's ``base_score`` of a start: a probability, or K margins of sum 0."""
     margins = np.asarray(start)
     if margins.ndim == 0:
-        # XGBoost keeps it as float32, and refuses 0 and 1. Where it is below 1e-6, XGBoost 3.2
-        # starts at 1e-6, and the trees have to correct it: with log loss, or the posterior
-        # link, and a weighted share of 1e-7 the mean posterior was 8e-7 after 5 trees and right
-        # after 100. Where min_child_weight allows no tree it stays at 1e-6, as in the parent.
-        # Under the focal link the start of gamma 2 is far above.
+        # XGBoost keeps it as float32, and refuses 0 and 1. XGBoost 3.2 starts at 1e-6 where it
+        # is smaller. Then the trees have to correct the start, for the parent as for us; where
+        # min_child_weight allows no tree, it stays. Only weights make shares that small.
         return float(np.clip(expit(margins), 1e-30, np.nextafter(np.float32(1), np.float32(0))))
     centred: list[float] = (margins - margins.mean()).tolist()
     return centred

@@ -7,49 +7,76 @@ from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem
 from skfocal._scaling import sampled_matrix, scaled_solve
 
-# Coordinate descent on a model ends at this part of the decrease. After so many sweeps it
-# creeps: then the coordinates that are not 0 are solved for together, and it goes on.
+# Coordinate descent on a model ends at this part of the decrease, or after so many sweeps.
+# Then the coordinates that are not 0 are solved for together, and it goes on.
 _PART, _MAX_SWEEPS, _MAX_TURNS = 1e-3, 30, 30
 
 
-def proximal_step(
-    problem: LinearProblem, theta: Array, gradient: Array, n_rows: int
-) -> tuple[Array, float]:
-    """The step to the minimum of the model, and the decrease of the objective there.
+class QuadraticModel:
+    """The objective near a theta, by the matrix of about ``n_rows`` rows.
 
-    The model has the matrix of about ``n_rows`` rows. It moves the coefficients that are not
-    0 or should not be.
+    It moves the coefficients that are not 0 there, or should not be.
     """
-    p = problem.X.shape[1]
-    moving = _violates(problem, theta, gradient) | (theta[:p] != 0).any(axis=1)
-    columns = np.flatnonzero(moving)
-    rows_of_theta = np.r_[columns, np.arange(p, len(theta))]
-    part, slope = theta[rows_of_theta], gradient[rows_of_theta]
-    matrix = sampled_matrix(problem.some_columns(columns), part, n_rows)
-    matrix = matrix.reshape(part.size, part.size)
-    l1 = np.zeros_like(part)
-    l1[: len(columns)] = problem.l1
-    minimum = minimum_of_model(matrix, slope.ravel(), l1.ravel(), part.ravel()).reshape(part.shape)
-    if part.shape[1] > 1 and problem.l1 == 0:
-        # coordinate descent creeps along shifts of all classes, which the loss does not see
-        minimum -= minimum.mean(axis=1, keepdims=True)
-    move = minimum - part
-    change = float((slope * move).sum()) + 0.5 * float(move.ravel() @ matrix @ move.ravel())
-    change += float((l1 * (np.abs(minimum) - np.abs(part))).sum())
-    step = np.zeros_like(theta)
-    step[rows_of_theta] = move
-    return step, max(-change, 0.0)
+
+    def __init__(self, problem: LinearProblem, theta: Array, gradient: Array, n_rows: int) -> None:
+        p = problem.X.shape[1]
+        self.problem = problem
+        self.moving = _violates(problem, theta, gradient) | (theta[:p] != 0).any(axis=1)
+        columns = np.flatnonzero(self.moving)
+        self.rows = np.r_[columns, np.arange(p, len(theta))]
+        shape = (len(self.rows), problem.n_outputs)
+        matrix = sampled_matrix(problem, theta[self.rows], n_rows, columns)
+        self.matrix = matrix.reshape(np.prod(shape), -1)
+        self.l1 = np.zeros(shape)
+        self.l1[: len(columns)] = problem.l1
+
+    def covers(self, theta: Array, gradient: Array) -> bool:
+        """Whether it moves all that should move at another theta."""
+        return not (_violates(self.problem, theta, gradient) & ~self.moving).any()
+
+    def step(self, theta: Array, gradient: Array, *, exact: bool = False) -> tuple[Array, float]:
+        """The step to its minimum, and the decrease of the objective that it promises."""
+        part, slope, l1 = theta[self.rows], gradient[self.rows], self.l1
+        flat = minimum_of_model(self.matrix, slope.ravel(), l1.ravel(), part.ravel(), exact=exact)
+        minimum = flat.reshape(part.shape)
+        if part.shape[1] > 1 and self.problem.l1 == 0:
+            # coordinate descent creeps along shifts of all classes, which the loss does not see
+            minimum -= minimum.mean(axis=1, keepdims=True)
+        move = minimum - part
+        change = float((slope * move).sum())
+        change += 0.5 * float(move.ravel() @ self.matrix @ move.ravel())
+        change += float((l1 * (np.abs(minimum) - np.abs(part))).sum())
+        step = np.zeros_like(theta)
+        step[self.rows] = move
+        return step, max(-change, 0.0)
 
 
-def minimum_of_model(matrix: Array, gradient: Array, l1: Array, start: Array) -> Array:
-    """The minimum over t of g'(t - start) + (t - start)'H(t - start) / 2 + sum(l1 |t|)."""
-    theta = start
+def minimum_of_model(
+    matrix: Array, gradient: Array, l1: Array, start: Array, *, exact: bool = True
+) -> Array:
+    """The minimum over t of g'(t - start) + (t - start)'H(t - start) / 2 + sum(l1 |t|).
+
+    Where columns are nearly the same, coordinate descent creeps, and its last sweeps say
+    little of what is left. If that matters, the minimum is to be ``exact``.
+    """
+    linear = gradient - matrix @ start
+
+    def value(theta: Array) -> float:
+        return float(theta @ (linear + 0.5 * (matrix @ theta)) + l1 @ np.abs(theta))
+
+    theta, values = start, [value(start)]
     for _ in range(_MAX_TURNS):
-        slope = gradient + matrix @ (theta - start)
+        slope = linear + matrix @ theta
         theta, sweeps = _kernels.descend(matrix, slope, l1, theta, _PART, _MAX_SWEEPS)
-        if sweeps < _MAX_SWEEPS:
+        if sweeps < _MAX_SWEEPS and not exact:
             break
-        theta = _solved_together(matrix, gradient - matrix @ start, l1, theta)
+        values.append(value(theta))
+        theta = _solved_together(matrix, linear, l1, theta)
+        values.append(value(theta))
+        little = _PART * (values[0] - values[-1])
+        by_sweeps, together = values[-3] - values[-2], values[-2] - values[-1]
+        if together <= little and (sweeps < _MAX_SWEEPS or by_sweeps <= little):
+            break
     return theta
 
 

@@ -3,6 +3,7 @@
 import warnings
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -59,19 +60,25 @@ def make_scaling(problem: LinearProblem, theta: Array) -> Scaling:
     return Scaling(_unit_of(problem.curvature(theta)), None, centred)
 
 
-def sampled_matrix(problem: LinearProblem, theta: Array, n_rows: int) -> Array:
+def sampled_matrix(problem: LinearProblem, theta: Array, n_rows: int, columns: Any = None) -> Array:
     """The matrix of `LinearProblem.newton_terms` from about ``n_rows`` rows.
 
-    A column that is 0 in all of these rows gets its curvature from all rows: a step along a
-    column without curvature would have no bounds.
+    With ``columns`` it is that of these columns, to which theta belongs. A column that is 0 in
+    all of these rows gets its curvature from all rows: a step along a column without curvature
+    would have no bounds.
     """
+
+    def part(problem: LinearProblem) -> LinearProblem:
+        problem = replace(problem, l2=0.0)
+        return problem if columns is None else problem.some_columns(columns)
+
     sample = problem.some_rows(n_rows)
-    _, _, matrix = replace(sample, l2=0.0).newton_terms(theta)
+    _, _, matrix = part(sample).newton_terms(theta)
     diagonal = np.einsum("ijij->ij", matrix)  # a view
     unseen = (diagonal == 0).any(axis=1)
     if unseen.any() and sample is not problem:
-        diagonal[unseen] = replace(problem, l2=0.0).curvature(theta)[unseen]
-    diagonal[: problem.X.shape[1]] += problem.l2
+        diagonal[unseen] = part(problem).curvature(theta)[unseen]
+    diagonal[: len(theta) - problem.fit_intercept] += problem.l2
     return matrix
 
 

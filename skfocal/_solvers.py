@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skfocal._callbacks import callers_level
 from skfocal._kernels import Array
 from skfocal._linear_problem import LinearProblem
-from skfocal._proximal import proximal_step
+from skfocal._proximal import QuadraticModel
 from skfocal._scaling import ROWS_TO_VARIABLE, make_scaling, scaled_solve
 
 
@@ -309,12 +309,19 @@ def solve_prox_newton(
     grows where progress is slow. It moves the coefficients that are not 0 or should not be.
     The gap is the decrease that the model promises.
     """
-    n_rows = ROWS_TO_VARIABLE * theta.size
+    n_rows = problem.X.shape[0] if _is_cheap(problem) else ROWS_TO_VARIABLE * theta.size
     value, gradient = problem.value_gradient(theta)
     problem.refuse_overflow(gradient)
-    before = np.inf
+    before, model = np.inf, None
     for n_iter in range(max_iter + 1):
-        step, gap = proximal_step(problem, theta, gradient, n_rows)
+        # the last matrix is near enough to see that there is nothing left to do
+        nearly = model and rule.reached(0.1 * before, value) and model.covers(theta, gradient)
+        if model and nearly and rule.reached(model.step(theta, gradient, exact=True)[1], value):
+            return Solution(theta, n_iter, None)
+        model = QuadraticModel(problem, theta, gradient, n_rows)
+        step, gap = model.step(theta, gradient)
+        if rule.reached(gap, value) or gap <= rule.invisible(value):
+            step, gap = model.step(theta, gradient, exact=True)
         hidden = gap <= rule.invisible(value) and gap > 0.25 * before
         if hidden or rule.reached(gap, value):
             return Solution(theta, n_iter, None)
@@ -363,8 +370,13 @@ def choose_solver(problem: LinearProblem) -> str:
     """
     if problem.l1 > 0:
         return "prox-newton"
+    return "newton-cholesky" if _is_cheap(problem) else "lbfgs"
+
+
+def _is_cheap(problem: LinearProblem) -> bool:
+    """Whether the matrix of all rows costs next to nothing."""
     size = problem.n_coefficients * problem.n_outputs
-    return "newton-cholesky" if problem.X.shape[0] * size**2 <= 3e6 else "lbfgs"
+    return bool(problem.X.shape[0] * size**2 <= 3e6)
 
 
 def warn_if_stopped(solver: str, solution: Solution) -> None:

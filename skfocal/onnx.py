@@ -18,6 +18,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._onnx_check import refuse_difference, refuse_difference_of_rows
+from skfocal._onnx_graph import DOUBLE, FLOAT, INT64, Graph, proba_and_decision
 from skfocal._optional import optional_dependency
 
 with optional_dependency("skl2onnx", needed_by="to_onnx", extra="onnx"):
@@ -32,8 +33,6 @@ with optional_dependency("skl2onnx", needed_by="to_onnx", extra="onnx"):
     from skl2onnx.proto import get_latest_tested_opset_version
 
 __all__ = ["to_onnx"]
-
-_FLOAT, _DOUBLE, _INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
 
 # How many rows of X a graph is compared on, about.
 _N_ROWS = 300
@@ -193,118 +192,36 @@ def _integers(classes: Any) -> bool:
     raise TypeError(f"ONNX has integers and strings as labels; the model has {classes!r}.")
 
 
-class _Graph:
-    """A few nodes behind each other; tensors are named by the scope."""
-
-    def __init__(self, scope: Any, container: Any) -> None:
-        self.scope, self.container = scope, container
-
-    def node(self, kind: str, *inputs: Any, domain: str = "", **attributes: Any) -> str:
-        """Add a node, numbers among its inputs as doubles; the name of its output."""
-        names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
-        out: str = self.scope.get_unique_variable_name(kind.lower())
-        name = self.scope.get_unique_operator_name(kind)
-        self.container.add_node(kind, names, [out], op_domain=domain, name=name, **attributes)
-        return out
-
-    def constant(self, value: Any, kind: int = _DOUBLE) -> str:
-        """Add a constant; its name."""
-        name: str = self.scope.get_unique_variable_name("constant")
-        array = np.asarray(value)
-        self.container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
-        return name
-
-    def log_sum_exp(self, x: str) -> str:
-        """Over the columns of each row, (n, 1)."""
-        if self.container.target_opset < 18:
-            return self.node("ReduceLogSumExp", x, axes=[1], keepdims=1)
-        return self.node("ReduceLogSumExp", x, self.constant([1], _INT64), keepdims=1)
-
-    def softplus(self, x: str) -> str:
-        """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|))."""
-        tail = self.node("Log", self.node("Add", 1.0, self.exp_minus_abs(x)))
-        return self.node("Add", self.node("Max", x, 0.0), tail)
-
-    def exp_minus_abs(self, x: str) -> str:
-        """exp(-|x|)."""
-        return self.node("Exp", self.node("Neg", self.node("Abs", x)))
-
-    def copy_to(self, source: str, target: str) -> None:
-        """Name a tensor as the operator wants its output."""
-        name = self.scope.get_unique_operator_name("Identity")
-        self.container.add_node("Identity", [source], [target], name=name)
-
-
-def _converter(margins: Callable[[_Graph, Any], str]) -> Callable[..., Any]:
+def _converter(margins: Callable[[Graph, Any], str]) -> Callable[..., Any]:
     def convert(scope: Any, operator: Any, container: Any) -> None:
-        graph, model = _Graph(scope, container), operator.raw_operator
+        graph, model = Graph(scope, container), operator.raw_operator
         _refuse_what_is_lost(model)
         margin = margins(graph, operator)
         binary = model.loss_.n_classes == 2
-        proba, decided = _proba_and_decision(graph, margin, model)
+        proba, decided = proba_and_decision(graph, margin, model)
         if binary:
             # as exp(-softplus): onnxruntime's Sigmoid is 0 from -37 on
             both = graph.node("Concat", proba, graph.node("Neg", proba), axis=1)
             proba = graph.node("Exp", graph.node("Neg", graph.softplus(both)))
-            code = graph.node("Cast", graph.node("Greater", decided, 0.0), to=_INT64)
-            code = graph.node("Reshape", code, graph.constant([-1], _INT64))
+            code = graph.node("Cast", graph.node("Greater", decided, 0.0), to=INT64)
+            code = graph.node("Reshape", code, graph.constant([-1], INT64))
         else:
             proba = graph.node("Softmax", proba, axis=1)
             code = graph.node("ArgMax", decided, axis=1, keepdims=0)
         if _integers(model.classes_):
-            labels = graph.constant(model.classes_.astype(np.int64), _INT64)
+            labels = graph.constant(model.classes_.astype(np.int64), INT64)
         else:
             encoded = [label.encode() for label in model.classes_.tolist()]
             labels = graph.constant(encoded, TensorProto.STRING)
         graph.copy_to(graph.node("Gather", labels, code), operator.outputs[0].full_name)
-        graph.copy_to(graph.node("Cast", proba, to=_FLOAT), operator.outputs[1].full_name)
+        graph.copy_to(graph.node("Cast", proba, to=FLOAT), operator.outputs[1].full_name)
 
     return convert
 
 
-def _proba_and_decision(graph: _Graph, margin: str, model: Any) -> tuple[str, str]:
-    """Margins whose sigmoid or softmax are the probabilities, and scores of the decision."""
-    loss = model.loss_
-    if loss.raw_is_posterior:
-        return margin, graph.node("Add", margin, _log_weights(loss))
-    scores = (_binary_log_odds if loss.n_classes == 2 else _multiclass_scores)(graph, margin, loss)
-    raw = model.probability == "raw"
-    proba = margin if raw else graph.node("Sub", scores, _log_weights(loss))
-    return proba, margin if len(set(loss.class_gamma)) == 1 else scores
-
-
-def _log_weights(loss: Any) -> Any:
-    weights = np.log(loss.class_weight)
-    return weights[1] - weights[0] if loss.n_classes == 2 else weights[np.newaxis]
-
-
-def _binary_log_odds(graph: _Graph, margin: str, loss: Any) -> str:
-    """Log-odds of the weighted posterior, (n, 1), by `skfocal._math.log_odds`."""
-    sides = []
-    for sign, gamma in zip((-1.0, 1.0), loss.class_gamma, strict=True):
-        own = graph.node("Mul", margin, sign)
-        sides.append(_log_h(graph, graph.softplus(graph.node("Neg", own)), own, gamma))
-    return graph.node("Sub", sides[1], sides[0])
-
-
-def _multiclass_scores(graph: _Graph, margin: str, loss: Any) -> str:
-    """Logarithm of weight x posterior up to a constant of the row, (n, K)."""
-    log_p = graph.node("Sub", margin, graph.log_sum_exp(margin))
-    # 1 - p of a class is the sum of the others, which a near 1 p would lose
-    others = []
-    for k in range(loss.n_classes):
-        rest = [j for j in range(loss.n_classes) if j != k]
-        picked = graph.node("Gather", log_p, graph.constant(rest, _INT64), axis=1)
-        others.append(graph.log_sum_exp(picked))
-    log_q = graph.node("Concat", *others, axis=1)
-    return _log_h(
-        graph, graph.node("Neg", log_p), graph.node("Sub", log_p, log_q), [loss.class_gamma]
-    )
-
-
-def _linear_margin(graph: _Graph, operator: Any) -> str:
+def _linear_margin(graph: Graph, operator: Any) -> str:
     model = operator.raw_operator
-    X = graph.node("Cast", operator.inputs[0].full_name, to=_DOUBLE)
+    X = graph.node("Cast", operator.inputs[0].full_name, to=DOUBLE)
     product = graph.node("MatMul", X, model._dense_coef().T.astype(np.float64))
     return graph.node("Add", product, model.intercept_[np.newaxis].astype(np.float64))
 
@@ -374,7 +291,7 @@ class _Columns:
         }
 
 
-def _as_lightgbm_reads(graph: _Graph, X: str, columns: _Columns) -> str:
+def _as_lightgbm_reads(graph: Graph, X: str, columns: _Columns) -> str:
     """Columns as LightGBM's trees take them: categories cut to integers, zeros as zeros.
 
     Where zeros are missing values, they become NaN, which takes the same branches.
@@ -384,11 +301,11 @@ def _as_lightgbm_reads(graph: _Graph, X: str, columns: _Columns) -> str:
         where = graph.constant(columns.categorical[np.newaxis], TensorProto.BOOL)
         X = graph.node("Where", where, cut, X)
     zero = np.where(columns.zero_is_missing, np.nan, 0.0)[np.newaxis]
-    is_zero = graph.node("LessOrEqual", graph.node("Abs", X), graph.constant(_ZERO, _FLOAT))
-    return graph.node("Where", is_zero, graph.constant(zero, _FLOAT), X)
+    is_zero = graph.node("LessOrEqual", graph.node("Abs", X), graph.constant(_ZERO, FLOAT))
+    return graph.node("Where", is_zero, graph.constant(zero, FLOAT), X)
 
 
-def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
+def _lightgbm_margin(graph: Graph, operator: Any) -> str:
     from lightgbm import Booster
 
     with optional_dependency("onnxmltools", needed_by="to_onnx", extra="onnx"):
@@ -403,12 +320,12 @@ def _lightgbm_margin(graph: _Graph, operator: Any) -> str:
         classes_=np.arange(model.loss_.n_classes),
         boosting_type="gbdt",
     )
-    X = graph.node("Cast", operator.inputs[0].full_name, to=_FLOAT)
+    X = graph.node("Cast", operator.inputs[0].full_name, to=FLOAT)
     X = _as_lightgbm_reads(graph, X, _Columns(text))
     return _tree_margin(graph, X, plain, convert_lightgbm)
 
 
-def _xgboost_margin(graph: _Graph, operator: Any) -> str:
+def _xgboost_margin(graph: Graph, operator: Any) -> str:
     from xgboost import XGBClassifier
 
     with optional_dependency("onnxmltools", needed_by="to_onnx", extra="onnx"):
@@ -420,10 +337,10 @@ def _xgboost_margin(graph: _Graph, operator: Any) -> str:
     booster = booster.copy() if best is None else booster[: int(best) + 1]
     booster.feature_names = None  # onnxmltools knows only the columns' numbers
     start = _xgboost_start(booster)
-    X = graph.node("Cast", operator.inputs[0].full_name, to=_FLOAT)  # as XGBoost does
+    X = graph.node("Cast", operator.inputs[0].full_name, to=FLOAT)  # as XGBoost does
     if not booster.num_boosted_rounds():
-        rows = graph.node("Gather", graph.node("Shape", X), graph.constant([0], _INT64))
-        shape = graph.node("Concat", rows, graph.constant([start.shape[1]], _INT64), axis=0)
+        rows = graph.node("Gather", graph.node("Shape", X), graph.constant([0], INT64))
+        shape = graph.node("Concat", rows, graph.constant([start.shape[1]], INT64), axis=0)
         return graph.node("Expand", start, shape)
     plain = XGBClassifier(n_estimators=booster.num_boosted_rounds() * _kind_of_trees(booster)[1])
     plain._Booster, plain.n_classes_ = booster, model.loss_.n_classes
@@ -463,7 +380,7 @@ def _kind_of_trees(booster: Any) -> tuple[str, int, str]:
     )
 
 
-def _tree_margin(graph: _Graph, X: str, plain: Any, convert: Callable[..., Any]) -> str:
+def _tree_margin(graph: Graph, X: str, plain: Any, convert: Callable[..., Any]) -> str:
     """The sum of the trees of a standard model that onnxmltools converts, without its start.
 
     Its node would turn it into probabilities, whose tails are lost to rounding. Its start is
@@ -488,28 +405,15 @@ def _tree_margin(graph: _Graph, X: str, plain: Any, convert: Callable[..., Any])
             kept = [a for a in node.attribute if a.name not in ("post_transform", "base_values")]
             del node.attribute[:]
             node.attribute.extend([*kept, make_attribute("post_transform", "NONE")])
-    margin = graph.node("Cast", scores, to=_DOUBLE)
+    margin = graph.node("Cast", scores, to=DOUBLE)
     if len(plain.classes_) > 2:
         return margin
     # of two classes, the second column is the margin
-    return graph.node("Gather", margin, graph.constant([1], _INT64), axis=1)
+    return graph.node("Gather", margin, graph.constant([1], INT64), axis=1)
 
 
-_MARGINS: dict[str, Callable[[_Graph, Any], str]] = {
+_MARGINS: dict[str, Callable[[Graph, Any], str]] = {
     "FocalLogisticRegression": _linear_margin,
     "FocalLGBMClassifier": _lightgbm_margin,
     "FocalXGBClassifier": _xgboost_margin,
 }
-
-
-def _log_h(graph: _Graph, surprise: str, own: str, gamma: Any) -> str:
-    """Log h of a margin ``own`` with -log p = ``surprise``; MATH in `skfocal._math`.
-
-    gamma softplus(m) - softplus(-m) - log(1 + gamma exp(m) softplus(-m)), where the product
-    is 1 for large m.
-    """
-    bounded = graph.node("Min", own, 25.0)
-    k = graph.node("Mul", graph.node("Exp", bounded), graph.softplus(graph.node("Neg", bounded)))
-    last = graph.node("Log", graph.node("Add", 1.0, graph.node("Mul", gamma, k)))
-    first = graph.node("Mul", gamma, graph.softplus(own))
-    return graph.node("Sub", graph.node("Sub", first, surprise), last)

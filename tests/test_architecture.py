@@ -45,6 +45,7 @@ FLOORS = {
     "lightgbm": 4.5,
     "dask": 5,
     "_onnx_check": 4.9,
+    "_onnx_graph": 4.9,
     "onnx": 5,
     "plotting": 5,
     "xgboost": 4.5,
