@@ -24,6 +24,7 @@ from skfocal._parameters import Gamma, Link, Weights
 from skfocal._settings import (
     Settings,
     given_settings,
+    path_of,
     settings_from_text,
     settings_text,
     written_whole,
@@ -64,7 +65,7 @@ class LightGBMFiles(FocalClassifierMixin):
         Raises
         ------
         TypeError
-            If the labels are of a kind that JSON does not have.
+            If ``filename`` is no path, or the labels are of a kind that JSON does not have.
         OSError
             If the file cannot be written; an older one is then as it was.
         """
@@ -72,7 +73,7 @@ class LightGBMFiles(FocalClassifierMixin):
         text = self.booster_.model_to_string()
         names = getattr(self, "feature_names_in_", None)
         settings = settings_text(self.classes_, self.loss_, names)
-        with written_whole(filename) as path:
+        with written_whole(path_of(filename, "filename")) as path:
             path.write_text(with_settings(text, settings), encoding="utf-8")
 
     def load_model(self, filename: str | Path) -> Self:
@@ -92,11 +93,13 @@ class LightGBMFiles(FocalClassifierMixin):
 
         Raises
         ------
+        TypeError
+            If ``filename`` is no path.
         ValueError
             If the file is damaged, or holds a random forest, or only a booster, which
             `from_booster` can use.
         """
-        booster, settings = read_booster(filename)
+        booster, settings = read_booster(path_of(filename, "filename"))
         if settings is None:
             raise ValueError(
                 f"{str(filename)!r} holds a booster without labels and loss: use "

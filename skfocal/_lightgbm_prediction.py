@@ -9,6 +9,7 @@ from skfocal._base import Table, check_features
 from skfocal._kernels import Array
 from skfocal._lightgbm_files import LightGBMFiles
 from skfocal._lightgbm_training import check_columns
+from skfocal._parameters import check_integer
 
 
 class LightGBMPrediction(LightGBMFiles):
@@ -188,6 +189,9 @@ class LightGBMPrediction(LightGBMFiles):
     ) -> tuple[Any, bool]:
         """The parent's prediction, margins unless asked for something else."""
         check_is_fitted(self)
+        check_integer(kwargs.get("start_iteration", 0), "start_iteration", 0)
+        if kwargs.get("num_iteration") is not None:  # 0 and less stand for all
+            check_integer(kwargs["num_iteration"], "num_iteration", -(2**31))
         X = check_columns(check_features(self, X, reset=False))
         asked = raw_score or pred_leaf or pred_contrib
         result = super().predict_proba(

@@ -28,6 +28,19 @@ _KEYS = ("classes", "dtype", "gamma", "alpha", "hessian", "link", "names")
 _DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248]|U(?P<length>[0-9]{1,5}))")
 
 
+def path_of(given: Any, name: str) -> str:
+    """The path of a file as text.
+
+    Raises
+    ------
+    TypeError
+        If it is neither text nor a path; ``name`` is what the caller calls it.
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a str or a path; got {type(given).__name__}.")
+    return str(os.fspath(given))
+
+
 @contextmanager
 def written_whole(filename: str | os.PathLike[str]) -> Iterator[Path]:
     """A path to write to; the file there takes the place of ``filename`` if the block ends well.

@@ -12,7 +12,7 @@ from xgboost import Booster
 
 from skfocal._base import FocalClassifierMixin, restored_on_failure
 from skfocal._parameters import Gamma, Link, Weights
-from skfocal._settings import given_settings, written_whole
+from skfocal._settings import given_settings, path_of, written_whole
 from skfocal._xgboost_training import learned_attributes, n_classes_of, readable, settings_of
 
 
@@ -44,6 +44,8 @@ class XGBoostFiles(FocalClassifierMixin):
 
         Raises
         ------
+        TypeError
+            If ``fname`` is no path.
         OSError
             If the file cannot be written; an older one is then as it was.
 
@@ -52,7 +54,7 @@ class XGBoostFiles(FocalClassifierMixin):
         UserWarning
             If the name ends in neither of the two.
         """
-        name = os.path.expanduser(os.fspath(fname))
+        name = os.path.expanduser(path_of(fname, "fname"))
         if "://" in name:  # an address, for XGBoost to write to
             super().save_model(fname)
             return
@@ -88,11 +90,14 @@ class XGBoostFiles(FocalClassifierMixin):
 
         Raises
         ------
+        TypeError
+            If ``fname`` is neither a path nor a bytearray.
         ValueError
             If the file is damaged, or the model has no labels and loss; `from_booster` takes
             them as arguments.
         """
-        model = "the bytes" if isinstance(fname, bytearray) else repr(str(fname))
+        of_bytes = isinstance(fname, bytearray)
+        model = "the bytes" if of_bytes else repr(path_of(fname, "fname"))
         with restored_on_failure(self):
             self._Booster = Booster({"n_jobs": self.n_jobs})
             base = self.get_params(deep=False)["base_score"]

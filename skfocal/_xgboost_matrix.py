@@ -20,6 +20,23 @@ Train = Callable[..., Booster]
 IterationRange = tuple[int | np.integer, int | np.integer]  # as XGBoost has it
 
 
+def check_rounds(iteration_range: Any, n_rounds: int) -> None:
+    """Refuse what is no range of rounds of a model.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no pair of integers, or they are not in order from 0 to ``n_rounds``.
+    """
+    expected = f"iteration_range must be a pair of integers from 0 to {n_rounds}, in order"
+    pair = isinstance(iteration_range, (tuple, list)) and len(iteration_range) == 2
+    if not pair or not all(isinstance(each, (int, np.integer)) for each in iteration_range):
+        raise TypeError(f"{expected}; got {iteration_range!r}.")
+    first, last = iteration_range
+    if not 0 <= first <= last <= n_rounds:
+        raise ValueError(f"{expected}; got {iteration_range!r}.")
+
+
 def is_matrix(X: Any) -> bool:
     """Whether X brings its labels and weights with it."""
     return isinstance(X, MATRICES)
@@ -92,11 +109,11 @@ def fit_matrix(
     scale = loss.log_loss_scale(target.codes, target.sample_weight)
     xgb_model = check_xgb_model(xgb_model, loss)
     learned = partial(learned_attributes, classes=target.classes, loss=loss, names=names)
-    trainer = make_trainer(params, loss, scale, rounds, learned)
+    trainer = make_trainer(params, loss, scale, rounds, learned, verbose=verbose)
     if estimator.base_score is None and xgb_model is None:
         trainer.base_score = base_score(loss.intercept(target.codes, target.sample_weight))
     sets = [matrix if each is X else as_matrix(each, params, ref=matrix) for each in evals]
-    train_on_matrix(trainer, loss.n_classes, matrix, sets, verbose=verbose, xgb_model=xgb_model)
+    train_on_matrix(trainer, loss.n_classes, matrix, sets, verbose=False, xgb_model=xgb_model)
     rounds.close(estimator._learn(trainer, learned))
 
 

@@ -9,7 +9,7 @@ from skfocal._base import Table, refuse_arguments
 from skfocal._kernels import Array, fetched, on_device
 from skfocal._xgboost_device import margins_on_device
 from skfocal._xgboost_files import XGBoostFiles
-from skfocal._xgboost_matrix import IterationRange, is_matrix, margins_of_matrix
+from skfocal._xgboost_matrix import IterationRange, check_rounds, is_matrix, margins_of_matrix
 from skfocal._xgboost_training import check_table, native
 
 
@@ -161,9 +161,22 @@ class XGBoostPrediction(XGBoostFiles):
             If X is not as in fit.
         """
         check_is_fitted(self, "loss_")
+        if iteration_range is not None and self._get_iteration_range(iteration_range)[0] != 0:
+            raise ValueError(
+                "iteration_range must begin at 0 where leaves are asked for; got "
+                f"{iteration_range!r}."
+            )
         X = check_table(self, X, reset=False)
         leaves: npt.NDArray[Any] = super().apply(X, iteration_range)
         return leaves
+
+    def _get_iteration_range(self, iteration_range: Any) -> IterationRange:
+        """As the parent's, which takes numbers that are no rounds and cuts fractions."""
+        if iteration_range is not None:
+            n_rounds = self.get_booster().num_boosted_rounds()
+            check_rounds(iteration_range, n_rounds)
+        rounds: IterationRange = super()._get_iteration_range(iteration_range)
+        return rounds
 
     def _margins(
         self,

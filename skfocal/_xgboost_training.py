@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from xgboost import Booster, XGBClassifier, XGBModel
-from xgboost.callback import TrainingCallback
+from xgboost.callback import EvaluationMonitor, TrainingCallback
 
 from skfocal._base import (
     FOCAL_PARAMETERS,
@@ -27,6 +27,7 @@ from skfocal._base import (
 from skfocal._callbacks import Rounds, as_defined, callers_level
 from skfocal._conventions import mean_loss
 from skfocal._kernels import Array, fetched
+from skfocal._parameters import check_integer
 from skfocal._settings import NAME, Settings, settings_from_text, settings_text
 from skfocal._training_metrics import (
     ONLY_BINARY,
@@ -140,6 +141,18 @@ class _FullPrecision(TrainingCallback):
         return False
 
 
+class _Monitor(EvaluationMonitor):
+    """XGBoost's printing of metrics; small ones have five digits in place of five decimals.
+
+    ``_fmt_metric`` is a private method of XGBoost's. Without it all would have five decimals.
+    """
+
+    def _fmt_metric(self, data: str, metric: str, score: float, std: float | None) -> str:
+        if std is None and 0.0 < abs(score) < 0.1:
+            return f"\t{data}-{metric}:{score:.5g}"
+        return super()._fmt_metric(data, metric, score, std)
+
+
 def _of_function(metric: Callable[..., Any]) -> Measure:
     return _on_margins(metric) if isinstance(metric, FocalEvalMetric) else _on_posterior(metric)
 
@@ -227,11 +240,14 @@ def make_trainer(
     learned: Callable[[Booster], dict[str, Any]],
     kind: Any = Trainer,
     metrics_of: Callable[[FocalLoss], Metrics] = Metrics,
+    *,
+    verbose: bool | int | None,
 ) -> Any:
     """A plain classifier on the focal objective, with metrics that see it rightly.
 
     ``scale`` is the loss's `log_loss_scale` on all training rows; ``kind`` the class of
-    the trainer, `WithMetrics`.
+    the trainer, `WithMetrics`. ``verbose`` is that of the user's fit; the trainer's is not
+    verbose, since it would print every metric a second time.
     """
     params = {k: v for k, v in params.items() if k not in FOCAL_PARAMETERS}
     metrics = metrics_of(loss)
@@ -246,7 +262,11 @@ def make_trainer(
     if rounds:
         # before the user's, since XGBoost asks no other once one has said to stop
         callbacks.append(_RoundsCallback(rounds, learned))
-    params["callbacks"] = [*callbacks, *(params["callbacks"] or [])] or None
+    callbacks += params["callbacks"] or []
+    period = int(verbose) if isinstance(verbose, (bool, np.bool_)) else verbose or 0
+    if check_integer(period, "verbose", 0):
+        callbacks.append(_Monitor(period=period))
+    params["callbacks"] = callbacks or None
     params["feature_weights"] = native(params["feature_weights"])
     trainer = kind(**params)
     n_threads = booster_threads(params.get("nthread") or params["n_jobs"])

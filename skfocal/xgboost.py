@@ -246,7 +246,7 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):  # kwargs: numpydoc 
 
             names = getattr(self, "feature_names_in_", None)
             learned = partial(learned_attributes, classes=target.classes, loss=loss, names=names)
-            trainer = make_trainer(params, loss, scale, rounds, learned)
+            trainer = make_trainer(params, loss, scale, rounds, learned, verbose=verbose)
             if self.base_score is None and xgb_model is None:
                 constant = loss.intercept(target.codes, target.sample_weight)
                 trainer.base_score = base_score(constant)
@@ -258,7 +258,7 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):  # kwargs: numpydoc 
                 sample_weight=target.sample_weight,
                 base_margin=start,
                 eval_set=evaluation_sets(self, eval_set, target, checked),
-                verbose=verbose,
+                verbose=False,
                 xgb_model=xgb_model,
                 sample_weight_eval_set=checked.all_of(sample_weight_eval_set),
                 base_margin_eval_set=checked.all_of(base_margin_eval_set),

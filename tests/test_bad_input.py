@@ -306,3 +306,49 @@ def test_number_of_classes_that_y_has_not():
     assert make(FocalLGBMClassifier, num_class=2).fit(X, Y).predict_proba(X).shape == (len(Y), 2)
     with_objective = make(FocalLGBMClassifier, objective="binary").fit(X, Y)
     assert with_objective.loss_.n_classes == 2
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function", "apply"])
+@pytest.mark.parametrize("rounds", ["x", (1,), (0.5, 2), (-1, 2), (3, 1), (0, 99), 2])
+def test_rounds_that_xgboost_does_not_have_are_refused(method, rounds):
+    X, y, _ = table()
+    model = FocalXGBClassifier(n_estimators=4).fit(X, y)
+    with pytest.raises((TypeError, ValueError), match="iteration_range must be a pair"):
+        getattr(model, method)(X, iteration_range=rounds)
+
+
+def test_leaves_of_later_rounds_alone_are_refused():
+    X, y, _ = table()
+    model = FocalXGBClassifier(n_estimators=4).fit(X, y)
+    with pytest.raises(ValueError, match="iteration_range must begin at 0"):
+        model.apply(X, iteration_range=(1, 3))
+    assert model.apply(X, iteration_range=(0, 3)).shape == (len(y), 3)
+
+
+@pytest.mark.parametrize(
+    "name, value", [("start_iteration", "x"), ("start_iteration", -1), ("num_iteration", 1.5)]
+)
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_iterations_that_lightgbm_cannot_have_are_refused(method, name, value):
+    X, y, _ = table()
+    model = FocalLGBMClassifier(n_estimators=4, verbose=-1).fit(X, y)
+    with pytest.raises((TypeError, ValueError), match=name):
+        getattr(model, method)(X, **{name: value})
+
+
+@pytest.mark.parametrize("kind", [FocalLGBMClassifier, FocalXGBClassifier])
+@pytest.mark.parametrize("value", [3, None, b"model.json"])
+def test_names_of_files_that_are_none_are_refused(kind, value):
+    X, y, _ = table()
+    options = {"verbose": -1} if kind is FocalLGBMClassifier else {}
+    model = kind(n_estimators=2, **options).fit(X, y)
+    for method in (model.save_model, model.load_model):
+        with pytest.raises(TypeError, match=r"f(ile)?name must be a str or a path"):
+            method(value)
+
+
+@pytest.mark.parametrize("verbose", ["yes", -1, 1.5])
+def test_verbosity_of_xgboost_is_checked(verbose):
+    X, y, _ = table()
+    with pytest.raises((TypeError, ValueError), match="verbose must be an integer >= 0"):
+        FocalXGBClassifier(n_estimators=2).fit(X, y, verbose=verbose)

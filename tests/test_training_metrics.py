@@ -194,6 +194,26 @@ def test_plots_and_logs_show_these_numbers(capsys):
     assert "validation_0-logloss" in "".join(capsys.readouterr())
 
 
+def test_xgboost_prints_small_metrics_with_five_digits(capfd):
+    """Large ones as its own class does; what is printed is in the history."""
+    X, y, _ = table()
+    sets = {"eval_set": [(X, y)], "verbose": True}
+    model = XGB(n_estimators=2, focal_alpha=[1e-3, 1e-3], eval_metric=["auc", "focal_loss"])
+    history = model.fit(X, y, **sets).evals_result()["validation_0"]
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 2
+    for line, auc, loss in zip(lines, history["auc"], history["focal_loss"], strict=True):
+        assert 0 < loss < 0.001
+        assert line.split("\t")[1:] == [
+            f"validation_0-auc:{auc:.5f}",
+            f"validation_0-focal_loss:{loss:.5g}",
+        ]
+    XGB(n_estimators=9, focal_gamma=0, eval_metric="logloss").fit(X, y, **sets | {"verbose": 4})
+    ours = capfd.readouterr().out
+    xgb.XGBClassifier(n_estimators=9, eval_metric="logloss").fit(X, y, **sets | {"verbose": 4})
+    assert ours == capfd.readouterr().out
+
+
 # With 50 in this variable of the environment there are 50 random fits.
 N_RANDOM_FITS = int(os.environ.get("SKFOCAL_RANDOM_FITS", "12"))
 PATIENCE = 5

@@ -192,12 +192,18 @@ def _rounding(bits: int, real: Any) -> tuple[Any, ...]:
 def _check(raw: Any, n_classes: int, *others: tuple[Any, tuple[int, ...]]) -> None:
     """Kernels look at no shape: what does not fit they would read or write past its end."""
     if raw.shape[1:] != (() if raw.ndim == 1 and n_classes == 2 else (n_classes,)):
-        raise ValueError(f"Margins of shape {raw.shape} are not those of {n_classes} classes.")
+        raise ValueError(f"raw_prediction of shape {raw.shape} is not that of {n_classes} classes.")
     for array, shape in ((raw, raw.shape), *others):
         if array is not None and array.shape != shape:
-            raise ValueError(f"An array should have shape {shape}, not {array.shape}.")
+            raise ValueError(
+                f"y_true, sample_weight and raw_prediction must be of the same rows: an array has "
+                f"shape {array.shape}, and not {shape}."
+            )
         if array is not None and array.dtype not in (np.float32, np.float64):
-            raise TypeError(f"Arrays should be float32 or float64, not {array.dtype}.")
+            raise TypeError(
+                "y_true, sample_weight and raw_prediction on a device must be float32 or float64; "
+                f"got {array.dtype}."
+            )
 
 
 def evaluate(

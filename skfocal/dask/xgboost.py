@@ -227,9 +227,8 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):  # kwargs: nu
             names = getattr(self, "feature_names_in_", None)
             learned = partial(learned_attributes, classes=whole.classes, loss=loss, names=names)
             params = {k: v for k, v in params.items() if k != "client"}
-            trainer = make_trainer(
-                params, loss, scale, None, learned, ClusterTrainer, ClusterMetrics
-            )
+            cluster = ClusterTrainer, ClusterMetrics
+            trainer = make_trainer(params, loss, scale, None, learned, *cluster, verbose=verbose)
             n_jobs = self.n_jobs if self.n_jobs and self.n_jobs > 0 else sys.maxsize
             trainer.objective = WorkerObjective._of_loss(loss, scale, n_jobs)
             trainer.client = client
@@ -250,7 +249,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):  # kwargs: nu
                     sample_weight=weights,
                     base_margin=margins,
                     eval_set=evaluation or None,
-                    verbose=verbose,
+                    verbose=False,
                     xgb_model=xgb_model,
                     sample_weight_eval_set=checked.all_of(sample_weight_eval_set),
                     base_margin_eval_set=checked.all_of(base_margin_eval_set),
