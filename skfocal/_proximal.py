@@ -26,7 +26,8 @@ class QuadraticModel:
         self.rows = np.r_[columns, np.arange(p, len(theta))]
         shape = (len(self.rows), problem.n_outputs)
         matrix = sampled_matrix(problem, theta[self.rows], n_rows, columns)
-        self.matrix = matrix.reshape(np.prod(shape), -1)
+        n = shape[0] * shape[1]  # 0 where no coefficient moves and there is no intercept
+        self.matrix = matrix.reshape(n, n)
         self.l1 = np.zeros(shape)
         self.l1[: len(columns)] = problem.l1
 

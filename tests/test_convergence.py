@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectFromModel
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import l1_min_c
 
 from benchmarks.convergence import BAR, TABLES, measure
 from skfocal import FocalLogisticRegression, _kernels
@@ -184,6 +185,23 @@ def test_the_minimum_of_a_model_of_columns_that_are_nearly_the_same():
     found = minimum_of_model(matrix, gradient, l1, start)
     common = matrix.sum() * np.square(gradient.sum() / matrix.sum()) / 2  # all move as one
     assert decrease(best) - decrease(found) <= 1e-3 * (decrease(best) - common)
+
+
+@FORMS
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_penalty_that_keeps_all_coefficients_at_0(form, classes):
+    """They all are as long as no slope at 0 is larger than 1 / C."""
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < classes], y[y < classes]
+    bound = 1 / np.abs(X.T @ (np.eye(classes)[y] - 1 / classes)).max()
+    if classes == 2:
+        assert bound == pytest.approx(l1_min_c(X, y, loss="log", fit_intercept=False))
+    X = form(X)
+    parameters = {"focal_gamma": 0.0, "l1_ratio": 1.0, "fit_intercept": False}
+    model = FocalLogisticRegression(C=0.99 * bound, **parameters).fit(X, y)
+    assert not model.coef_.any()
+    assert_allclose(model.predict_proba(X), 1 / classes)
+    assert FocalLogisticRegression(C=1.01 * bound, **parameters).fit(X, y).coef_.any()
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
