@@ -26,13 +26,7 @@ import pandas as pd
 import xgboost as xgb
 
 from benchmarks.report import write_results
-from skfocal import (
-    FocalLGBMClassifier,
-    FocalLogisticRegression,
-    FocalObjective,
-    FocalXGBClassifier,
-)
-from skfocal._kernels import cpu  # noqa: F401  # numba is part of the imports
+from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalObjective, FocalXGBClassifier
 
 ROWS, COLUMNS = 10_000_000, 20
 BATCH = 100_000

@@ -8,22 +8,20 @@ import numpy.typing as npt
 from sklearn.metrics import make_scorer
 from sklearn.preprocessing import LabelEncoder
 
-from skfocal._conventions import mean_loss
 from skfocal._kernels import Array
-from skfocal._loss import LINKS
-from skfocal._parameters import (
+from skfocal.losses import make_loss, mean_loss
+from skfocal.losses._parameters import (
     Alpha,
     Gamma,
     Link,
     check_choice,
     check_gamma,
     check_integer,
-    class_totals,
     is_word,
     resolve_alpha,
 )
-from skfocal._rows import check_posterior, floating, numbers
-from skfocal.losses import make_loss
+from skfocal.losses._row_loss import LINKS
+from skfocal.losses._rows import check_posterior, class_totals, floating, numbers
 
 Strategy = Literal["quantile", "uniform"]
 

@@ -26,8 +26,8 @@ import sys
 import types
 import lightgbm, xgboost, sklearn.linear_model
 import lightgbm.dask, xgboost.dask
-import skfocal._lightgbm_metrics
-from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+import skfocal.lightgbm._metrics
+from skfocal import (FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier)
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
 
 PARENTS = {
@@ -43,7 +43,7 @@ for kind in PARENTS.values():
     else:
         kind.__init__.__kwdefaults__["focal_gamma"] = 0.0
     kind.__name__ = kind.__name__.replace("Focal", "")
-skfocal._lightgbm_metrics.DEFAULT_METRIC = "logloss"
+skfocal.lightgbm._metrics.DEFAULT_METRIC = "logloss"
 
 # LightGBM's own code goes on with its own classes; who imports from a copy gets ours
 for name in ("lightgbm.sklearn", "lightgbm.dask"):

@@ -10,78 +10,112 @@ import pytest
 import skfocal
 
 PACKAGE = Path(skfocal.__file__).parent
+# A name imports only from lower floors: names on the same floor do not know each other.
 FLOORS = {
     "_math": 0,
     "_kernels": 1,
-    "_parameters": 2,
-    "_rows": 2.1,
-    "_loss": 2.25,
-    "_link": 2.4,
-    "losses": 2.5,
-    "_conventions": 2.75,
-    "_memory": 2.75,
+    "losses": 2,
     "objectives": 3,
-    "metrics": 3.5,
-    "_training_metrics": 4,
-    "_callbacks": 3.9,
-    "_settings": 3.9,
-    "_base": 4,
-    "_linear_problem": 4,
-    "_scaling": 4.1,
-    "_proximal": 4.2,
-    "_solvers": 4.25,
-    "_lightgbm_text": 4.1,
-    "_lightgbm_metrics": 4.2,
-    "_lightgbm_files": 4.25,
-    "_lightgbm_training": 4.3,
-    "_lightgbm_dataset": 4.35,
-    "_lightgbm_prediction": 4.35,
-    "_xgboost_training": 4.25,
-    "_xgboost_device": 4.35,
-    "_xgboost_matrix": 4.3,
-    "_xgboost_files": 4.4,
-    "_xgboost_prediction": 4.45,
-    "linear_model": 4.5,
-    "lightgbm": 4.5,
-    "dask": 5,
-    "_onnx_check": 4.9,
-    "_onnx_graph": 4.9,
-    "onnx": 5,
-    "plotting": 5,
-    "xgboost": 4.5,
+    "metrics": 3,
+    "_classifier": 3,
+    "linear_model": 4,
+    "_booster": 4,
+    "lightgbm": 5,
+    "xgboost": 5,
+    "dask": 6,
+    "onnx": 6,
+    "plotting": 6,
+}
+# In a package a file imports only from those before it. Backends have the same files.
+BACKEND = "_parameters _format _metrics _training _native_data _device _model _classifier".split()
+INSIDE = {
+    "_kernels": (
+        *("_jit", "_device", "_threads", "_elementary", "_binary", "_multiclass"),
+        *("_posterior_binary", "_simplex", "_posterior_multiclass", "_sparse", "_descent"),
+        *("_cuda_rows", "cpu", "_forms", "_slopes", "cuda", "_evaluate"),
+    ),
+    "losses": ("_parameters", "_rows", "_row_loss", "_base", "_binary", "_multiclass", "_make"),
+    "objectives": ("_conventions", "_memory", "_metric", "_objective"),
+    "_classifier": ("_callbacks", "_attributes", "_tables", "_target", "_mixin"),
+    "linear_model": ("_problem", "_scaling", "_proximal", "_solvers", "_classifier"),
+    "_booster": ("_arguments", "_settings", "_measures"),
+    "lightgbm": BACKEND,
+    "xgboost": BACKEND,
+    "dask": ("_cluster", "_tables", "_lightgbm_workers", "_xgboost_workers", "lightgbm", "xgboost"),
+    "onnx": ("_check", "_graph", "_converter"),
+    "plotting": ("_style", "_estimators", "_loss", "_calibration", "_gamma_path"),
 }
 # They belong to no floor: anything may use them, and they import nothing of the package.
 BESIDE = {"_optional", "_versions", "__init__"}
+MODULES = {path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py")}
+MODULES = sorted(".".join(path.parts).removesuffix(".__init__") for path in MODULES)
 
 
-def floor_name(path):
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
-
-
-def imported(path):
-    """Modules of the package that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            if node.module == "skfocal":
-                yield from (alias.name for alias in node.names)
-            elif (node.module or "").startswith("skfocal."):
-                yield node.module.split(".")[1]
+def imported(source):
+    """Names of modules of the package that a source imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skfocal"):
+            for alias in node.names:  # a module, or a name in one
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else node.module
         elif isinstance(node, ast.Import):
-            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("skfocal."))
+            yield from (a.name for a in node.names if a.name.startswith("skfocal."))
 
 
-FILES = sorted(PACKAGE.rglob("*.py"))
+def wrong_imports(module, source):
+    """Modules that a module may not import, by its floor and its place in its package."""
+    own, _, file = module.removeprefix("skfocal").removeprefix(".").partition(".")
+    if own in {"", *BESIDE}:  # the first one lists the public names for type checkers
+        return set(imported(source)) if own else set()
+    wrong = set()
+    for name in imported(source):
+        floor, _, other = name.removeprefix("skfocal").removeprefix(".").partition(".")
+        if floor in {"", *BESIDE}:
+            continue
+        if floor != own:
+            allowed = FLOORS[floor] < FLOORS[own]
+        else:
+            order = INSIDE[own]
+            allowed = not file or (other != "" and order.index(other) < order.index(file))
+        wrong |= set() if allowed else {name}
+    return wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_run_down(path):
-    own = floor_name(path)
-    if own in BESIDE:
-        if own != "__init__":  # which lists the public names for type checkers
-            assert not set(imported(path))
-        return
-    for name in set(imported(path)) - BESIDE - {own}:
-        assert FLOORS[name] < FLOORS[own], f"{own} imports {name} from above"
+def source_of(module):
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_down(module):
+    assert wrong_imports(module, source_of(module)) == set()
+
+
+@pytest.mark.parametrize(
+    "module, planted",
+    [
+        ("skfocal.losses._binary", "from skfocal.objectives import FocalObjective"),
+        ("skfocal.losses._rows", "from skfocal.losses._base import raw_proba"),
+        ("skfocal.losses._rows", "from skfocal.losses import BinaryFocalLoss"),
+        ("skfocal._kernels._forms", "def f():\n    from skfocal._kernels import cuda"),
+        ("skfocal.lightgbm._model", "from skfocal.xgboost import FocalXGBClassifier"),
+        ("skfocal.lightgbm._metrics", "import skfocal.lightgbm._training"),
+        ("skfocal.metrics", "from skfocal.objectives import FocalEvalMetric"),
+        ("skfocal.dask.lightgbm", "import skfocal.onnx"),
+        ("skfocal._optional", "from skfocal import metrics"),
+    ],
+)
+def test_an_import_that_runs_up_is_seen(module, planted):
+    assert len(wrong_imports(module, f"{source_of(module)}\n{planted}\n")) == 1
+
+
+def test_all_files_have_their_place():
+    names = {tuple(module.split(".")[1:]) for module in MODULES[1:]}
+    assert {name[0] for name in names} - BESIDE == {*FLOORS}
+    for package, order in INSIDE.items():
+        found = {name[1] for name in names if name[0] == package and len(name) > 1}
+        missing = {"_device"} if package == "lightgbm" else set()  # LightGBM trains on the host
+        assert found == {*order} - missing
 
 
 def test_formulas_import_only_math():

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
-from skfocal._callbacks import Rounds
+from skfocal._classifier._callbacks import Rounds
 
 pytestmark = [
     pytest.mark.skipif(

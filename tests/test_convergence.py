@@ -19,10 +19,10 @@ from sklearn.svm import l1_min_c
 
 from benchmarks.convergence import BAR, TABLES, measure
 from skfocal import FocalLogisticRegression, _kernels
-from skfocal._linear_problem import LinearProblem
-from skfocal._proximal import minimum_of_model
-from skfocal._scaling import sampled_matrix
-from skfocal._solvers import inverse_hessian_times
+from skfocal.linear_model._problem import LinearProblem
+from skfocal.linear_model._proximal import minimum_of_model
+from skfocal.linear_model._scaling import sampled_matrix
+from skfocal.linear_model._solvers import inverse_hessian_times
 from skfocal.losses import make_loss
 
 SOLVERS = ["newton-cholesky", "lbfgs", "prox-newton"]
@@ -139,7 +139,7 @@ def test_a_warm_path_ends_where_cold_fits_do(gamma, l1_ratio):
 def test_classes_do_not_drift_together(solver, monkeypatch):
     """The softmax does not see a shift of all classes, along which L-BFGS used to drift."""
     if solver == "lbfgs by columns":  # as where there are thousands
-        monkeypatch.setattr("skfocal._scaling._MAX_FACTOR", 0)
+        monkeypatch.setattr("skfocal.linear_model._scaling._MAX_FACTOR", 0)
         solver = "lbfgs"
     X, y = load_iris(return_X_y=True)
     model = FocalLogisticRegression(0.0, C=150.0, solver=solver).fit(X, y)

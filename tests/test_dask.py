@@ -26,13 +26,8 @@ from sklearn.metrics import average_precision_score, log_loss
 from sklearn.utils import shuffle
 
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
-from skfocal.dask import (
-    DaskFocalLGBMClassifier,
-    DaskFocalXGBClassifier,
-    WorkerLostError,
-    _cluster,
-    _collections,
-)
+from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier, WorkerLostError, _cluster
+from skfocal.dask import _tables as _collections
 
 N_ROWS = 8000
 CHUNK = 900  # nine blocks, the last of them short

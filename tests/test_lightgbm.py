@@ -11,8 +11,8 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 
 from skfocal import FocalLGBMClassifier
-from skfocal._lightgbm_files import learned_attributes
-from skfocal._lightgbm_text import standardised
+from skfocal.lightgbm._format import standardised
+from skfocal.lightgbm._training import learned_attributes
 
 QUIET = {"verbose": -1, "n_jobs": 1}
 VARIANTS = [

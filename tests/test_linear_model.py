@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLogisticRegression
-from skfocal._linear_problem import LinearProblem
-from skfocal._scaling import scaled_solve
-from skfocal._solvers import choose_solver
+from skfocal.linear_model._problem import LinearProblem
+from skfocal.linear_model._scaling import scaled_solve
+from skfocal.linear_model._solvers import choose_solver
 from skfocal.losses import make_loss
 
 SOLVERS = ["newton-cholesky", "lbfgs", "prox-newton"]

@@ -13,9 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skfocal import FocalEvalMetric, FocalObjective, metrics
-from skfocal._training_metrics import decision_error, posterior_log_loss
+from skfocal._booster._measures import decision_error, posterior_log_loss
 from skfocal.losses import make_loss
-from skfocal.objectives import MIN_HESSIAN
+from skfocal.objectives._objective import MIN_HESSIAN
 
 QUIET = {"verbose": -1, "num_threads": 1}
 ROUNDS = 15

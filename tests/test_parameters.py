@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skfocal._parameters import check_choice, class_totals, resolve_alpha
+from skfocal.losses._parameters import check_choice, resolve_alpha
+from skfocal.losses._rows import class_totals
 
 LABELS = np.array(["bad", "good", "new"])
 TOTALS = np.array([10.0, 70.0, 20.0])

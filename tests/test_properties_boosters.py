@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
-from skfocal._conventions import base_score
+from skfocal.objectives._conventions import base_score
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
 each = pytest.mark.parametrize("kind", [LGBM, XGB], ids=["lightgbm", "xgboost"])

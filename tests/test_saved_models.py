@@ -24,8 +24,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_features import categories, coarse
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier
-from skfocal._lightgbm_text import settings_of, with_settings
-from skfocal._settings import settings_from_text, settings_text
+from skfocal._booster._settings import settings_from_text, settings_text
+from skfocal.lightgbm._format import settings_of, with_settings
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
 LIGHTGBM_ROWS = {

@@ -10,7 +10,7 @@ from joblib import Parallel, cpu_count, delayed
 from numpy.testing import assert_array_equal
 
 from skfocal import FocalObjective
-from skfocal._base import booster_threads
+from skfocal._booster._arguments import booster_threads
 from skfocal._kernels import _threads
 from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
 
@@ -137,7 +137,7 @@ def test_workers_of_a_search_share_the_processors():
 
 
 def test_threads_of_a_booster(monkeypatch):
-    monkeypatch.setattr("skfocal._base.cpu_count", lambda: 6)
+    monkeypatch.setattr("skfocal._booster._arguments.cpu_count", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert [booster_threads(n) for n in (None, 0, 1, 4, -1, -2, -9)] == [6, 6, 1, 4, 6, 5, 1]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")

@@ -25,7 +25,8 @@ from xgboost.callback import (
 )
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
-from skfocal._training_metrics import LIGHTGBM, XGBOOST
+from skfocal.lightgbm._metrics import LIGHTGBM
+from skfocal.xgboost._metrics import XGBOOST
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
 
@@ -387,8 +388,8 @@ def test_workers_that_are_threads_do_not_mix_up_their_numbers():
     from concurrent.futures import ThreadPoolExecutor
     from threading import Barrier
 
-    from skfocal._xgboost_training import Metrics
     from skfocal.losses import BinaryFocalLoss
+    from skfocal.xgboost._metrics import Metrics
 
     measures = Metrics(BinaryFocalLoss(2.0))
     measures.add("focal_loss")

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skfocal import FocalXGBClassifier
-from skfocal._xgboost_training import Trainer
+from skfocal.xgboost._training import Trainer
 
 # XGBoost's float32 gradient p - y of a sure row has few digits left, ours has all: at
 # learning rate .3 and 100 rounds the margins differ by up to 1.3e-5.

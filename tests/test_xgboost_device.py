@@ -11,8 +11,9 @@ from numba import cuda
 from numpy.testing import assert_allclose, assert_array_equal
 from xgboost.callback import LearningRateScheduler
 
-from skfocal import FocalObjective, FocalXGBClassifier, _xgboost_device
-from skfocal._xgboost_device import ResidentTraining, may_stay_on_device
+from skfocal import FocalObjective, FocalXGBClassifier
+from skfocal.xgboost import _device as _xgboost_device
+from skfocal.xgboost._device import ResidentTraining, may_stay_on_device
 
 LINKS = pytest.mark.parametrize("link", ["focal", "posterior"])
 SETTINGS = [

@@ -20,8 +20,6 @@ from numba import cuda
 
 from skfocal import _math
 from skfocal._kernels import (
-    Array,
-    PerClass,
     _binary,
     _cuda_rows,
     _elementary,
@@ -29,10 +27,10 @@ from skfocal._kernels import (
     _posterior_binary,
     _posterior_multiclass,
     _simplex,
-    is_cross_entropy,
-    slope_table,
 )
+from skfocal._kernels._forms import Array, PerClass, is_cross_entropy
 from skfocal._kernels._jit import bind
+from skfocal._kernels._slopes import slope_table
 
 FOCAL = [_math, _elementary, _binary, _multiclass]
 POSTERIOR = [*FOCAL, _posterior_binary, _simplex, _posterior_multiclass]

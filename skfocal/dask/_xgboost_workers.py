@@ -8,8 +8,8 @@ from xgboost import collective
 from xgboost.dask import DaskXGBClassifier
 
 from skfocal._kernels import Array
-from skfocal._xgboost_training import Metrics, WithMetrics
 from skfocal.objectives import FocalObjective
+from skfocal.xgboost._metrics import Metrics, WithMetrics
 
 
 class ClusterMetrics(Metrics):

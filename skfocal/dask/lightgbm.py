@@ -10,23 +10,22 @@ import distributed
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._base import Metric, check_features, restored_on_failure
+from skfocal._booster._arguments import Metric
+from skfocal._classifier._attributes import restored_on_failure
+from skfocal._classifier._tables import check_features
 from skfocal._optional import optional_dependency
-from skfocal._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
-from skfocal.dask import _collections as collections
+from skfocal.dask import _tables as collections
 from skfocal.dask._cluster import client_in_use, client_of
-from skfocal.dask._collections import Collection, ScoredOnCluster
+from skfocal.dask._tables import Collection, ScoredOnCluster
+from skfocal.losses._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
 
 with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
     from lightgbm import Booster, LGBMModel
 
-    from skfocal._lightgbm_training import (
-        check_callbacks,
-        check_init_model,
-        evaluation_pairs,
-    )
-    from skfocal.dask._workers import Whole, train_on_cluster
+    from skfocal.dask._lightgbm_workers import Whole, train_on_cluster
     from skfocal.lightgbm import FocalLGBMClassifier
+    from skfocal.lightgbm._parameters import check_callbacks
+    from skfocal.lightgbm._training import check_init_model, evaluation_pairs
 
 __all__ = ["DaskFocalLGBMClassifier"]
 

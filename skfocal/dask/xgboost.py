@@ -13,28 +13,22 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._base import check_features, restored_on_failure
-from skfocal._conventions import base_score
+from skfocal._classifier._attributes import restored_on_failure
+from skfocal._classifier._tables import check_features
 from skfocal._optional import optional_dependency
-from skfocal._parameters import Alpha, Gamma, Hessian, Link, Probability
-from skfocal.dask import _collections as collections
+from skfocal.dask import _tables as collections
 from skfocal.dask._cluster import client_in_use, client_of, told_of_lost_workers
-from skfocal.dask._collections import Collection, ScoredOnCluster
+from skfocal.dask._tables import Collection, ScoredOnCluster
+from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
+from skfocal.objectives._conventions import base_score
 
 with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
     from xgboost import Booster, XGBModel, collective
 
-    from skfocal._xgboost_matrix import IterationRange
-    from skfocal._xgboost_training import (
-        Checked,
-        check_parameters,
-        check_xgb_model,
-        learned_attributes,
-        make_trainer,
-        native,
-    )
     from skfocal.dask._xgboost_workers import ClusterMetrics, ClusterTrainer, WorkerObjective
     from skfocal.xgboost import FocalXGBClassifier
+    from skfocal.xgboost._parameters import IterationRange, check_parameters, native
+    from skfocal.xgboost._training import Checked, check_xgb_model, learned_attributes, make_trainer
 
 __all__ = ["DaskFocalXGBClassifier"]
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skfocal._base import encode_labels
+from skfocal._classifier._target import encode_labels
 from skfocal._kernels import Array
-from skfocal._link import raw_proba
-from skfocal._parameters import check_flag
-from skfocal._rows import check_posterior, floating
 from skfocal.losses import FocalLoss
+from skfocal.losses._base import raw_proba
+from skfocal.losses._parameters import check_flag
+from skfocal.losses._rows import check_posterior, floating
 from skfocal.metrics import Strategy, calibration_bins, check_labels, check_weight
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes

@@ -4,7 +4,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._base import FocalClassifierMixin
+from skfocal._classifier._mixin import FocalClassifierMixin
 
 
 def focal_classifier(estimator: Any) -> FocalClassifierMixin:

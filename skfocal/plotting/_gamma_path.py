@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import validation_curve
 
-from skfocal._parameters import check_flag, check_integer
-from skfocal._rows import numbers
+from skfocal.losses._parameters import check_flag, check_integer
+from skfocal.losses._rows import numbers
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
 PARAMETER = "focal_gamma"

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.special import logit
 
 from skfocal._kernels import Array
-from skfocal._parameters import check_choice, check_flag, check_integer
-from skfocal._rows import numbers
 from skfocal.losses import BinaryFocalLoss, FocalLoss
+from skfocal.losses._parameters import check_choice, check_flag, check_integer
+from skfocal.losses._rows import numbers
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 

@@ -1,0 +1,1 @@
+"""What all boosters share: arguments, metrics, settings in saved models (floor 4)."""

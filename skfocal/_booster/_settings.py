@@ -1,0 +1,203 @@
+"""Model files: written whole, with labels and loss as text, which are checked (floor 4)."""
+
+import errno
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal.losses import FocalLoss, make_loss
+from skfocal.losses._parameters import Gamma, Link
+
+NAME = "skfocal"
+"""Name of the attribute, or line, of a model file that holds the text."""
+Settings = tuple[npt.NDArray[Any], FocalLoss, npt.NDArray[Any] | None]
+"""Labels, loss, and names of columns if they have some."""
+_KEYS = ("classes", "dtype", "gamma", "alpha", "hessian", "link", "names")
+# Labels that JSON has: booleans, integers, numbers, text.
+_DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248]|U(?P<length>[0-9]{1,5}))")
+
+
+def path_of(given: Any, name: str) -> str:
+    """The path of a file as text.
+
+    Raises
+    ------
+    TypeError
+        If it is neither text nor a path; ``name`` is what the caller calls it.
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a str or a path; got {type(given).__name__}.")
+    return str(os.fspath(given))
+
+
+@contextmanager
+def written_whole(filename: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to; the file there takes the place of ``filename`` if the block ends well.
+
+    Until then an older file stays as it is. The path is in the same folder, and its name ends
+    as that of ``filename``. Where that is a link, what it points to is replaced.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or one of the two may not be written to.
+    """
+    given, target = Path(filename), Path(os.path.realpath(filename))
+    if target.exists() and not target.is_file():  # a device or a pipe, which nothing can replace
+        yield given
+        return
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(filename))
+    beside = target.parent / f".{uuid4().hex[:8]}-{given.name[-200:]}"
+    try:
+        beside.open("xb").close()
+        yield beside
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        if target.exists():
+            _give_same_owner_and_mode(beside, target)
+        os.replace(beside, target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _give_same_owner_and_mode(new: Path, old: Path) -> None:
+    """Let those read and write a new file who may read and write the old one."""
+    owner = old.stat()
+    if hasattr(os, "chown"):
+        with suppress(PermissionError):
+            os.chown(new, owner.st_uid, owner.st_gid)
+    shutil.copymode(old, new)
+
+
+def settings_text(
+    classes: npt.NDArray[Any], loss: FocalLoss, names: npt.NDArray[Any] | None
+) -> str:
+    """Labels, loss and names of columns (None for none) as JSON on one line.
+
+    Raises
+    ------
+    TypeError
+        If the labels are of a kind that JSON does not have, such as dates.
+    """
+    return json.dumps(
+        {
+            "classes": classes.tolist(),
+            "dtype": classes.dtype.str if classes.dtype != object else "object",
+            "gamma": loss.gamma,
+            "alpha": loss.alpha,
+            "hessian": loss.hessian,
+            "link": loss.link,
+            "names": None if names is None else list(names),
+        }
+    )
+
+
+def settings_from_text(text: str, model: str, n_classes: int, n_features: int) -> Settings:
+    """Labels, loss and names of columns of `settings_text`.
+
+    Parameters
+    ----------
+    text : str
+        As a file has it, which may be damaged.
+    model : str
+        What the message of an error calls the model.
+    n_classes, n_features : int
+        Those of the booster, which the settings have to fit.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        The labels.
+    loss : BinaryFocalLoss or MulticlassFocalLoss
+        The loss.
+    names : ndarray of shape (n_features,) or None
+        Names of the columns.
+
+    Raises
+    ------
+    ValueError
+        If they are not what `settings_text` writes of a model with this booster.
+    """
+    try:
+        given = json.loads(text)
+        missing = set(_KEYS) - set(given if isinstance(given, dict) else ())
+        if missing:
+            raise ValueError(f"there is no {', no '.join(sorted(missing))}")
+        classes = _labels(given["classes"], given["dtype"], n_classes)
+        gamma, alpha = _numbers(given["gamma"], "gamma"), given["alpha"]
+        alpha = None if alpha is None else _numbers(alpha, "alpha")
+        loss = make_loss(n_classes, gamma, alpha, given["hessian"], given["link"])
+        names = _names(given["names"], n_features)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(
+            f"The labels and the loss in {model} are damaged, or not written by skfocal: {error}."
+        ) from error
+    return classes, loss, names
+
+
+def _labels(values: Any, dtype: Any, n_classes: int) -> npt.NDArray[Any]:
+    """The labels, if numbers or text of ``dtype`` hold them without a loss."""
+    if not isinstance(values, list) or len(values) != n_classes:
+        raise ValueError(f"classes must be a list of the booster's {n_classes} classes")
+    if not all(isinstance(value, (bool, int, float, str)) for value in values):
+        raise ValueError("each label must be a number, a boolean or text")
+    found = _DTYPE.fullmatch(dtype) if isinstance(dtype, str) else None
+    if dtype != "object" and not found:
+        raise ValueError(f"there are no labels of dtype {str(dtype)[:50]!r}")
+    labels = np.array(values, dtype=dtype)
+    same = [(type(a), a) == (type(b), b) for a, b in zip(labels.tolist(), values, strict=True)]
+    if not all(same) or len(set(values)) != n_classes:
+        raise ValueError(f"the labels must be {n_classes} different ones of dtype {dtype}")
+    return labels
+
+
+def _numbers(value: Any, name: str) -> float | tuple[float, ...]:
+    """A number, or a list of them as a tuple."""
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+        raise ValueError(f"{name} must be a number or a list of numbers")
+    numbers = tuple(float(v) for v in values)
+    return numbers if isinstance(value, list) else numbers[0]
+
+
+def _names(values: Any, n_features: int) -> npt.NDArray[Any] | None:
+    if values is None:
+        return None
+    texts = isinstance(values, list) and all(isinstance(value, str) for value in values)
+    if not texts or len(values) != n_features:
+        raise ValueError(f"names must be null, or a list of text for {n_features} columns")
+    return np.array(values, dtype=object)
+
+
+def given_settings(
+    n_classes: int, classes: Any, gamma: Gamma, alpha: Any, link: Link
+) -> tuple[npt.NDArray[Any], FocalLoss]:
+    """Labels and loss of a model file without settings, as the caller tells them."""
+    labels = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if labels.shape != (n_classes,) or len(np.unique(labels)) != n_classes:
+        raise ValueError(
+            f"classes must be the {n_classes} labels of the model, in the order of its columns; "
+            f"got {classes!r}."
+        )
+    if isinstance(alpha, dict):
+        missing = set(labels.tolist()) ^ set(alpha)
+        if missing:
+            raise ValueError(f"focal_alpha and classes differ in the labels {missing}.")
+        alpha = [alpha[label] for label in labels.tolist()]
+    if isinstance(alpha, str):
+        raise ValueError(
+            f"focal_alpha={alpha!r} needs the training labels: give the weights as numbers, as "
+            "in loss_.class_weight of the fitted classifier."
+        )
+    return labels, make_loss(n_classes, gamma, alpha, link=link)

@@ -1,0 +1,110 @@
+"""scikit-learn's callbacks, of version 1.9 and newer, around the rounds of a fit (floor 4)."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from inspect import currentframe, unwrap
+from typing import Any, TypeVar
+
+__all__ = ["CallbackSupportMixin", "Rounds", "as_defined", "callers_level", "with_callbacks"]
+
+_Fit = TypeVar("_Fit", bound=Callable[..., Any])
+if find_spec("sklearn.callback"):
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
+else:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]  # one of the two is defined
+        """Nothing: this scikit-learn has no callbacks."""
+
+    def _with_callbacks(method: Any) -> Any:
+        """The method itself."""
+        return method
+
+
+def with_callbacks(fit: _Fit) -> _Fit:
+    """scikit-learn's decorator of this name, which has no types."""
+    decorated: _Fit = _with_callbacks(fit)
+    return decorated
+
+
+def as_defined(method: _Fit) -> _Fit:
+    """A method of a booster's class as its library has defined it.
+
+    Autologging of mlflow wraps ``fit`` and saves what it was called on. That is a trainer here,
+    whose probabilities are not those of the model that it trains.
+    """
+    library = method.__module__.partition(".")[0]
+    inner: _Fit = unwrap(
+        method, stop=lambda f: f.__globals__["__name__"].partition(".")[0] == library
+    )
+    return inner
+
+
+def callers_level() -> int:
+    """The ``stacklevel`` at which a warning points to the code that called this package.
+
+    It is for the function that calls this one. Between it and a user are methods of this
+    package and scikit-learn's decorators, how many depends on its version.
+    """
+    frame = currentframe()
+    level = 0
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("skfocal", "sklearn"):
+            break
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+class Rounds:
+    """Tells the callbacks of an estimator of its fit and of each round in it.
+
+    To be made first of all in a ``fit`` that is decorated `with_callbacks`. Where there are
+    no callbacks nothing happens.
+    """
+
+    def __init__(
+        self, estimator: Any, n_rounds: int | None, X: Any, y: Any, sample_weight: Any
+    ) -> None:
+        self._fit: Any = None
+        self._round: Any = None
+        self._told = {
+            "estimator": estimator,
+            "X": X,
+            "y": y,
+            "metadata": None if sample_weight is None else {"sample_weight": sample_weight},
+        }
+        if hasattr(estimator, "_init_callback_context"):
+            context = estimator._init_callback_context(max_subtasks=n_rounds)
+            if getattr(estimator, "_skl_callbacks", None):
+                self._fit = context.call_on_fit_task_begin(**self._told)
+
+    def __bool__(self) -> bool:
+        """Whether anyone listens."""
+        return self._fit is not None
+
+    def begin(self, learned: Callable[[], dict[str, Any]] | None = None) -> None:
+        """A round begins, unless one is open that failed to begin training.
+
+        ``learned`` gives the attributes of the model before the round, as in `end`.
+        """
+        if self._fit is not None and self._round is None:
+            self._round = self._fit.subcontext(task_name="iteration")
+            self._round.call_on_fit_task_begin(**self._told, reconstruction_attributes=learned)
+
+    def end(self, learned: Callable[[], dict[str, Any]]) -> bool:
+        """A round ends; whether training should stop.
+
+        ``learned`` gives the attributes of a model that is fitted so far. It is called
+        only for callbacks that ask for the model.
+        """
+        if self._round is None:
+            return False
+        ended, self._round = self._round, None
+        stop: bool = ended.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)
+        return stop
+
+    def close(self, learned: dict[str, Any]) -> None:
+        """The fit ends, and a round that is still open."""
+        self.end(lambda: learned)
+        if self._fit is not None:
+            self._fit.call_on_fit_task_end(**self._told, reconstruction_attributes=learned)

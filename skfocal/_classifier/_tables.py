@@ -1,0 +1,65 @@
+"""Tables, checked (floor 3)."""
+
+from typing import Any
+
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_n_features, validate_data
+
+from skfocal._kernels import on_device
+
+# Tables are of many libraries, and have no type in common.
+Table = Any
+
+
+def check_features(estimator: Any, X: Any, *, reset: bool, names: bool = True) -> Any:
+    """Check number and names of columns; frames stay frames, all else becomes an array.
+
+    Without ``names`` only the number of columns is checked.
+    """
+    validate = validate_data if names else _validate_without_names
+    if on_device(X):
+        return _check_device_table(estimator, X, reset)
+    # asked of the type, since columns of pandas are attributes of the frame
+    kind = type(X)
+    if hasattr(kind, "collect"):  # a lazy frame
+        X = X.collect()
+        kind = type(X)
+    if hasattr(kind, "columns") or hasattr(kind, "column_names"):
+        # only frames of pandas may have names of mixed types, which the boosters accept
+        # and scikit-learn does not: there only their number is checked
+        pandas_like = hasattr(kind, "iloc")
+        mixed = pandas_like and len({isinstance(name, str) for name in X.columns}) > 1
+        named = X.to_numpy() if mixed else X
+        validate(estimator, named, reset=reset, skip_check_array=True)
+        if X.shape[0] < 1 or X.shape[1] < 1:
+            raise ValueError(f"X must have at least one row and one column; got {X.shape}.")
+        return X
+    return validate(
+        estimator, X, reset=reset, accept_sparse=("csr", "csc"), ensure_all_finite=False
+    )
+
+
+def _validate_without_names(
+    estimator: Any, X: Any, *, reset: bool, skip_check_array: bool = False, **checks: Any
+) -> Any:
+    """scikit-learn's `validate_data`, without a look at the names of columns."""
+    if not skip_check_array:
+        X = check_array(X, input_name="X", estimator=estimator, **checks)
+    _check_n_features(estimator, X, reset=reset)
+    return X
+
+
+def _check_device_table(estimator: Any, X: Any, reset: bool) -> Any:
+    """scikit-learn's checks of the shape, which it does of arrays on the host."""
+    if len(X.shape) != 2 or 0 in X.shape:
+        raise ValueError(
+            f"X must have two dimensions, with at least one row and one column; got {X.shape}."
+        )
+    if reset:
+        estimator._set_columns(X.shape[1], None)
+    elif X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    return X

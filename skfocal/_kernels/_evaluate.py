@@ -1,0 +1,267 @@
+"""Loops over rows, chosen by the type of the arrays (floor 1).
+
+The functions here bring their arguments into the few forms that the loops are compiled
+for (contiguous, aligned, native byte order, inputs as read-only views) and allocate what
+they return. numba is imported with the first call, not with the package.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal import _math
+from skfocal._kernels._device import dtype_of, empty_like, on_device
+from skfocal._kernels._forms import (
+    Array,
+    PerClass,
+    _loops,
+    _n_columns,
+    _per_class,
+    _read_only,
+    _rows,
+    is_cross_entropy,
+    like,
+)
+from skfocal._kernels._slopes import slope_table
+from skfocal._kernels._threads import over_rows
+
+# Fewer numbers than this are not worth a compilation.
+_FEW = 64
+
+
+def evaluate(
+    y_true: Any,
+    raw: Array,
+    sample_weight: Any,
+    gamma: PerClass,
+    weight: PerClass,
+    *,
+    loss: Array | None = None,
+    gradient: Array | None = None,
+    hessian: Array | None = None,
+    link: str = "focal",
+    policy: str = "upper",
+    ratio: float = 0.0,
+    floor: float = -np.inf,
+    bits: int = 53,
+    scale: float = 1.0,
+    hessian_scale: float = 1.0,
+    n_threads: int = 1,
+) -> bool:
+    """Fill those of ``loss``, ``gradient`` and ``hessian`` that are given, all of one dtype.
+
+    Parameters
+    ----------
+    y_true, raw, sample_weight
+        Codes (n,), margins (n,) or (n, K), and weights (n,) or None.
+    gamma, weight
+        Of each class.
+    loss, gradient, hessian
+        Arrays of shape (n,), and of the shape of ``raw`` the other two; None for what is
+        not wanted. Multiclass Hessians are the diagonal, times ``hessian_scale``.
+    link
+        ``"focal"`` or ``"posterior"``.
+    policy
+        ``"upper"``, ``"exact"`` or ``"abs"``.
+    ratio
+        The upper Hessian is at least this times |gradient|.
+    floor
+        Of the Hessian, after all else.
+    bits
+        Significant bits that gradients and Hessians are rounded to before sample weights
+        multiply.
+    scale
+        Multiplies everything.
+    n_threads
+        Threads to use, where there are rows enough.
+
+    Returns
+    -------
+    bool
+        False if a label is no class's code, or a weight is negative or not finite; what is in
+        the outputs then means nothing. On a device labels and weights are not looked at.
+
+    Notes
+    -----
+    float32 is computed in single precision, except: cross-entropy, which is to agree with
+    the libraries' own to the last bit; Hessians that may be negative, where single
+    precision would lose the sign near 0; and losses under the posterior link.
+    """
+    if on_device(raw):
+        from skfocal._kernels import cuda
+
+        cuda.evaluate(
+            y_true,
+            raw,
+            sample_weight,
+            gamma,
+            weight,
+            loss=loss,
+            gradient=gradient,
+            hessian=hessian,
+            link=link,
+            policy=policy,
+            ratio=ratio,
+            floor=floor,
+            bits=bits,
+            scale=scale,
+            hessian_scale=hessian_scale,
+        )
+        return True
+    dtype = next(out.dtype for out in (loss, gradient, hessian) if out is not None)
+    if is_cross_entropy(gamma, weight, link):
+        link = "focal"
+    single, binary = dtype == np.float32, raw.ndim == 1
+    both = loss is None and gradient is not None and hessian is not None
+    tabulated = link == "posterior" and single and binary and both
+    if link == "focal":
+        fast = single and policy == "upper" and any(gamma)
+    else:
+        fast = tabulated or (single and loss is None and not binary)
+    dropped = (24 if fast else 53) - bits
+    half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (None, None)
+    if scale != 1.0:
+        weight = tuple(scale * w for w in weight)
+    loops = _loops(gamma, link, fast)
+    y_true, raw, sample_weight = _rows(y_true, raw, sample_weight, dtype)
+    arguments: tuple[Any, ...]
+    if tabulated:
+        shift = float(np.log(weight[1] / weight[0]))
+        arguments = y_true, raw, sample_weight, gradient, hessian, slope_table(gamma), weight, shift
+        loop, arguments = loops.tabulated_rows, (*arguments, ratio, floor, half, mask)
+    else:
+        absolute = None if policy == "upper" else policy == "abs"
+        arguments = y_true, raw, sample_weight, loss, gradient, hessian
+        arguments += (*_per_class(raw, gamma, weight), absolute, ratio, floor, half, mask)
+        loop = loops.binary_rows if binary else loops.multiclass_rows
+        arguments = arguments if binary else (*arguments, hessian_scale)
+    valid = over_rows(
+        lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
+    )
+    return all(valid)
+
+
+def multiclass_curvature(
+    y_true: npt.ArrayLike,
+    raw: Array,
+    sample_weight: Any,
+    gamma: PerClass,
+    weight: PerClass,
+    link: str,
+    n_threads: int = 1,
+) -> tuple[bool, tuple[Array, Array, Array, Array, Array]]:
+    """Loss (n,), gradient (n, K), and slope, curvature (n,) and shares (n, K) of the Hessian.
+
+    Before them whether labels are codes and weights weights, as `evaluate` tells it.
+    """
+    if is_cross_entropy(gamma, weight, link):
+        link = "focal"
+    rows = _rows(y_true, raw, sample_weight, raw.dtype)
+    loss, slope, curvature = np.empty((3, raw.shape[0]), raw.dtype)
+    gradient, share = like(raw), like(raw)
+    arguments = (*rows, loss, gradient, slope, curvature, share, *_per_class(raw, gamma, weight))
+    loop = _loops(gamma, link, fast=False).multiclass_curvature_rows
+    valid = over_rows(
+        lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
+    )
+    return all(valid), (loss, gradient, slope, curvature, share)
+
+
+def sparse_loss_gradient(
+    X: Any,
+    theta: Array,
+    fit_intercept: bool,
+    y_true: npt.ArrayLike,
+    sample_weight: Any,
+    gamma: PerClass,
+    weight: PerClass,
+    link: str,
+    n_threads: int = 1,
+) -> tuple[float, Array]:
+    """Sum of losses, and its gradient in ``theta``, of the margins X coef + intercept.
+
+    X is a CSR matrix; ``theta`` has a column for two classes and K for more, with the
+    intercepts in the last row if there are any.
+    """
+    if is_cross_entropy(gamma, weight, link):
+        link = "focal"
+    loops = _loops(gamma, link, fast=False)
+    p, m = X.shape[1], theta.shape[1]
+    coef, intercept = theta[:p], theta[p] if fit_intercept else np.zeros(m)
+    y_true, coef, sample_weight = _rows(y_true, np.ascontiguousarray(coef), sample_weight, "f8")
+    entries = [_read_only(part, part.dtype) for part in (X.data, X.indices, X.indptr)]
+    arguments = (*entries, coef, intercept, y_true, sample_weight)
+    loop = loops.csr_binary_rows if m == 1 else loops.csr_multiclass_rows
+    classes = (gamma, weight) if m == 1 else (np.array(gamma), np.array(weight))
+
+    def part(start: int, stop: int) -> tuple[float, Array]:
+        gradient = np.zeros((p + 1, m))
+        return loop(start, stop, *arguments, *classes, gradient), gradient
+
+    parts = over_rows(part, X.shape[0], n_threads, X.nnz / X.shape[0])
+    gradient = np.sum([gradient for _, gradient in parts], axis=0)
+    return sum(loss for loss, _ in parts), gradient[: len(theta)]
+
+
+def descend(
+    matrix: Array, gradient: Array, l1: Array, theta: Array, tolerance: float, max_sweeps: int
+) -> tuple[Array, int]:
+    """The minimum over t of g'(t - theta) + (t - theta)'H(t - theta) / 2 + sum(l1 |t|).
+
+    By coordinate descent, and the number of sweeps that it took; coordinates whose diagonal
+    entry is 0 stay.
+    """
+    from skfocal._kernels import cpu
+
+    theta, gradient = theta.copy(), gradient.copy()
+    sweeps = cpu.double.descent_rows(max_sweeps, matrix, gradient, l1, theta, tolerance)
+    return theta, int(sweeps)
+
+
+def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
+    """log(w+ P+ / (w- P-)) of margins (n,); log(w_k P_k) plus a constant of (n, K)."""
+    from skfocal._kernels import cpu
+
+    binary = raw.ndim == 1
+    loop = cpu.double.binary_log_odds_rows if binary else cpu.double.multiclass_log_odds_rows
+    out = like(raw)
+    arguments = (_read_only(raw, raw.dtype), out, *_per_class(raw, gamma))
+    over_rows(
+        lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
+    )
+    return out
+
+
+def device_posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str) -> Any:
+    """P(class | row), shape (n, K), of margins on a device; stays there."""
+    from skfocal._kernels import cuda
+
+    out = empty_like(raw, (raw.shape[0], len(gamma)), dtype_of(raw))
+    cuda.posterior(raw, gamma, weight, link, out)
+    return out
+
+
+def margins(log_odds: Array, gamma: PerClass) -> Array:
+    """The inverse of `log_odds`; for (n, K) as logit(p_k)."""
+    out = like(log_odds)
+    if log_odds.size <= _FEW:
+        _few_margins(log_odds, gamma, out)
+        return out
+    from skfocal._kernels import cpu
+
+    binary = log_odds.ndim == 1
+    loop = cpu.double.binary_margin_rows if binary else cpu.double.multiclass_margin_rows
+    arguments = (_read_only(log_odds, log_odds.dtype), out, *_per_class(log_odds, gamma))
+    loop(0, len(log_odds), *arguments)
+    return out
+
+
+def _few_margins(log_odds: Array, gamma: PerClass, out: Array) -> None:
+    """The same in plain Python."""
+    for i, row in enumerate(log_odds.tolist()):
+        if log_odds.ndim == 1:
+            out[i] = _math.binary_margin(row, *gamma)
+        else:
+            _math.multiclass_margins(row, gamma, margin := [0.0] * len(row))
+            out[i] = margin

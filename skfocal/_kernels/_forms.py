@@ -1,0 +1,71 @@
+"""Arguments in the few forms that the loops are compiled for (floor 1)."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal._kernels._device import dtype_of, empty_like, on_device
+
+Array = npt.NDArray[np.floating]
+PerClass = tuple[float, ...]
+
+
+def _read_only(array: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+    """A read-only view, in C order or (two dimensions) in Fortran order; else a copy."""
+    array = np.asarray(array, dtype=dtype)
+    fortran = array.ndim == 2 and array.flags.f_contiguous
+    view = np.require(array, requirements=["F", "A"] if fortran else ["C", "A"]).view()
+    view.flags.writeable = False
+    return view
+
+
+def _rows(
+    y_true: npt.ArrayLike, raw: Array, sample_weight: Any, dtype: npt.DTypeLike
+) -> tuple[Array, Array, Array | None]:
+    """Labels, margins and weights in the loops' forms."""
+    raw = _read_only(raw, raw.dtype)
+    with np.errstate(over="ignore"):  # what becomes infinite here is refused by the loops
+        weight = None if sample_weight is None else _read_only(sample_weight, dtype)
+        return _read_only(y_true, np.float32), raw, weight
+
+
+def _per_class(raw: Array, *values: PerClass) -> tuple[Any, ...]:
+    """A tuple of two floats each for margins (n,), an array each for (n, K)."""
+    if raw.ndim == 1:
+        return values
+    return tuple(np.array(value) for value in values)
+
+
+def _n_columns(raw: Array) -> int:
+    return 1 if raw.ndim == 1 else raw.shape[1]
+
+
+def like(raw: Array, dtype: npt.DTypeLike | None = None) -> Array:
+    """An array to fill, of the shape and order of margins and, unless given, their dtype."""
+    if on_device(raw):
+        array: Array = empty_like(raw, raw.shape, dtype or dtype_of(raw))
+        return array
+    return np.empty_like(raw, dtype, "F" if raw.flags.f_contiguous else "C", subok=False)
+
+
+def per_row(raw: Array) -> Array:
+    """An array to fill with a number for each row of margins, of their dtype."""
+    if on_device(raw):
+        array: Array = empty_like(raw, (raw.shape[0],), dtype_of(raw))
+        return array
+    return np.empty(len(raw), raw.dtype)
+
+
+def is_cross_entropy(gamma: PerClass, weight: PerClass, link: str) -> bool:
+    """Whether the loss is (weighted) cross-entropy of the margins."""
+    return not any(gamma) and (link == "focal" or len(set(weight)) == 1)
+
+
+def _loops(gamma: PerClass, link: str, fast: bool) -> SimpleNamespace:
+    from skfocal._kernels import cpu
+
+    if link == "posterior":
+        return cpu.single_posterior if fast else cpu.posterior
+    return cpu.single if fast else cpu.double if any(gamma) else cpu.cross_entropy

@@ -1,0 +1,37 @@
+"""Cubics of the slope of the loss under the posterior link (floor 1)."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal._kernels._forms import Array, PerClass, _rows
+
+
+@lru_cache(maxsize=256)
+def slope_table(gamma: PerClass) -> npt.NDArray[np.float32]:
+    """`slope_cubics` as `tabulated_rows` reads them."""
+    table = np.ascontiguousarray(slope_cubics(gamma), dtype=np.float32)
+    table.flags.writeable = False
+    return table
+
+
+def slope_cubics(gamma: PerClass) -> Array:
+    """Cubics (n, 4) of the slope for a pair of gammas, to 1e-7, through values in double.
+
+    They reach to where the slope is at its limit 1 / (1 + gamma), to single precision.
+    """
+    from skfocal._kernels import cpu
+    from skfocal._kernels._posterior_binary import PIECES
+
+    n_octaves = int(np.ceil(np.log2(40.0 * (1.0 + max(gamma)))))
+    nodes = 0.5 * np.cos((np.arange(4) + 0.5) * np.pi / 4)  # Chebyshev's, on (-1/2, 1/2)
+    pieces = 1.0 + (np.arange(PIECES)[:, np.newaxis] + 0.5 + nodes) / PIECES
+    distance = np.exp2(np.arange(n_octaves))[:, np.newaxis, np.newaxis] * pieces - 1.0
+    v = np.concatenate([-distance.ravel(), distance.ravel()])
+    slope, hessian = np.empty((2, len(v)))  # both: a loop that other callers compile too
+    rows = _rows(v < 0, v, None, v.dtype)
+    no_limits = (0.0, -np.inf, None, None)
+    classes = gamma, (1.0, 1.0)
+    cpu.posterior.binary_rows(0, len(v), *rows, None, slope, hessian, *classes, None, *no_limits)
+    return np.linalg.solve(np.vander(nodes, 4), np.abs(slope).reshape(-1, 4).T).T

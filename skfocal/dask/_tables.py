@@ -1,0 +1,368 @@
+"""Dask collections: rows that belong together, counted, encoded and predicted (floor 5)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import dask.dataframe as dd
+import distributed
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from dask.base import compute
+from dask.delayed import delayed
+from scipy import sparse
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.validation import check_non_negative
+
+from skfocal._classifier._tables import check_features
+from skfocal._classifier._target import Target, encode_labels
+
+Collection = da.Array | dd.DataFrame | dd.Series
+_UNKNOWN = float("nan")  # Dask's word for a number of rows that it does not know
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Collections of the same rows, in the same blocks; ``others`` may hold None."""
+
+    X: Any
+    others: tuple[Any, ...]
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        return self.X, *self.others
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Labels in a block, numbers and weights of their rows, and whether some have weight 0."""
+
+    labels: npt.NDArray[Any]
+    n_rows: npt.NDArray[np.float64]
+    totals: npt.NDArray[np.float64]
+    has_zeros: bool
+
+
+def aligned_rows(X: Any, **others: Any) -> Rows:
+    """Bring collections to the blocks of X.
+
+    Parameters
+    ----------
+    X : Dask array of shape (n_samples, n_features) or Dask dataframe
+    **others : Dask arrays, series or dataframes of one column, or None
+        By the names of the arguments.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no Dask collection, or is not of the same rows or partitions.
+    """
+    X = _whole_rows(X)
+    if "y" in others and others["y"] is None:
+        raise TypeError("y must be a Dask array or series; got None.")
+    return Rows(X, tuple(_as_blocks_of(X, name, other) for name, other in others.items()))
+
+
+def _whole_rows(X: Any) -> Any:
+    if isinstance(X, dd.DataFrame):
+        unknown = [c for c, t in X.dtypes.items() if t == "category" and not X[c].cat.known]
+        if unknown:
+            raise ValueError(
+                f"The categories of {unknown} are not known: each partition may have its own. "
+                "Call X.categorize() before."
+            )
+        return X
+    if not isinstance(X, da.Array):
+        raise TypeError(
+            f"X must be a Dask array or a Dask dataframe; got {type(X).__name__}. The classes "
+            "without Dask in their name fit what is in memory."
+        )
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions; its shape is {X.shape}.")
+    return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+
+
+def _as_blocks_of(X: Any, name: str, other: Any) -> Any:
+    if other is None:
+        return None
+    if isinstance(other, dd.DataFrame) and len(other.columns) == 1:
+        other = other[other.columns[0]]
+    if not isinstance(other, (da.Array, dd.Series, dd.DataFrame)):
+        raise TypeError(
+            f"{name} must be a Dask array, series or dataframe; got {type(other).__name__}."
+        )
+    if isinstance(other, da.Array):
+        if other.ndim == 2 and other.shape[1] == 1:
+            other = other[:, 0]
+        if isinstance(X, da.Array) and not np.isnan([*X.shape[:1], *other.shape[:1]]).any():
+            if len(other) != len(X):
+                raise ValueError(f"X has {len(X)} rows, but {name} has {len(other)}.")
+            chunks = {0: X.chunks[0]} | ({1: -1} if other.ndim == 2 else {})
+            return other.rechunk(chunks)
+    if other.npartitions != X.npartitions:
+        raise ValueError(
+            f"X has {X.npartitions} partitions, but {name} has {other.npartitions}: both must be "
+            "split at the same rows."
+        )
+    return other
+
+
+def blocks_of(collection: Any) -> list[Any]:
+    """The blocks of rows, as delayed objects."""
+    if isinstance(collection, da.Array):
+        return list(collection.to_delayed().ravel())
+    return list(collection.to_delayed())
+
+
+def one_row(X: Any) -> Any:
+    """A table in memory with the columns of X."""
+    return np.zeros((1, X.shape[1])) if isinstance(X, da.Array) else X._meta_nonempty
+
+
+def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[Target, list[Counted]]:
+    """One row for each class, of the sum of the class's weights; what each block has.
+
+    All that a loss, its start and its scale depend on is in those sums. They are computed
+    block by block, where the blocks are.
+
+    Raises
+    ------
+    ValueError
+        If labels or weights are not what they must be, or are of fewer than two classes.
+    """
+    weights = [None] * y.npartitions if sample_weight is None else blocks_of(sample_weight)
+    counted = [delayed(_count)(*pair) for pair in zip(blocks_of(y), weights, strict=True)]
+    counts: list[Counted] = client.gather(client.compute(counted))
+    filled = [block for block in counts if len(block.labels)]
+    if not filled:
+        raise ValueError("y has no rows.")
+    labels = np.unique(np.concatenate([block.labels for block in filled]))
+    n_rows, totals = np.zeros(len(labels)), np.zeros(len(labels))
+    for block in filled:
+        found = np.searchsorted(labels, block.labels)
+        n_rows[found] += block.n_rows
+        totals[found] += block.totals
+    if not totals.any():
+        raise ValueError("sample_weight must not be zero for all rows.")
+    if len(labels) < 2:
+        raise ValueError(
+            f"At least two classes are needed, but y has only one class: {labels.tolist()[0]!r}."
+        )
+    return Target(labels, np.arange(len(labels)), totals, None, n_rows), counts
+
+
+def _count(y: Any, weight: Any) -> Counted:
+    if len(y) == 0:
+        return Counted(np.empty(0), np.empty(0), np.empty(0), False)
+    y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"))
+    if y.dtype.kind == "f" and (y != np.floor(y)).any():
+        raise ValueError(
+            "Unknown label type: continuous. y must hold labels of classes, as integers or strings."
+        )
+    labels, codes = np.unique(y, return_inverse=True)
+    n_rows = np.bincount(codes).astype(np.float64)
+    if weight is None:
+        return Counted(labels, n_rows, n_rows, False)
+    weight = check_array(weight, ensure_2d=False, dtype=np.float32, input_name="sample_weight")
+    check_non_negative(weight, "sample_weight")
+    totals = np.bincount(codes, column_or_1d(weight)).astype(np.float64)
+    return Counted(labels, n_rows, totals, not weight.all())
+
+
+def rows_that_count(rows: Rows, counts: Sequence[Counted]) -> Rows:
+    """Rows whose weight, the second of the others, is not 0; their number is then unknown.
+
+    Blocks without such rows are left out, so that no worker has none to train on.
+    """
+    places = [i for i, block in enumerate(counts) if block.totals.any()]
+    if len(places) < len(counts):
+        rows = Rows(_blocks_at(rows.X, places), tuple(_blocks_at(c, places) for c in rows.others))
+    if not any(block.has_zeros for block in counts):
+        return rows
+    weights = blocks_of(rows.others[1])
+
+    def kept(collection: Any) -> Any:
+        if collection is None:
+            return None
+        blocks = [
+            delayed(_with_weight)(*pair)
+            for pair in zip(blocks_of(collection), weights, strict=True)
+        ]
+        if isinstance(collection, da.Array):
+            shape = (_UNKNOWN, *collection.shape[1:])
+            parts = [da.from_delayed(b, shape, meta=collection._meta) for b in blocks]
+            return da.concatenate(parts, allow_unknown_chunksizes=True)
+        return dd.from_delayed(blocks, meta=collection._meta, verify_meta=False)
+
+    return Rows(kept(rows.X), tuple(map(kept, rows.others)))
+
+
+def _blocks_at(collection: Any, places: list[int]) -> Any:
+    if collection is None:
+        return None
+    blocks = collection.blocks if isinstance(collection, da.Array) else collection.partitions
+    return blocks[places]
+
+
+def _with_weight(block: Any, weight: Any) -> Any:
+    return block[np.asarray(weight) != 0]
+
+
+def encode(y: Any, classes: npt.NDArray[Any], name: str = "y") -> Any:
+    """Codes of labels, lazily."""
+    if isinstance(y, da.Array):
+        return da.map_blocks(_codes, y, classes, name, dtype=np.int64)
+    meta = pd.Series([], dtype=np.int64, name=y.name)
+    return y.map_partitions(_codes, classes, name, meta=meta)
+
+
+def _codes(y: Any, classes: npt.NDArray[Any], name: str) -> Any:
+    codes = encode_labels(classes, np.asarray(y), name).astype(np.int64)
+    return pd.Series(codes, index=y.index, name=y.name) if isinstance(y, pd.Series) else codes
+
+
+def refuse_callbacks(estimator: Any) -> None:
+    """scikit-learn's callbacks live in the client, training in the workers."""
+    if getattr(estimator, "_skl_callbacks", None):
+        raise ValueError(
+            "scikit-learn's callbacks cannot be called from a cluster: take them off, or give "
+            "callbacks of the booster's library, which travel to the workers."
+        )
+
+
+def evaluation_sets(
+    estimator: Any,
+    client: Any,
+    pairs: Sequence[tuple[Any, Any]],
+    classes: npt.NDArray[Any],
+    **others: Sequence[Any] | None,
+) -> list[tuple[Any, Any]]:
+    """Tables and labels of evaluation sets, checked against the training set.
+
+    So are the ``others``, by the names of their arguments: one collection for each set.
+    """
+    sets = []
+    for i, (X, y) in enumerate(pairs):
+        of_set = {name: given[i] for name, given in others.items() if given is not None}
+        rows = aligned_rows(X, eval_set=y, **of_set)
+        check_features(estimator, one_row(rows.X), reset=False)
+        labels = rows.others[0]
+        found = client.gather(client.compute([delayed(np.unique)(b) for b in blocks_of(labels)]))
+        encode_labels(classes, np.unique(np.concatenate(found)), "eval_set")
+        sets.append((rows.X, labels))
+    return sets
+
+
+def computed(client: Any, collection: Any) -> Any:
+    """The collection in the memory of the workers; what goes wrong in a block is raised."""
+    collection = client.persist(collection)
+    futures = distributed.futures_of(collection)
+    distributed.wait(futures)
+    for future in futures:
+        if future.status == "error":
+            raise future.exception()
+    return collection
+
+
+def whole(client: Any, collection: Any) -> Any:
+    """All rows of a collection in one place, as a future; None stays None."""
+    if collection is None:
+        return None
+    return client.compute(delayed(_joined)(blocks_of(collection)))
+
+
+def _joined(blocks: Sequence[Any]) -> Any:
+    if isinstance(blocks[0], (pd.DataFrame, pd.Series)):
+        return pd.concat(blocks)
+    if sparse.issparse(blocks[0]):
+        return sparse.vstack(blocks, format="csr")
+    return np.concatenate(blocks)
+
+
+def predict(
+    model: Any,
+    method: str,
+    X: Any,
+    dtype: npt.DTypeLike,
+    n_columns: int | None = None,
+    others: dict[str, Any] | None = None,
+    **arguments: Any,
+) -> da.Array:
+    """A method of a model in memory on each block of X, as a lazy array.
+
+    Parameters
+    ----------
+    model, method
+        A fitted estimator and the name of its method.
+    X : Dask array or dataframe
+    dtype, n_columns
+        Of the result; None for a vector.
+    others : dict, default=None
+        Arguments that are collections of the same rows.
+    **arguments
+        Other arguments of the method.
+    """
+    rows = aligned_rows(X, **(others or {}))
+    named = [k for k, other in zip(others or {}, rows.others, strict=True) if other is not None]
+    given = [blocks_of(other) for other in rows.others if other is not None]
+    shared = delayed(model, traverse=False)
+    width = () if n_columns is None else (n_columns,)
+    sizes = rows.X.chunks[0] if isinstance(rows.X, da.Array) else [_UNKNOWN] * rows.X.npartitions
+    meta = np.empty((0,) * (1 + len(width)), dtype)
+    parts = []
+    for size, block, *more in zip(sizes, blocks_of(rows.X), *given, strict=True):
+        extra = dict(zip(named, more, strict=True))
+        part = delayed(_predict_block)(shared, method, block, meta, width, extra, arguments)
+        parts.append(da.from_delayed(part, (size, *width), meta=meta))
+    rows_of_all: da.Array = da.concatenate(parts, allow_unknown_chunksizes=True)
+    return rows_of_all
+
+
+class ScoredOnCluster:
+    """The method `score` of a classifier that predicts lazily."""
+
+    predict: Callable[..., da.Array]
+
+    def score(self, X: Collection, y: Collection, sample_weight: Collection | None = None) -> float:
+        """Accuracy of `predict`, computed at once.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            Columns as in fit.
+        y : Dask array or series of shape (n_samples,)
+            The true labels.
+        sample_weight : Dask array or series of shape (n_samples,), default=None
+            Weights of rows.
+
+        Returns
+        -------
+        float
+            Share of rows, or of their weight, whose label is right.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no collections of the same rows.
+        """
+        rows = aligned_rows(X, y=y, sample_weight=sample_weight)
+        predicted, labels, weights = compute(self.predict(rows.X), *rows.others)
+        return float(accuracy_score(labels, predicted, sample_weight=weights))
+
+
+def _predict_block(
+    model: Any,
+    method: str,
+    X: Any,
+    meta: npt.NDArray[Any],
+    width: tuple[int, ...],
+    others: dict[str, Any],
+    arguments: dict[str, Any],
+) -> npt.NDArray[Any]:
+    if X.shape[0] == 0:
+        return np.empty((0, *width), meta.dtype)
+    predicted: npt.NDArray[Any] = getattr(model, method)(X, **others, **arguments)
+    return predicted

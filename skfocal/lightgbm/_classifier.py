@@ -1,0 +1,299 @@
+"""`FocalLGBMClassifier` (floor 4).
+
+A plain `LGBMClassifier` trains on a `FocalObjective`; its booster is then rewritten into
+a standard binary or multiclass model and handed to the focal classifier, whose parent's
+methods work on it.
+
+Private parts of LightGBM's scikit-learn module in use: the attributes that its ``fit``
+learns (see ``_lightgbm_files``) and ``_process_params``.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from lightgbm import Booster, LGBMClassifier, LGBMModel
+from sklearn.utils import _safe_indexing
+
+from skfocal._booster._arguments import FOCAL_PARAMETERS, Metric, refuse_arguments, repeat
+from skfocal._classifier._attributes import LearnedAttribute, restored_on_failure
+from skfocal._classifier._callbacks import Rounds, with_callbacks
+from skfocal._classifier._tables import Table, check_features
+from skfocal._classifier._target import make_target
+from skfocal.lightgbm import _native_data as datasets
+from skfocal.lightgbm import _parameters as parameters
+from skfocal.lightgbm import _training as training
+from skfocal.lightgbm._metrics import METRIC_PARAMETERS
+from skfocal.lightgbm._model import LightGBMPrediction
+from skfocal.losses._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
+
+
+class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):  # kwargs: numpydoc ignore=PR01
+    """LightGBM classifier trained on the focal loss.
+
+    A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all
+    arguments of `fit`, are LightGBM's. Training starts at the constant with the smallest
+    focal loss, and the fitted ``booster_`` is a standard binary or multiclass model with
+    that start inside: it can be saved, loaded and used where skfocal is not installed, and
+    its raw score is the margin.
+
+    Parameters
+    ----------
+    focal_gamma : float or sequence of floats, default=2.0
+        Focusing parameter, >= 0; a sequence has one per class in the order of
+        ``classes_``. 0 is LightGBM's own objective: the same trees. 2 is the value of the
+        paper, no recommendation.
+    focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
+        Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
+        for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
+        ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
+        dict {label: weight}; one positive weight per class. They also scale Hessians,
+        hence ``min_child_weight`` and ``reg_lambda``.
+    probability : {"posterior", "raw"}, default="posterior"
+        What `predict_proba` returns: the posterior of the classes, or the sigmoid
+        (softmax) of the margin, which is what ``booster_.predict`` returns.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        Second derivative that trees are grown on. ``"upper"`` is positive and, for
+        gamma > 0, bounds every leaf's step by 4 times the learning rate; ``"exact"``,
+        floored at 1e-16, is what other packages use. Not with ``link="posterior"``, whose
+        Hessian is the expected one.
+    link : {"focal", "posterior"}, default="focal"
+        What the margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
+        ``"posterior"``: that is the posterior, so ``booster_.predict``
+        gives probabilities; the loss is the same in other coordinates. Gradients and
+        Hessians are scaled so that a Hessian at the start is as large as log loss's.
+    **kwargs
+        Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
+        ``focal_alpha``; its ``"balanced"`` counts rows, as LightGBM's does, where that of
+        ``focal_alpha`` sums sample weights. Refused: another ``objective``, ``scale_pos_weight``,
+        ``is_unbalance``, ``sigmoid``, ``pos_bagging_fraction``, ``neg_bagging_fraction``
+        and ``boosting_type="rf"``, which LightGBM does not support, or ignores, beside a
+        custom objective.
+
+    Attributes
+    ----------
+    loss_ : BinaryFocalLoss or MulticlassFocalLoss
+        The loss with its class weights as numbers.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    booster_ : lightgbm.Booster
+        The standard model. Its ``refit`` computes leaves on log loss: with ``link="posterior"``
+        these are log-odds as before, with ``link="focal"`` probabilities are wrong afterwards.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of columns in fit, where X had some. The argument ``feature_name`` of fit names
+        the booster's.
+
+    See Also
+    --------
+    FocalXGBClassifier : The same on XGBoost.
+    BinaryFocalLoss, MulticlassFocalLoss : The loss, its formula and its source.
+
+    Notes
+    -----
+    `predict` takes the class with the largest weight times posterior, and `predict_proba`
+    and `decision_function`, its log-odds, undo the weights. ``booster_.predict`` is the sigmoid
+    or softmax of the margin: the posterior only with ``link="posterior"``.
+    `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
+    costs: its ``predict`` takes the likelier class.
+
+    The default evaluation metric is ``"focal_loss"``. As in LightGBM, ``eval_metric`` adds
+    to it and ``metric`` replaces it. Losses and errors given by name, and callables, see
+    the posterior (``error``: the class of `predict`), and so do rank metrics of more than
+    two classes; other names are refused.
+
+    DART starts at the same constant, which LightGBM's own objective would count to the
+    first tree and drop with it; ``feature_fraction`` draws other columns than its own
+    objective with the same seed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skfocal import FocalLGBMClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = FocalLGBMClassifier(focal_gamma=1.0, n_estimators=20, verbose=-1).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (569, 2)
+    >>> round(model.score(X, y), 2)
+    0.99
+    """
+
+    feature_names_in_ = LearnedAttribute()
+
+    def __init__(
+        self,
+        *,
+        focal_gamma: Gamma = 2.0,
+        focal_alpha: Alpha = None,
+        probability: Probability = "posterior",
+        hessian: Hessian = "upper",
+        link: Link = "focal",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.focal_gamma = focal_gamma
+        self.focal_alpha = focal_alpha
+        self.probability = probability
+        self.hessian = hessian
+        self.link = link
+
+    @with_callbacks
+    def fit(  # type: ignore[override]  # ranking's groups are no argument of a classifier
+        self,
+        X: Table,
+        y: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        init_score: npt.ArrayLike | None = None,
+        eval_set: Sequence[Any] | None = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Sequence[npt.ArrayLike | None] | None = None,
+        eval_class_weight: Sequence[ClassWeight] | None = None,
+        eval_init_score: Sequence[npt.ArrayLike | None] | None = None,
+        eval_metric: Metric | Sequence[Metric] | None = None,
+        feature_name: list[str] | Literal["auto"] = "auto",
+        categorical_feature: Sequence[str] | Sequence[int] | Literal["auto"] = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: str | Path | Booster | LGBMModel | None = None,
+        *,
+        eval_X: Table | tuple[Table, ...] | None = None,
+        eval_y: npt.ArrayLike | tuple[npt.ArrayLike, ...] | None = None,
+    ) -> Self:
+        """Fit the model; the arguments are those of `lightgbm.LGBMClassifier.fit`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            NaN is a missing value. Or a `lightgbm.Dataset`, of a `lightgbm.Sequence` or a
+            binary file, with labels 0..K-1 and weights inside.
+        y : array-like of shape (n_samples,)
+            Labels of any type, at least two different ones.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; rows of weight 0 are as if absent, but their labels stay in
+            ``classes_``.
+        init_score : array-like, default=None
+            Replaces the start that skfocal computes. It is not part of the model.
+        eval_set : list of (X, y), default=None
+            Evaluated each round, with labels as in y; LightGBM >= 4.7 prefers
+            ``eval_X``, ``eval_y``. Of data sets, a list of data sets.
+        eval_names : list of str, default=None
+            Names of the evaluation sets.
+        eval_sample_weight : list of array-like, default=None
+            Sample weights of each evaluation set.
+        eval_class_weight : list of dict or "balanced", default=None
+            Class weights of each evaluation set, multiplied into its sample weights.
+        eval_init_score : list of array-like, default=None
+            Margins to start from, for each evaluation set.
+        eval_metric : str, callable or list of them, default=None
+            Added to ``metric``, or to ``"focal_loss"`` where that is not set.
+        feature_name : list of str or "auto", default="auto"
+            Names of the columns; ``"auto"`` those of a DataFrame.
+        categorical_feature : list of str or int, or "auto", default="auto"
+            Columns that are categories; ``"auto"`` those of pandas' type.
+        callbacks : list of callable, default=None
+            LightGBM's callbacks.
+        init_model : str, Path, Booster or LGBMModel, default=None
+            Training goes on from it. A focal classifier, or a file that one has saved, must
+            be of the same loss. Of other files and boosters nothing is known: their margins
+            are a start like any other.
+        eval_X, eval_y : table and labels, or tuples of them, default=None
+            The evaluation sets in the form of LightGBM >= 4.7.
+
+        Returns
+        -------
+        FocalLGBMClassifier
+            The model itself, fitted.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described; the model is then left as it was.
+        """
+        self._check_parameters()
+        parameters.check_callbacks(callbacks)
+        params = self.get_params(deep=False)
+        unknown = any(params.get(name) is not None for name in parameters.N_ROUNDS_ALIASES)
+        rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
+        with restored_on_failure(self):
+            if isinstance(X, lightgbm.Dataset):
+                refuse_arguments(
+                    "lightgbm.Dataset",
+                    y=y,
+                    sample_weight=sample_weight,
+                    init_score=init_score,
+                    eval_sample_weight=eval_sample_weight,
+                    eval_class_weight=eval_class_weight,
+                    eval_init_score=eval_init_score,
+                    feature_name=feature_name,
+                    categorical_feature=categorical_feature,
+                    eval_X=eval_X,
+                    eval_y=eval_y,
+                )
+                evals = list(eval_set or [])
+                datasets.fit_dataset(
+                    self, X, evals, eval_names, eval_metric, callbacks, init_model, rounds
+                )
+                return self
+            features = parameters.check_columns(check_features(self, X, reset=True))
+            if features.shape[0] < 2:
+                raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
+            target = make_target(self, features, y, sample_weight, np.float32)
+            if len(target.codes) < 2:
+                raise ValueError(
+                    "LightGBM needs at least two rows of a weight above 0; sample_weight leaves 1."
+                )
+            weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
+            loss = self._training_loss(target, weights, balanced_by_rows=True)
+            scale = loss.log_loss_scale(target.codes, target.sample_weight)
+            init_model = training.check_init_model(init_model, loss)
+            start = None
+            if init_score is None and init_model is None and params.get("boost_from_average", True):
+                start = loss.intercept(target.codes, target.sample_weight)
+                init_score = repeat(start, len(target.codes))
+            elif init_score is not None and target.kept is not None:
+                n_rows = features.shape[0]
+                init_score = training.rows_of_start(init_score, target.kept, n_rows, loss.n_classes)
+            if target.kept is not None:
+                features = _safe_indexing(features, target.kept)
+            evaluation = training.evaluation_arguments(
+                self,
+                training.evaluation_pairs(eval_set, eval_X, eval_y),
+                (X, y) if eval_set is not None and target.kept is None else None,
+                target,
+                features,
+                start,
+                eval_names=eval_names,
+                eval_sample_weight=eval_sample_weight,
+                eval_class_weight=eval_class_weight,
+                eval_init_score=eval_init_score,
+            )
+            trainer = training.make_trainer(params, loss, scale, eval_metric)
+            training.train(
+                trainer,
+                features,
+                target,
+                start,
+                training.round_callbacks(rounds, target.classes, loss, start),
+                init_score=init_score,
+                eval_metric=trainer._focal_metrics,
+                feature_name=feature_name,
+                categorical_feature=categorical_feature,
+                callbacks=callbacks or [],
+                init_model=init_model,
+                **evaluation,
+            )
+            rounds.close(self._learn(trainer, target.classes, loss))
+        return self
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        """LightGBM's parameters only: the focal ones, and names of metrics, are not."""
+        params = super()._process_params(stage)
+        # with more than two classes their number is the parent's own
+        n_classes = parameters.N_CLASSES_ALIASES if self._n_classes == 2 else ()
+        ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *n_classes)
+        return {name: value for name, value in params.items() if name not in ours}
+
+    def _check_parameters(self) -> None:
+        self._check_probability()
+        parameters.check_parameters(self.get_params(deep=False))

@@ -1,0 +1,376 @@
+"""The objective of the linear model: passes over X (floor 4).
+
+Dense X is read in blocks of rows that fit into a cache, once per evaluation: margins,
+losses, gradient and, for Newton's method, the matrix are made of a block while it is
+there. Sparse X goes through compiled loops in the same way.
+
+A column whose values are all far from 0, such as a date in seconds, is nearly a multiple of
+the intercept. Such columns are centred: the problem is one of X - center. No centred copy of
+X is made. Blocks of dense X are centred while they are in the cache. For sparse X the
+gradient and the matrix are transformed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from skfocal import _kernels
+from skfocal._kernels import Array
+from skfocal.losses import FocalLoss, MulticlassFocalLoss
+from skfocal.losses._rows import class_totals
+
+# Numbers in a block of dense X: 1 MB of doubles; and bounds of its rows.
+_BLOCK, _MIN_ROWS, _MAX_ROWS = 2**17, 512, 8192
+# A column is centred where its mean is more than this many standard deviations from 0.
+_FAR = 10.0
+# Rows from which means and standard deviations are estimated; any number near the mean will do.
+_ROWS_FOR_CENTER = 1000
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """Mean weighted focal loss of a linear margin, and l2 / 2 sum(coef**2) + l1 sum|coef|.
+
+    The margin is (X - center) coef + intercept. ``theta`` has shape (p + 1, m) with the
+    intercept in the last row, or (p, m) without; m is 1 for two classes and K for more. It is
+    always float64; products with a float32 X are float32, losses and sums are double.
+    """
+
+    X: Any
+    codes: npt.NDArray[Any]
+    sample_weight: Array | None
+    loss: FocalLoss
+    l2: float
+    fit_intercept: bool
+    n_threads: int = 1
+    l1: float = 0.0
+    center: Array | None = None
+    """What is subtracted from the columns, of shape (p,). None where it is 0 for all."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of theta."""
+        return 1 if self.loss.n_classes == 2 else self.loss.n_classes
+
+    @property
+    def n_coefficients(self) -> int:
+        """Rows of theta."""
+        return int(self.X.shape[1]) + self.fit_intercept
+
+    @cached_property
+    def _scale(self) -> float:
+        weight = self.sample_weight
+        return 1.0 / float(self.X.shape[0] if weight is None else weight.sum())
+
+    @property
+    def rounding(self) -> float:
+        """Relative error of the objective that rounding alone can make."""
+        if self.X.dtype == np.float32:
+            return float(np.finfo(np.float32).eps) / 100
+        return 16 * float(np.finfo(np.float64).eps)
+
+    def of_margins(self, theta: Array) -> Array:
+        """Theta of X - center, for theta of X."""
+        return self._with_intercept_moved(theta, 1.0)
+
+    def of_columns(self, theta: Array) -> Array:
+        """Theta of X, for theta of X - center: the inverse of `of_margins`."""
+        return self._with_intercept_moved(theta, -1.0)
+
+    def _with_intercept_moved(self, theta: Array, sign: float) -> Array:
+        if self.center is None:
+            return theta
+        theta = theta.copy()
+        theta[-1] += sign * (self.center @ theta[:-1])
+        return theta
+
+    def null_model(self) -> tuple[Array, float]:
+        """Theta of the best constant margin, 0 without an intercept, and the objective there."""
+        theta = np.zeros((self.n_coefficients, self.n_outputs))
+        if self.fit_intercept:
+            theta[-1] = self.loss.intercept(self.codes, self.sample_weight)
+        totals = class_totals(self.codes, self.loss.n_classes, self.sample_weight)
+        constant = np.tile(theta[-1] if self.fit_intercept else 0 * theta[-1], (len(totals), 1))
+        raw = constant[:, 0] if self.n_outputs == 1 else constant
+        losses = self.loss.loss(np.arange(len(totals)), raw)
+        return theta, float(losses @ totals) * self._scale
+
+    def refuse_overflow(self, gradient: Array, matrix: Array | None = None) -> None:
+        """Name the columns that are so large that sums of their squares overflow.
+
+        Columns are looked at only where the gradient or the matrix makes it likely.
+
+        Raises
+        ------
+        ValueError
+            If there are such columns, or other numbers overflow.
+        """
+        largest = float(np.finfo(self.X.dtype).max)
+        likely = not np.abs(gradient).max(initial=0.0) < 1e-12 * np.sqrt(largest)
+        if not likely and (matrix is None or np.isfinite(matrix).all()):
+            return
+        limit = np.sqrt(largest / self.X.shape[0])
+        columns = np.flatnonzero(~(self._largest_entries() <= limit)).tolist()
+        if columns:
+            raise ValueError(
+                f"X has numbers beyond {limit:.1e} in the columns {columns[:10]}: sums of their "
+                f"squares overflow {self.X.dtype}. Scale these columns."
+            )
+        if not (np.isfinite(gradient).all() and (matrix is None or np.isfinite(matrix).all())):
+            raise ValueError(
+                "The gradient of the loss overflows: scale the columns of X, sample_weight or "
+                "the class weights."
+            )
+
+    def _largest_entries(self) -> Array:
+        """The largest distance of each column from its center."""
+        if sparse.issparse(self.X):
+            largest = np.asarray(abs(self.X).max(axis=0).todense()).ravel()
+            return np.asarray(largest if self.center is None else largest + abs(self.center))
+        largest = np.zeros(self.X.shape[1])
+        theta = np.zeros((self.n_coefficients, self.n_outputs))
+        for block, _ in self._blocks(theta):
+            largest = np.maximum(largest, np.abs(block).max(axis=0))
+        return largest
+
+    def some_rows(self, n_rows: int) -> "LinearProblem":
+        """The problem on about that many of its rows, evenly spread."""
+        every = max(1, self.X.shape[0] // n_rows)
+        if every == 1:
+            return self
+        weight = self.sample_weight
+        return replace(
+            self,
+            X=self.X[::every],
+            codes=self.codes[::every],
+            sample_weight=None if weight is None else weight[::every],
+        )
+
+    def some_columns(self, columns: npt.NDArray[Any]) -> "LinearProblem":
+        """The problem in which all other coefficients are 0."""
+        if len(columns) == self.X.shape[1]:
+            return self
+        X = self.X[:, columns] if sparse.issparse(self.X) else _Columns(self.X, columns)
+        return replace(self, X=X, center=None if self.center is None else self.center[columns])
+
+    def value(self, theta: Array) -> float:
+        """The objective."""
+        if sparse.issparse(self.X):
+            return self._sparse_value_gradient(theta)[0]
+        total = 0.0
+        for _, rows in self._blocks(theta):
+            total += self.loss.loss(*rows).sum()
+        return self._finished(total, theta)
+
+    def value_gradient(self, theta: Array) -> tuple[float, Array]:
+        """The objective and the gradient of its smooth part."""
+        if sparse.issparse(self.X):
+            return self._sparse_value_gradient(theta)
+        total, gradient = 0.0, np.zeros_like(theta)
+        for block, rows in self._blocks(theta):
+            losses, slopes = self.loss.loss_gradient(*rows)
+            total += losses.sum()
+            self._pull_back(block, slopes, gradient)
+        return self._finished(total, theta, gradient), gradient
+
+    def newton_terms(self, theta: Array) -> tuple[float, Array, Array]:
+        """The objective, its gradient (p, m) and the step's positive matrix (p, m, p, m).
+
+        The matrix bounds the Hessian from above at theta (posterior link: is the expected
+        one), but is no bound elsewhere: the step needs a line search.
+        """
+        q, m = theta.shape
+        total, gradient, matrix = 0.0, np.zeros_like(theta), np.zeros((q, m, q, m))
+        add = self._add_binary if m == 1 else self._add_multiclass
+        for block, rows in self._blocks(theta):
+            total += add(block, *rows, gradient, matrix)
+        value = self._finished(total, theta, gradient)
+        matrix *= self._scale
+        if self._transforms:
+            self._center_matrix(matrix)
+        ridge = np.arange(self.X.shape[1])
+        for j in range(m):
+            matrix[ridge, j, ridge, j] += self.l2
+        if m > 1:
+            self._fix_gauge(matrix)
+        return value, gradient, matrix
+
+    def curvature(self, theta: Array) -> Array:
+        """Diagonal of the matrix of `newton_terms`, or what is near to it, as theta."""
+        p = self.X.shape[1]
+        out = np.zeros_like(theta)
+        for block, rows in self._blocks(theta):
+            _, hessian = self.loss.gradient_hessian(*rows)
+            hessian = hessian.reshape(len(hessian), -1).astype(block.dtype, copy=False)
+            squares = block.multiply(block) if sparse.issparse(block) else np.square(block)
+            out[:p] += squares.T @ hessian
+            if self._transforms:
+                assert self.center is not None
+                out[:p] -= 2 * self.center[:, np.newaxis] * (block.T @ hessian)
+                out[:p] += np.outer(np.square(self.center), hessian.sum(axis=0))
+            if self.fit_intercept:
+                out[p] += hessian.sum(axis=0)
+        out *= self._scale
+        out[:p] += self.l2
+        return out
+
+    @property
+    def _transforms(self) -> bool:
+        """Whether X stays as it is, and what is made of it is centred."""
+        return self.center is not None and sparse.issparse(self.X)
+
+    def _blocks(self, theta: Array) -> Iterator[tuple[Any, tuple[Array, Array, Array | None]]]:
+        """Rows of X, centred if they are dense, with their codes, margins and weights."""
+        if self._transforms:
+            theta = self.of_columns(theta)
+        size = min(max(_BLOCK // max(self.X.shape[1], 1), _MIN_ROWS), _MAX_ROWS)
+        if sparse.issparse(self.X):
+            size = 100 * _MAX_ROWS
+        for start in range(0, self.X.shape[0], size):
+            rows = slice(start, start + size)
+            block = self.X[rows]
+            if self.center is not None and not self._transforms:
+                # the difference in double: float32 numbers far from 0 have few digits to lose
+                block = (block - self.center).astype(self.X.dtype, copy=False)
+            weight = None if self.sample_weight is None else self.sample_weight[rows]
+            yield block, (self.codes[rows], margins(block, theta, self.fit_intercept), weight)
+
+    def _finished(self, total: float, theta: Array, gradient: Array | None = None) -> float:
+        """The objective from its sum; the gradient is scaled and penalised in place."""
+        p = self.X.shape[1]
+        if gradient is not None:
+            gradient *= self._scale
+            if self._transforms:
+                assert self.center is not None
+                gradient[:p] -= np.outer(self.center, gradient[p])
+            gradient[:p] += self.l2 * theta[:p]
+        penalty = 0.5 * self.l2 * np.square(theta[:p]).sum() + self.l1 * np.abs(theta[:p]).sum()
+        return self._scale * float(total) + float(penalty)
+
+    def _pull_back(self, block: Any, slopes: Array, gradient: Array) -> None:
+        """Add the gradient in theta of a block from that in its margins."""
+        slopes = slopes.reshape(len(slopes), -1)
+        p = self.X.shape[1]
+        gradient[:p] += block.T @ slopes.astype(block.dtype, copy=False)
+        if self.fit_intercept:
+            gradient[p] += slopes.sum(axis=0)
+
+    def _augmented(self, block: Any, weight: Array) -> Any:
+        """Diag(weight) [X 1] of a block."""
+        if sparse.issparse(block):
+            parts = [sparse.diags_array(weight) @ block]
+            if self.fit_intercept:
+                parts.append(sparse.csr_array(weight[:, np.newaxis]))
+            return sparse.hstack(parts, format="csr")
+        out = np.empty((len(block), self.n_coefficients), block.dtype)
+        weight = weight.astype(block.dtype, copy=False)
+        np.multiply(block, weight[:, np.newaxis], out=out[:, : block.shape[1]])
+        if self.fit_intercept:
+            out[:, -1] = weight
+        return out
+
+    def _add_binary(
+        self, block: Any, y: Array, raw: Array, weight: Any, gradient: Array, matrix: Array
+    ) -> float:
+        """Add a block's gradient and matrix; returns the sum of its losses."""
+        losses, slopes, curvatures = self.loss.loss_gradient_hessian(y, raw, weight)
+        self._pull_back(block, slopes, gradient)
+        # a matrix times its own transpose: NumPy calls syrk, which does half of the work
+        scaled = self._augmented(block, np.sqrt(curvatures))
+        gram = scaled.T @ scaled
+        matrix[:, 0, :, 0] += gram.toarray() if sparse.issparse(gram) else gram
+        return float(losses.sum())
+
+    def _add_multiclass(
+        self, block: Any, y: Array, raw: Array, weight: Any, gradient: Array, matrix: Array
+    ) -> float:
+        """The same; rows give x x' times curvature d d' + slope (diag(pi) - pi pi')."""
+        assert isinstance(self.loss, MulticlassFocalLoss)
+        losses, slopes, slope, curvature, share = self.loss.full_hessian_bound(y, raw, weight)
+        self._pull_back(block, slopes, gradient)
+        direction = -share
+        direction[np.arange(len(share)), y.astype(np.intp)] += 1.0
+        whole = self._augmented(block, np.ones(len(share)))
+        for j in range(self.n_outputs):
+            for k in range(j + 1):
+                pair = curvature * direction[:, j] * direction[:, k]
+                pair -= slope * share[:, j] * (share[:, k] - (j == k))
+                gram = whole.T @ self._augmented(block, pair)
+                gram = gram.toarray() if sparse.issparse(gram) else gram
+                matrix[:, j, :, k] += gram
+                if j != k:
+                    matrix[:, k, :, j] += gram
+        return float(losses.sum())
+
+    def _fix_gauge(self, matrix: Array) -> None:
+        """Make the matrix definite along shifts of all classes by one vector.
+
+        The softmax does not see them. An L2 penalty holds them at 0, where solvers start, but
+        weakly. The gradient has no part along them, so this changes no step. An L1 penalty
+        does see such shifts of coefficients: then only those of intercepts are held.
+        """
+        for i in range(0 if self.l1 == 0 else self.X.shape[1], self.n_coefficients):
+            own = matrix[i, :, i, :]
+            own += np.trace(own) / self.n_outputs**2
+
+    def _center_matrix(self, matrix: Array) -> None:
+        """Turn the matrix of X and 1 into that of X - center and 1, in place."""
+        assert self.center is not None
+        for j in range(self.n_outputs):
+            for k in range(self.n_outputs):
+                part = matrix[:, j, :, k]
+                part[:-1] -= np.outer(self.center, part[-1])
+                part[:, :-1] -= np.outer(part[:, -1], self.center)
+
+    def _sparse_value_gradient(self, theta: Array) -> tuple[float, Array]:
+        total, gradient = _kernels.sparse_loss_gradient(
+            self.X,
+            self.of_columns(theta),
+            self.fit_intercept,
+            self.codes,
+            self.sample_weight,
+            self.loss.class_gamma,
+            self.loss.class_weight,
+            self.loss.link,
+            self.n_threads,
+        )
+        return self._finished(total, theta, gradient), gradient
+
+
+class _Columns:
+    """Some columns of a dense X, copied a block of rows at a time."""
+
+    def __init__(self, X: Array, columns: npt.NDArray[Any]) -> None:
+        self.X, self.columns = X, columns
+        self.shape, self.dtype = (X.shape[0], len(columns)), X.dtype
+
+    def __getitem__(self, rows: slice) -> Array:
+        return self.X[rows][:, self.columns]
+
+
+def center_of(X: Any) -> Array | None:
+    """What to subtract from the columns that are far from 0; None where there are none."""
+    rows = X[:: max(1, X.shape[0] // _ROWS_FOR_CENTER)].astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # see `refuse_overflow`
+        mean = np.asarray(rows.mean(axis=0)).ravel()
+        if sparse.issparse(rows):
+            squares = np.asarray(rows.multiply(rows).mean(axis=0)).ravel()
+            deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
+        else:
+            deviation = rows.std(axis=0)
+        far = np.abs(mean) > _FAR * deviation
+    return np.where(far, mean, 0.0) if far.any() else None
+
+
+def margins(X: Any, theta: Array, fit_intercept: bool) -> Array:
+    """X coef + intercept in double, of shape (n,) where theta has one column."""
+    p = X.shape[1]
+    raw = np.asarray(X @ theta[:p].astype(X.dtype, copy=False), dtype=np.float64)
+    if fit_intercept:
+        raw = raw + theta[p]
+    return raw[:, 0] if theta.shape[1] == 1 else raw

@@ -1,0 +1,122 @@
+"""Variables in which the linear model's Hessian is near to the identity (floor 4.1)."""
+
+import warnings
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from skfocal._kernels import Array
+from skfocal.linear_model._problem import LinearProblem
+
+# Rows to a variable in the sample that a matrix is made from.
+ROWS_TO_VARIABLE = 20
+# More variables than this are scaled one by one, not by a factor of the matrix.
+_MAX_FACTOR = 2000
+
+
+class Scaling:
+    """Variables L' D^-1 theta, where D L L' D is near to the Hessian; L is 1 where it is None.
+
+    Theta is kept where its classes sum to 0, if ``centred``: the softmax does not see a shift
+    of all classes by one vector, and rounding would let theta drift along it.
+    """
+
+    def __init__(self, unit: Array, factor: Array | None, centred: bool) -> None:
+        self.unit, self.factor, self.centred = unit, factor, centred
+
+    def to_variables(self, theta: Array) -> Array:
+        """The variables of a theta."""
+        scaled: Array = (theta / self.unit).ravel()
+        return scaled if self.factor is None else self.factor.T @ scaled
+
+    def to_theta(self, variables: Array) -> Array:
+        """The theta of variables."""
+        if self.factor is not None:
+            variables = linalg.solve_triangular(self.factor, variables, trans="T", lower=True)
+        return self._projected(variables.reshape(self.unit.shape) * self.unit)
+
+    def to_gradient(self, gradient: Array) -> Array:
+        """The gradient in the variables of a gradient in theta."""
+        scaled: Array = (self._projected(gradient) * self.unit).ravel()
+        if self.factor is not None:
+            scaled = linalg.solve_triangular(self.factor, scaled, lower=True)
+        return scaled
+
+    def _projected(self, theta: Array) -> Array:
+        return theta - theta.mean(axis=1, keepdims=True) if self.centred else theta
+
+
+def make_scaling(problem: LinearProblem, theta: Array) -> Scaling:
+    """A scaling by the Hessian at theta: of a sample of the rows, or its diagonal of all."""
+    centred = problem.n_outputs > 1
+    if theta.size <= _MAX_FACTOR:
+        with suppress(linalg.LinAlgError):  # singular
+            matrix = sampled_matrix(problem, theta, ROWS_TO_VARIABLE * theta.size)
+            scaled, unit = _unit_diagonal(matrix.reshape(theta.size, theta.size))
+            return Scaling(unit.reshape(theta.shape), linalg.cholesky(scaled, lower=True), centred)
+    return Scaling(_unit_of(problem.curvature(theta)), None, centred)
+
+
+def sampled_matrix(problem: LinearProblem, theta: Array, n_rows: int, columns: Any = None) -> Array:
+    """The matrix of `LinearProblem.newton_terms` from about ``n_rows`` rows.
+
+    With ``columns`` it is that of these columns, to which theta belongs. A column that is 0 in
+    all of these rows gets its curvature from all rows: a step along a column without curvature
+    would have no bounds.
+    """
+
+    def part(problem: LinearProblem) -> LinearProblem:
+        problem = replace(problem, l2=0.0)
+        return problem if columns is None else problem.some_columns(columns)
+
+    sample = problem.some_rows(n_rows)
+    _, _, matrix = part(sample).newton_terms(theta)
+    diagonal = np.einsum("ijij->ij", matrix)  # a view
+    unseen = (diagonal == 0).any(axis=1)
+    if unseen.any() and sample is not problem:
+        diagonal[unseen] = part(problem).curvature(theta)[unseen]
+    diagonal[: len(theta) - problem.fit_intercept] += problem.l2
+    return matrix
+
+
+def scaled_solve(matrix: Array, gradient: Array, *, bounded: bool = False) -> tuple[Array, float]:
+    """Newton's step, and the decrease that it promises, by a matrix with a diagonal of 1.
+
+    Where the scaled matrix is singular to rounding, the step has no part along its null space,
+    unless it is ``bounded`` by something else: then it is a long one there. A gradient along
+    the null space counts as a large decrease.
+    """
+    scaled, unit = _unit_diagonal(matrix.reshape(gradient.size, gradient.size))
+    right = gradient.ravel() * unit
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", linalg.LinAlgWarning)
+            step = -linalg.solve(scaled, right, assume_a="pos")
+            gap = -0.5 * float(step @ right)
+    except (linalg.LinAlgError, linalg.LinAlgWarning):
+        values, vectors = linalg.eigh(scaled)
+        smallest = values[-1] * len(values) * np.finfo(np.float64).eps
+        parts = vectors.T @ right
+        floored = np.maximum(values, smallest)
+        kept = bounded | (values > smallest)
+        step = -vectors @ np.where(kept, parts / floored, 0.0)
+        gap = 0.5 * float(parts @ (parts / floored))
+    return (step * unit).reshape(gradient.shape), gap
+
+
+def _unit_diagonal(matrix: Array) -> tuple[Array, Array]:
+    """D H D of which the diagonal is 1, and the diagonal of D."""
+    unit = _unit_of(np.diagonal(matrix))
+    scaled = matrix * unit[:, np.newaxis] * unit
+    np.fill_diagonal(scaled, 1.0)
+    return scaled, unit
+
+
+def _unit_of(curvature: Array) -> Array:
+    """One over the root; 1 for columns of zeros without a penalty, which nothing moves."""
+    with np.errstate(divide="ignore"):
+        unit = 1.0 / np.sqrt(curvature)
+    return np.where(np.isfinite(unit), unit, 1.0)

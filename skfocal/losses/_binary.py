@@ -1,0 +1,129 @@
+"""The focal loss of two classes (floor 2)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal import _kernels
+from skfocal._kernels import Array
+from skfocal.losses._base import FocalLossBase
+from skfocal.losses._parameters import Gamma, Hessian, Link, Weights
+from skfocal.losses._rows import floating
+
+
+@dataclass(frozen=True)
+class BinaryFocalLoss(FocalLossBase):
+    """Focal loss of two classes, as a function of one margin.
+
+    loss = w (1 - p_t)**gamma (-log p_t) with p_t = sigmoid(margin) for positive rows and
+    sigmoid(-margin) for negative ones [1]_. gamma = 0 is cross-entropy. The posterior of
+    the classes is another function of the margin [2]_.
+
+    Parameters
+    ----------
+    gamma : float or pair of floats, default=2.0
+        Focusing parameter, from 0 to 100; a pair has one for negative and one for positive rows.
+    alpha : float, pair of floats or None, default=None
+        Class weights: a float in (0, 1) gives alpha to positive and 1 - alpha to negative
+        rows (the paper's form), a pair (negative, positive) any positive weights, None 1.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        What `gradient_hessian` returns as second derivative.
+    link : {"focal", "posterior"}, default="focal"
+        What the margin is. ``"focal"``: sigmoid(margin) is the paper's p. ``"posterior"``:
+        sigmoid(margin) is the posterior of class 1, from which p follows. It is the same
+        loss with the same optimum in other coordinates, in which it is cross-entropy with
+        rows weighted by a function of their margin alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is none of these.
+
+    References
+    ----------
+    .. [1] Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+    .. [2] Charoenphakdee et al., On Focal Loss for Class-Posterior Probability
+       Estimation, CVPR 2021, arXiv:2011.09172.
+
+    Examples
+    --------
+    >>> from skfocal import BinaryFocalLoss
+    >>> loss = BinaryFocalLoss(gamma=2.0)
+    >>> loss.loss([0, 1], [0.0, 0.0]).round(6)
+    array([0.173287, 0.173287])
+    >>> loss.posterior([1.0]).round(3)
+    array([[0.064, 0.936]])
+    """
+
+    gamma: float | tuple[float, ...] = 2.0
+    alpha: float | tuple[float, ...] | None = None
+    hessian: Hessian = "upper"
+    link: Link = "focal"
+
+    n_classes = 2
+
+    if TYPE_CHECKING:  # the fields are of what any sequence becomes
+
+        def __init__(
+            self,
+            gamma: Gamma = 2.0,
+            alpha: Weights = None,
+            hessian: Hessian = "upper",
+            link: Link = "focal",
+        ) -> None: ...
+
+    def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """The margin z0 that minimises the weighted loss of a constant.
+
+        Under the posterior link it is the log-odds of the prevalence, log(W+ / W-), W the
+        sums of sample weights; under the focal link the solution of T(z0) =
+        log(w+ W+ / (w- W-)) (M11), T the map to the posterior's log-odds.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes; a class without rows, or without weight, counts as very rare.
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative.
+
+        Returns
+        -------
+        float
+            The margin z0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a code is not 0 or 1, a weight is negative or not finite, or no row has a weight.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skfocal import BinaryFocalLoss
+        >>> round(BinaryFocalLoss(gamma=2.0).intercept(np.arange(100) == 0), 4)
+        -1.7065
+        """
+        totals = self._totals(y_true, sample_weight)
+        return float(self._margins(np.diff(np.log(totals)))[0])
+
+    @property
+    def _log_weight(self) -> float:
+        return float(np.log(self.class_weight[1]) - np.log(self.class_weight[0]))
+
+    def _margins(self, log_odds: Array) -> Array:
+        if self.link == "posterior":
+            return log_odds
+        return _kernels.margins(log_odds + self._log_weight, self.class_gamma)
+
+    @staticmethod
+    def _contrast(log_posterior: Array) -> Array:
+        odds: Array = np.diff(log_posterior, axis=1)[:, 0]
+        return odds
+
+    def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
+        raw = floating(raw_prediction)
+        if raw.ndim != 1:
+            raise ValueError(f"raw_prediction must have shape (n,); got {tuple(raw.shape)}.")
+        return raw

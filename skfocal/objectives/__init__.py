@@ -1,0 +1,9 @@
+"""The losses in the calling conventions of LightGBM and XGBoost (floor 3)."""
+
+from skfocal.objectives._metric import FocalEvalMetric
+from skfocal.objectives._objective import FocalObjective
+
+__all__ = ["FocalEvalMetric", "FocalObjective"]
+
+for _class in (FocalEvalMetric, FocalObjective):
+    _class.__module__ = __name__  # where pickles look for them

@@ -1,0 +1,308 @@
+"""The losses in the calling conventions of LightGBM and XGBoost (floor 3).
+
+Both libraries call an objective or a metric in two ways: their own ``train`` with
+``(preds, dataset)``, their scikit-learn classes with bare arrays ``(y_true, y_pred)``.
+Objects here take either. LightGBM hands float64 margins, XGBoost float32: that tells the
+libraries apart where only arrays come.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skfocal._kernels import Array
+from skfocal.losses import FocalLoss, MulticlassFocalLoss, make_loss
+from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, is_word, resolve_alpha
+from skfocal.losses._rows import check_margins, checked_totals, n_classes_in
+from skfocal.objectives._conventions import base_score, from_lightgbm, unpack
+from skfocal.objectives._memory import CallMemory
+from skfocal.objectives._metric import FocalEvalMetric
+
+# Floor of the Hessian. XGBoost's own objectives have the same; its GPU trees take a
+# Hessian of exactly 0 for a row that was not sampled.
+MIN_HESSIAN = 1e-16
+# Bound of every leaf's step in the margin, for all but cross-entropy: |gradient| / Hessian
+# is 1 / ((1 + gamma) p), under the posterior link 1 / eta, so that a leaf of badly missed
+# rows would step out of all bounds: (M5).
+MAX_STEP = 4.0
+# XGBoost sums float32 in double. With two bits to spare the products with weights 1 to 4
+# are exact, and rows of these weights are, bit for bit, rows repeated. LightGBM's bins
+# count rows, which breaks that anyway: there the full precision is kept, and so it is at
+# gamma 0, to stay with XGBoost's own objective in the last bits too.
+XGBOOST_BITS = 22
+
+
+class FocalObjective(CallMemory):
+    """Focal loss as a custom objective for LightGBM and XGBoost.
+
+    One object serves ``lgb.train(params={"objective": f})``, ``xgb.train(obj=f)``,
+    ``LGBMClassifier(objective=f)`` and ``XGBClassifier(objective=f)``, binary and
+    multiclass (by the shape of the margins). Sample weights count in each. It can be
+    pickled and copied, and so can a model that has it as a parameter.
+
+    Give the library the start as well: `init_score` for LightGBM's ``Dataset``,
+    `base_score` for XGBoost. From margin 0, or from the log-odds of the prevalence, rare
+    positives may never be learned. What the library then predicts are margins;
+    `predict_proba` turns them into probabilities. `FocalLGBMClassifier` and
+    `FocalXGBClassifier` do all this by themselves.
+
+    Parameters
+    ----------
+    gamma : float or sequence of floats, default=2.0
+        Focusing parameter [1]_, from 0 to 100; a sequence has one per class.
+    alpha : float, str, tuple, dict, sequence of floats or None, default=None
+        Class weights: None, a float in (0, 1) for two classes (alpha for class 1,
+        1 - alpha for class 0), ``"balanced"``, ``"effective"``, ``("effective", beta)``,
+        a dict {class code: weight} or one positive weight per class. Words and dicts are
+        resolved on the training labels and their weights.
+    hessian : {"upper", "exact", "abs"}, default="upper"
+        ``"upper"`` is positive and, for gamma > 0, bounds each leaf's step; ``"exact"``
+        and ``"abs"`` are what they say, floored at 1e-16.
+    link : {"focal", "posterior"}, default="focal"
+        What the margins are. ``"focal"``: the paper's p is their sigmoid or softmax;
+        ``"posterior"``: that is the posterior, so that what the library's own ``predict``
+        gives are probabilities. Gradients and Hessians are then scaled so that a Hessian
+        at the start, `init_score`, is as large as that of log loss.
+    n_threads : int, default=1
+        Threads to use at most; few rows are done by one.
+
+    Attributes
+    ----------
+    loss_ : BinaryFocalLoss or MulticlassFocalLoss
+        The loss with its weights resolved on the labels last seen.
+
+    See Also
+    --------
+    FocalEvalMetric : The loss as an evaluation metric.
+    BinaryFocalLoss, MulticlassFocalLoss : The losses behind it.
+
+    References
+    ----------
+    .. [1] Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv:1708.02002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfocal import FocalObjective
+    >>> objective = FocalObjective(gamma=2.0)
+    >>> y = np.array([0.0, 0.0, 0.0, 1.0])
+    >>> float(objective.init_score(y)[0].round(4))
+    -0.4104
+    >>> gradient, hessian = objective(y, objective.init_score(y))
+    >>> gradient.dtype, float(abs(gradient.sum()).round(6))
+    (dtype('float32'), 0.0)
+    """
+
+    def __init__(
+        self,
+        gamma: Gamma = 2.0,
+        alpha: Alpha = None,
+        hessian: Hessian = "upper",
+        link: Link = "focal",
+        *,
+        n_threads: int = 1,
+    ) -> None:
+        self.gamma = gamma
+        self.alpha = alpha
+        self.hessian = hessian
+        self.link = link
+        self.n_threads = n_threads
+        self._known_scale: float | None = None
+
+    @classmethod
+    def _of_loss(cls, loss: FocalLoss, scale: float, n_threads: int = 1) -> "FocalObjective":
+        """The objective of a loss whose `log_loss_scale` on all rows is known.
+
+        It may then be called on a part of the rows, as in a process of a cluster.
+        """
+        objective = cls(loss.gamma, loss.alpha, loss.hessian, loss.link, n_threads=n_threads)
+        objective._known_scale = scale
+        return objective
+
+    def __repr__(self) -> str:
+        names = ("gamma", "alpha", "hessian", "link")
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{type(self).__name__}({given})"
+
+    def __call__(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: Any,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> tuple[Array, Array]:
+        """Gradient and Hessian in float32, for either calling convention.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes; the margins in the form ``(preds, dataset)``.
+        y_pred : array-like of shape (n,) or (n, K)
+            Margins; the dataset in the form ``(preds, dataset)``.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of rows, finite and >= 0; a dataset brings its own.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n,) or (n, K), float32
+            The shape of the margins.
+        hessian : ndarray of shape (n,) or (n, K), float32
+            Floored at 1e-16. Both are new arrays in each call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter of the objective, a shape, a label or a weight is not as described.
+
+        Notes
+        -----
+        Margins are not looked at, which would cost a pass over them in each round: rows with
+        a NaN among them get NaN as a rule.
+        """
+        labels, raw, weight = unpack(y_true, y_pred, sample_weight)
+        raw = check_margins(raw, "y_pred")
+        n_classes = 2 if raw.ndim == 1 else raw.shape[1]
+        loss = self._resolve(labels, weight, n_classes)
+        scale = self._scale(labels, weight)
+        if raw.ndim == 2 and n_classes == 2:
+            loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
+        in_lightgbm = from_lightgbm(raw, y_pred)
+        return loss.gradient_hessian(
+            labels,
+            raw,
+            weight,
+            max_step=np.inf if loss.is_cross_entropy else MAX_STEP,
+            min_hessian=MIN_HESSIAN,
+            scale=scale,
+            hessian_scale=n_classes / (n_classes - 1) if in_lightgbm else 2.0,
+            bits=53 if in_lightgbm or loss.is_cross_entropy else XGBOOST_BITS,
+            dtype=np.float32,
+            n_threads=self.n_threads,
+        )
+
+    def init_score(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Array:
+        """The start for ``lgb.Dataset(init_score=)``: the optimal constant in each row.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes of the training rows.
+        sample_weight : array-like of shape (n,), default=None
+            Their weights.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, K)
+            LightGBM does not keep it in the model: add its first row to raw scores.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter of the objective or a label is not as described.
+        """
+        start, n_rows = self._start(y_true, sample_weight), np.size(y_true)
+        return np.tile(start, (n_rows, 1)) if np.ndim(start) else np.full(n_rows, start)
+
+    def base_score(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> float | list[float]:
+        """The start for XGBoost's ``base_score``, which the model keeps.
+
+        Parameters
+        ----------
+        y_true, sample_weight : array-like of shape (n,)
+            As in `init_score`.
+
+        Returns
+        -------
+        float or list of float
+            Binary: a probability, for ``binary:logistic``. Multiclass: K margins of sum
+            0, for ``multi:softprob`` (XGBoost >= 3.1).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `init_score`.
+        """
+        return base_score(self._start(y_true, sample_weight))
+
+    def predict_proba(self, raw_prediction: npt.ArrayLike) -> Array:
+        """Posterior probabilities of margins; see `BinaryFocalLoss.posterior`.
+
+        Parameters
+        ----------
+        raw_prediction : array-like of shape (n,) or (n, K)
+            Margins: what the library predicts, on LightGBM with the start added.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Columns in the order of the codes.
+
+        Raises
+        ------
+        AttributeError
+            If alpha is a word or a dict and no labels were seen.
+        TypeError, ValueError
+            If a parameter of the objective or the shape of the margins is not as described.
+        """
+        raw = check_margins(raw_prediction, "raw_prediction")
+        if hasattr(self, "loss_"):
+            return self.loss_.posterior(raw)
+        if self._needs_labels:
+            raise AttributeError(
+                f"alpha={self.alpha!r} has not seen labels: call init_score(y_true) or "
+                "base_score(y_true) on this object first."
+            )
+        n_classes = 2 if raw.ndim == 1 else raw.shape[1]
+        return make_loss(n_classes, self.gamma, self.alpha, link=self.link).posterior(raw)
+
+    def eval_metric(self) -> "FocalEvalMetric":
+        """The metric ``"focal_loss"`` with the gamma and class weights of this objective.
+
+        Returns
+        -------
+        FocalEvalMetric
+            It takes the class weights of the last call of the objective.
+        """
+        metric = FocalEvalMetric(self.gamma, link=self.link)
+        metric._objective = self
+        return metric
+
+    @property
+    def _needs_labels(self) -> bool:
+        return isinstance(self.alpha, Mapping) or is_word(self.alpha)
+
+    def _resolve(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> FocalLoss:
+        alpha = self._numbers(labels, weight, n_classes) if self._needs_labels else self.alpha
+        self.loss_ = make_loss(n_classes, self.gamma, alpha, self.hessian, self.link)
+        return self.loss_
+
+    def _numbers(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> Any:
+        """Words and dicts as weights; counted anew only where labels or weights changed."""
+
+        def count() -> Any:
+            totals = checked_totals(labels, n_classes, weight)
+            return resolve_alpha(self.alpha, np.arange(n_classes), totals)
+
+        return self._remembered("_counted", (copy(self.alpha), n_classes), labels, weight, count)
+
+    def _scale(self, labels: npt.ArrayLike, weight: Any) -> float:
+        """The loss's `log_loss_scale` on these rows; found anew only where they changed."""
+        if self._known_scale is not None:
+            return self._known_scale
+        loss = self.loss_
+        if not loss.is_scaled:
+            return 1.0
+        scale: float = self._remembered(
+            "_scaled", loss, labels, weight, lambda: loss.log_loss_scale(labels, weight)
+        )
+        return scale
+
+    def _start(self, y_true: Any, sample_weight: Any) -> float | Array:
+        n_classes = n_classes_in(y_true)
+        return self._resolve(y_true, sample_weight, n_classes).intercept(y_true, sample_weight)

@@ -1,0 +1,375 @@
+"""`FocalXGBClassifier` from files and boosters (floor 4)."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+from xgboost import Booster
+
+from skfocal._booster._arguments import refuse_arguments
+from skfocal._booster._settings import given_settings, path_of, written_whole
+from skfocal._classifier._attributes import restored_on_failure
+from skfocal._classifier._mixin import FocalClassifierMixin
+from skfocal._classifier._tables import Table
+from skfocal._kernels import Array, fetched, on_device
+from skfocal.losses._parameters import Gamma, Link, Weights
+from skfocal.xgboost._device import margins_on_device
+from skfocal.xgboost._format import n_classes_of, readable, settings_of
+from skfocal.xgboost._native_data import is_matrix, margins_of_matrix
+from skfocal.xgboost._parameters import IterationRange, check_rounds, check_table, native
+from skfocal.xgboost._training import learned_attributes
+
+
+class XGBoostFiles(FocalClassifierMixin):
+    """Learning what a trainer has learned, loading, and the way from a plain booster."""
+
+    n_jobs: Any
+    base_score: Any
+
+    def _learn(self, trainer: Any, learned: Callable[[Booster], dict[str, Any]]) -> dict[str, Any]:
+        """Take what a trainer has learned; returns it by the names of the attributes."""
+        self.__dict__.pop("evals_result_", None)  # of an earlier fit
+        self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
+        model = learned(trainer.get_booster())
+        for name, value in model.items():
+            setattr(self, name, value)
+        return model
+
+    def save_model(self, fname: Any) -> None:
+        """Write the booster, with labels and loss in its attributes.
+
+        An older file is replaced when the new one is complete, and not before. XGBoost loads
+        the file as an ordinary model, `load_model` as this classifier.
+
+        Parameters
+        ----------
+        fname : str or Path
+            The format is JSON for names that end in ``.json``, else UBJSON (``.ubj``).
+
+        Raises
+        ------
+        TypeError
+            If ``fname`` is no path.
+        OSError
+            If the file cannot be written; an older one is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the name ends in neither of the two.
+        """
+        name = os.path.expanduser(path_of(fname, "fname"))
+        if "://" in name:  # an address, for XGBoost to write to
+            super().save_model(fname)
+            return
+        kind = "json" if name.lower().endswith(".json") else "ubj"
+        if not name.lower().endswith(f".{kind}"):
+            warnings.warn(
+                f"{name!r} is written in the UBJSON format; a name that ends in .ubj or .json says "
+                "the format, also to XGBoost when it loads the file.",
+                UserWarning,
+                stacklevel=2,
+            )
+        # Not the parent's method: at a full disk XGBoost may cut the end of a file silently.
+        booster = self.get_booster()
+        booster.set_attr(scikit_learn=json.dumps({"_estimator_type": "classifier"}))
+        try:
+            content = booster.save_raw(kind)
+        finally:
+            booster.set_attr(scikit_learn=None)
+        with written_whole(name) as path:
+            path.write_bytes(content)
+
+    def load_model(self, fname: Any) -> None:
+        """Become the classifier whose booster was saved, labels and loss included.
+
+        They are in the model's attributes. ``focal_gamma``, ``focal_alpha`` and ``link``
+        are set to the loss's, ``base_score`` stays, as otherwise a later fit would start at
+        the loaded one; all else is as in `xgboost.XGBClassifier.load_model`.
+
+        Parameters
+        ----------
+        fname : str, Path or bytearray
+            A model of this class, written by its or its booster's ``save_model``.
+
+        Raises
+        ------
+        TypeError
+            If ``fname`` is neither a path nor a bytearray.
+        ValueError
+            If the file is damaged, or the model has no labels and loss; `from_booster` takes
+            them as arguments.
+        """
+        of_bytes = isinstance(fname, bytearray)
+        model = "the bytes" if of_bytes else repr(path_of(fname, "fname"))
+        with restored_on_failure(self):
+            self._Booster = Booster({"n_jobs": self.n_jobs})
+            base = self.get_params(deep=False)["base_score"]
+            with readable(fname):
+                super().load_model(fname)
+            settings = settings_of(self.get_booster(), model)
+            if settings is None:
+                raise ValueError(
+                    "The model holds a booster without labels and loss: use "
+                    "FocalXGBClassifier.from_booster, which takes them as arguments."
+                )
+            classes, loss, names = settings
+            booster = self.get_booster()
+            learned = learned_attributes(booster, classes, loss, names)
+            self._become(learned, booster.num_features(), names)
+            self.base_score = base
+
+    @classmethod
+    def from_booster(
+        cls,
+        booster: Booster,
+        *,
+        focal_gamma: Gamma,
+        focal_alpha: Weights | Mapping[Any, float] = None,
+        link: Link = "focal",
+        classes: npt.ArrayLike | None = None,
+    ) -> Self:
+        """A fitted classifier of a booster whose margins are those of a focal model.
+
+        Parameters
+        ----------
+        booster : xgboost.Booster
+            Of ``binary:logistic`` or ``multi:softprob``. It is copied.
+        focal_gamma : float or sequence of floats
+            The focusing parameter that it was trained with.
+        focal_alpha : float, sequence of floats, dict or None, default=None
+            The class weights that it was trained with, as numbers.
+        link : {"focal", "posterior"}, default="focal"
+            What its margins are.
+        classes : array-like of shape (n_classes,), default=None
+            Labels in the order of the columns; 0, 1, ... if None.
+
+        Returns
+        -------
+        FocalXGBClassifier
+            The fitted classifier; its other parameters are the defaults.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit the booster.
+        """
+        if not isinstance(booster, Booster):
+            raise TypeError(
+                "booster must be an xgboost.Booster, as get_booster() of a fitted model is; got "
+                f"{type(booster).__name__}."
+            )
+        settings = settings_of(booster, "the booster")
+        if settings is not None and settings[1].link != link:
+            raise ValueError(
+                f"link={link!r}, but the booster says that its margins are of the other link: "
+                "give that one, or use load_model."
+            )
+        n_classes = n_classes_of(booster)
+        labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
+        booster, given = booster.copy(), booster.feature_names
+        names = None if given is None else np.array(given, dtype=object)
+        model = cls()
+        learned = learned_attributes(booster, labels, loss, names)
+        model._become(learned, booster.num_features(), names)
+        return model
+
+
+class XGBoostPrediction(XGBoostFiles):
+    """Prediction from the booster's margins, which the parent computes.
+
+    A child of `XGBoostFiles`, not its neighbour: XGBoost's ``get_params`` looks for itself in the
+    first two parents of a class, and no further.
+    """
+
+    missing: float
+
+    def predict(
+        self,
+        X: Table,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: npt.ArrayLike | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> npt.NDArray[Any]:
+        """The label with the largest weight times posterior.
+
+        The weights are those of ``focal_alpha``. Without them it is the
+        likeliest class; with them it is not what the sign or argmax of `decision_function` says.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Columns as in fit; or a `xgboost.DMatrix`.
+        output_margin : bool, default=False
+            Return the booster's margins instead, of shape (n_samples,) or (n_samples,
+            n_classes).
+        validate_features : bool, default=True
+            Whether the names of columns are compared with those in fit; False: only their
+            number.
+        base_margin : array-like, default=None
+            Margins to start from in place of the model's ``base_score``.
+        iteration_range : (int, int), default=None
+            The rounds to use, [first, last); None: up to the best one, where training has
+            stopped early, else all.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If X is not as in fit.
+        """
+        raw = self._margins(X, validate_features, base_margin, iteration_range)
+        return raw if output_margin else self._label(fetched(raw))
+
+    def predict_proba(
+        self,
+        X: Table,
+        validate_features: bool = True,
+        base_margin: npt.ArrayLike | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> Array:
+        """Probability of each class, as ``probability`` says.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            As in `predict`.
+        validate_features : bool, default=True
+            As in `predict`.
+        base_margin : array-like, default=None
+            As in `predict`.
+        iteration_range : (int, int), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In float32, XGBoost's precision; on the device, and of the library, of an X there.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
+        """
+        return self._proba(self._margins(X, validate_features, base_margin, iteration_range))
+
+    def decision_function(
+        self,
+        X: Table,
+        validate_features: bool = True,
+        base_margin: npt.ArrayLike | None = None,
+        iteration_range: IterationRange | None = None,
+    ) -> Array:
+        """The log-odds of the probabilities that `predict_proba` gives.
+
+        Class weights (``focal_alpha``) are undone here, as in `predict_proba`,
+        and count in `predict`. With them a threshold of 0 on two classes, or the argmax of
+        more, is another decision than `predict`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            As in `predict`.
+        validate_features : bool, default=True
+            As in `predict`.
+        base_margin : array-like, default=None
+            As in `predict`.
+        iteration_range : (int, int), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Two classes: log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. More:
+            log P_k plus a constant of the row, whose softmax is ``predict_proba(X)``. With
+            ``probability="raw"`` or ``link="posterior"`` it is the margin.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As in `predict`.
+        """
+        raw = self._margins(X, validate_features, base_margin, iteration_range)
+        return self._decision(fetched(raw))
+
+    def apply(self, X: Table, iteration_range: IterationRange | None = None) -> npt.NDArray[Any]:
+        """The leaf of each row in each tree.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Columns as in fit.
+        iteration_range : (int, int), default=None
+            As in `predict`, but XGBoost takes no first round other than 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_trees)
+            Numbers of leaves, as float32.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError, ValueError
+            If X is not as in fit.
+        """
+        check_is_fitted(self, "loss_")
+        if iteration_range is not None and self._get_iteration_range(iteration_range)[0] != 0:
+            raise ValueError(
+                "iteration_range must begin at 0 where leaves are asked for; got "
+                f"{iteration_range!r}."
+            )
+        X = check_table(self, X, reset=False)
+        leaves: npt.NDArray[Any] = super().apply(X, iteration_range)
+        return leaves
+
+    def _get_iteration_range(self, iteration_range: Any) -> IterationRange:
+        """As the parent's, which takes numbers that are no rounds and cuts fractions."""
+        if iteration_range is not None:
+            n_rounds = self.get_booster().num_boosted_rounds()
+            check_rounds(iteration_range, n_rounds)
+        rounds: IterationRange = super()._get_iteration_range(iteration_range)
+        return rounds
+
+    def _margins(
+        self,
+        X: Any,
+        validate_features: bool,
+        base_margin: Any,
+        iteration_range: IterationRange | None,
+    ) -> Array:
+        check_is_fitted(self, "loss_")
+        if is_matrix(X):
+            refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
+            rounds = self._get_iteration_range(iteration_range)
+            return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
+        X = check_table(self, X, reset=False, names=validate_features)
+        base_margin = native(base_margin)
+        if on_device(X):
+            rounds = self._get_iteration_range(iteration_range)
+            raw: Array = margins_on_device(
+                self.get_booster(), X, rounds, self.missing, base_margin, validate_features
+            )
+            return raw
+        raw = super().predict(
+            X,
+            output_margin=True,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+        return raw
