@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+import re
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -58,10 +59,20 @@ NAMES = public_names()
 MEMBERS = [member for name in NAMES for member in own_members(name)]
 
 
+def of_the_parent(name, code, text):
+    """Whether only parameters are not documented that a class takes as ``**kwargs``."""
+    module, _, attribute = name.rpartition(".")
+    kind = getattr(import_module(module), attribute, None)
+    if code != "PR01" or not inspect.isclass(kind):
+        return False
+    own = inspect.signature(kind.__init__).parameters
+    return "kwargs" in own and not {*re.findall(r"'(\w+)'", text)} & {*own}
+
+
 @pytest.mark.parametrize("name", [*NAMES, *MEMBERS])
 def test_complete(name):
-    errors = [f"{code} {text}" for code, text in validate(name)["errors"] if code not in CHECKS]
-    assert errors == []
+    errors = [error for error in validate(name)["errors"] if error[0] not in CHECKS]
+    assert [error for error in errors if not of_the_parent(name, *error)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

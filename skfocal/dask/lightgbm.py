@@ -30,7 +30,7 @@ with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
 __all__ = ["DaskFocalLGBMClassifier"]
 
 
-class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):  # kwargs: numpydoc ignore=PR01
+class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     """`FocalLGBMClassifier` that trains and predicts on a Dask cluster.
 
     Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of

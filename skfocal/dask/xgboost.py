@@ -36,7 +36,7 @@ __all__ = ["DaskFocalXGBClassifier"]
 _OF_THE_CLUSTER = ("client", "coll_cfg")
 
 
-class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):  # kwargs: numpydoc ignore=PR01
+class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
     """`FocalXGBClassifier` that trains and predicts on a Dask cluster.
 
     Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of

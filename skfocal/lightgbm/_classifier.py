@@ -31,7 +31,7 @@ from skfocal.lightgbm._model import LightGBMPrediction
 from skfocal.losses._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
 
 
-class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):  # kwargs: numpydoc ignore=PR01
+class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
     """LightGBM classifier trained on the focal loss.
 
     A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all

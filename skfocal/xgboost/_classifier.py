@@ -39,7 +39,7 @@ from skfocal.xgboost._training import (
 )
 
 
-class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):  # kwargs: numpydoc ignore=PR01
+class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
     """XGBoost classifier trained on the focal loss.
 
     An `xgboost.XGBClassifier` with the five parameters below; all others, and all
