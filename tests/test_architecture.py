@@ -47,7 +47,7 @@ INSIDE = {
     "objectives": ("_conventions", "_memory", "_metric", "_objective"),
     "_classifier": ("_callbacks", "_attributes", "_tables", "_target", "_mixin"),
     "linear_model": ("_problem", "_scaling", "_proximal", "_solvers", "_classifier"),
-    "_booster": ("_arguments", "_settings", "_measures"),
+    "_booster": ("_arguments", "_settings", "_measures", "_evaluation", "_plan"),
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
     "dask": ("_cluster", "_tables", "_lightgbm_workers", "_xgboost_workers", "lightgbm", "xgboost"),

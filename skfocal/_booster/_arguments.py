@@ -1,13 +1,11 @@
 """Arguments that the boosters have in common (floor 4)."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from joblib import cpu_count
 
-from skfocal._kernels import Array
 from skfocal.losses import FocalLoss
 
 # By name, or a function in the boosters' conventions.
@@ -17,12 +15,12 @@ FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian", "lin
 
 
 def refuse_misspelt(params: Mapping[str, Any]) -> None:
-    """The boosters take parameters of any name, and keep silent of those that they do not know.
+    """Refuse parameters that look like ours; the boosters accept unknown ones silently.
 
     Raises
     ------
     TypeError
-        If a name looks like one of ours and is none.
+        If a name begins with "focal" and is no parameter.
     """
     for name in params:
         if name.startswith("focal") and name not in FOCAL_PARAMETERS:
@@ -32,8 +30,14 @@ def refuse_misspelt(params: Mapping[str, Any]) -> None:
             )
 
 
-def refuse_arguments(kind: str, **given: Any) -> None:
-    """Labels, weights and starts are in a data set of the booster's, and only there."""
+def refuse_arguments(data_set: str, **given: Any) -> None:
+    """Refuse labels, weights and margins beside a data set of the library, which holds them.
+
+    Raises
+    ------
+    ValueError
+        If one of them is given.
+    """
     names = [
         name
         for name, value in given.items()
@@ -41,44 +45,29 @@ def refuse_arguments(kind: str, **given: Any) -> None:
     ]
     if names:
         raise ValueError(
-            f"X is a {kind}, which holds labels, weights, starts and names of columns: leave out "
-            f"{', '.join(names)}."
+            f"X is a {data_set}, which holds labels, weights, margins and names of columns: leave "
+            f"out {', '.join(names)}."
         )
 
 
-def check_evaluation_sets(sets: Sequence[Any], *kinds: type) -> None:
-    """Evaluation sets must be of one of the ``kinds``; without, pairs of a table and labels.
-
-    Raises
-    ------
-    TypeError
-        If they are not.
-    """
-    for each in sets:
-        if kinds and not isinstance(each, kinds):
-            names = " or ".join(kind.__name__ for kind in kinds)
-            raise TypeError(f"eval_set must hold {names}, as X is one; got {type(each).__name__}.")
-        if not kinds and not (isinstance(each, (tuple, list)) and len(each) == 2):
-            raise TypeError(f"eval_set must hold pairs (X, y); got {type(each).__name__}.")
-
-
 def booster_threads(n_jobs: int | None) -> int:
-    """Threads that a booster uses for ``n_jobs``: None or 0 leave it to OpenMP."""
+    """The number of threads of a booster for ``n_jobs``. OpenMP decides on None and 0."""
     if n_jobs:
         return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
     limit = os.environ.get("OMP_NUM_THREADS", "")  # joblib sets it in its workers
     return int(limit) if limit.isdigit() and int(limit) > 0 else cpu_count()
 
 
-def repeat(start: float | Array, n_rows: int) -> Array:
-    """The start in every row."""
-    return np.full(n_rows, start) if np.ndim(start) == 0 else np.tile(start, (n_rows, 1))
+def check_same_loss(continued: FocalLoss | None, loss: FocalLoss, name: str) -> None:
+    """Refuse to continue a model that is known to be of another loss.
 
-
-def check_continued(before: FocalLoss | None, loss: FocalLoss, name: str) -> None:
-    """Refuse to continue a model that is known to be of another loss."""
-    if before is not None and before != loss:
+    Raises
+    ------
+    ValueError
+        If the loss of the continued model is known and another one.
+    """
+    if continued is not None and continued != loss:
         raise ValueError(
-            f"{name} was trained on {before!r}, which is not the loss of this model, {loss!r}: "
+            f"{name} was trained on {continued!r}, which is not the loss of this model, {loss!r}: "
             "a model cannot be continued with another gamma, alpha or link."
         )

@@ -109,8 +109,3 @@ def auc_mu(loss: FocalLoss, y_true: Array, raw: Array, sample_weight: Array | No
             odds = np.round(scores[rows, i] - scores[rows, j], 9)
             areas.append(roc_auc_score(codes[rows] == i, odds, sample_weight=weight))
     return float(np.mean(areas))
-
-
-RANK_METRICS = ("auc", "aucpr", "average_precision")
-ONLY_BINARY = ("l1", "l2", "rmse", "mae", "error@")
-ONLY_MULTICLASS = ("auc_mu",)

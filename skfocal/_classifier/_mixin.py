@@ -1,7 +1,4 @@
-"""What the three classifiers share: labels, weights, the loss, posterior and label.
-
-Floor 4; knows the losses, not the libraries that train on them.
-"""
+"""The parent of all focal classifiers: the loss, probabilities and labels (floor 3)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skfocal._classifier._callbacks import CallbackSupportMixin
-from skfocal._classifier._target import Target
+from skfocal._classifier._target import ClassTotals
 from skfocal._kernels import Array, on_device
 from skfocal.losses import FocalLoss, make_loss
 from skfocal.losses._base import raw_proba
@@ -33,7 +30,7 @@ from skfocal.losses._row_loss import HESSIANS, LINKS
 
 
 def training_loss(
-    target: Target,
+    totals: ClassTotals,
     gamma: Gamma,
     alpha: Alpha,
     *,
@@ -44,10 +41,10 @@ def training_loss(
 ) -> FocalLoss:
     """The loss with ``focal_gamma``, ``focal_alpha`` and ``class_weight`` as numbers.
 
-    Class weights multiply: w_k = alpha_k * class_weight_k. ``class_weight="balanced"`` goes
-    by the number of rows of a class where its parent does, else by their weights.
+    The weight of a class is w_k = alpha_k * class_weight_k. ``class_weight="balanced"`` counts
+    the rows of each class if ``balanced_by_rows``; otherwise it sums their sample weights.
     """
-    n_classes = len(target.classes)
+    n_classes = len(totals.classes)
     gamma = check_gamma(gamma, n_classes, "focal_gamma")
     check_choice(hessian, HESSIANS, "hessian")
     check_choice(link, LINKS, "link")
@@ -58,14 +55,13 @@ def training_loss(
             f"focal_alpha={alpha!r} and class_weight={class_weight!r} multiply, which would "
             "balance twice: give one of them."
         )
-    weights = _resolved(alpha, target.classes, target.totals, "focal_alpha")
+    weights = _resolved(alpha, totals.classes, totals.weights, "focal_alpha")
     if class_weight is not None:
-        by_rows = balanced_by_rows and target.n_rows is not None
-        totals = target.n_rows if by_rows else target.totals
         given: Any = class_weight
         if isinstance(class_weight, Mapping):
-            given = weights_by_label(class_weight, target.classes)
-        factors = _resolved(given, target.classes, totals, "class_weight")
+            given = weights_by_label(class_weight, totals.classes)
+        sizes = totals.n_rows if balanced_by_rows else totals.weights
+        factors = _resolved(given, totals.classes, sizes, "class_weight")
         weights = tuple(np.multiply(weights or 1.0, factors or 1.0).tolist())
     return make_loss(n_classes, gamma, weights, hessian, link)
 
@@ -73,7 +69,7 @@ def training_loss(
 def _resolved(
     alpha: Alpha, classes: npt.NDArray[Any], totals: Any, name: str
 ) -> tuple[float, ...] | None:
-    """`resolve_alpha`, to whose words a class without weight is as if absent; it weighs 1."""
+    """`resolve_alpha`, in which words ignore a class without weight. Such a class weighs 1."""
     present = totals > 0
     if present.all() or not is_word(alpha):
         return resolve_alpha(alpha, classes, totals, name)
@@ -83,9 +79,9 @@ def _resolved(
 
 
 def full_signature(kind: type) -> Signature:
-    """The parameters of a class, and of its parents as long as constructors take others.
+    """The parameters of a class, with those that it passes to its parents as ``**kwargs``.
 
-    What is annotated as `Never`, nobody can give.
+    Parameters annotated as `Never` are left out: nobody can give them.
     """
     found: dict[str, Parameter] = {}
     for each in kind.__mro__:
@@ -158,10 +154,14 @@ class FocalClassifierMixin(CallbackSupportMixin):
             self.feature_names_in_ = names
 
     def _training_loss(
-        self, target: Target, class_weight: ClassWeight = None, *, balanced_by_rows: bool = False
+        self,
+        totals: ClassTotals,
+        class_weight: ClassWeight = None,
+        *,
+        balanced_by_rows: bool = False,
     ) -> FocalLoss:
         return training_loss(
-            target,
+            totals,
             self.focal_gamma,
             self.focal_alpha,
             hessian=getattr(self, "hessian", "upper"),

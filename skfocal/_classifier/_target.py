@@ -13,21 +13,39 @@ from skfocal.losses._rows import checked_totals, class_totals, row_blocks
 
 
 @dataclass(frozen=True)
+class ClassTotals:
+    """The classes, and what there is of each: all that a loss and its constant depend on."""
+
+    classes: npt.NDArray[Any]
+    """The labels, sorted."""
+    n_rows: npt.NDArray[np.float64]
+    """The number of rows of each class. Rows of weight 0 count."""
+    weights: npt.NDArray[np.float64]
+    """The sum of the sample weights of each class."""
+
+    @property
+    def codes(self) -> npt.NDArray[np.intp]:
+        """The code of each class."""
+        return np.arange(len(self.classes))
+
+
+@dataclass(frozen=True)
 class Target:
-    """Training labels as codes in the order of ``classes``, without rows of weight 0."""
+    """Training labels as codes in the order of ``classes``, without the rows of weight 0."""
 
     classes: npt.NDArray[Any]
     codes: npt.NDArray[np.integer]
     sample_weight: npt.NDArray[np.floating] | None
-    kept: npt.NDArray[np.intp] | None
-    """Indices of the rows that are left, None where that is all of them."""
-    n_rows: npt.NDArray[np.float64] | None = None
-    """Number of rows of each class, those of weight 0 too."""
+    positive: npt.NDArray[np.intp] | None
+    """Indices of the rows whose weight is positive. None if all of them are."""
+    n_rows: npt.NDArray[np.float64]
+    """The number of rows of each class. Rows of weight 0 count."""
 
     @property
-    def totals(self) -> npt.NDArray[np.float64]:
-        """Sum of the sample weights of each class."""
-        return class_totals(self.codes, len(self.classes), self.sample_weight)
+    def totals(self) -> ClassTotals:
+        """Number and weight of the rows of each class."""
+        weights = class_totals(self.codes, len(self.classes), self.sample_weight)
+        return ClassTotals(self.classes, self.n_rows, weights)
 
 
 def make_target(
@@ -35,8 +53,8 @@ def make_target(
 ) -> Target:
     """Check y and sample_weight against X (already checked) and encode the labels.
 
-    The boosters keep weights as float32: with that ``weight_dtype`` the start and the
-    class weights are of the weights that they train on.
+    The boosters store weights as float32. With that ``weight_dtype``, class weights and the
+    optimal constant are computed from the weights that the boosters train on.
     """
     if y is None:
         raise ValueError(
@@ -44,11 +62,11 @@ def make_target(
         )
     y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=estimator)
     y = column_or_1d(y, warn=True)
-    if y.dtype.kind not in "iub":  # which are labels, and need no sorted copy to see it
+    if y.dtype.kind not in "iub":  # integers are labels; the check would sort a copy of them
         check_classification_targets(y)
     if len(y) != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, but y has {len(y)} labels.")
-    kept = None
+    positive = None
     if sample_weight is not None:
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=weight_dtype, ensure_non_negative=True
@@ -56,33 +74,33 @@ def make_target(
         if not sample_weight.any():
             raise ValueError("sample_weight must not be zero for all rows.")
         if not sample_weight.all():
-            kept = np.flatnonzero(sample_weight)
+            positive = np.flatnonzero(sample_weight)
     classes = np.unique(np.concatenate([np.unique(y[rows]) for rows in row_blocks(len(y))]))
     if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs at least two classes, but y has only one class: "
             f"{classes.tolist()[0]!r}."
         )
-    # a search among few labels; the inverse of unique would sort all rows
+    # a search in the few classes; np.unique(return_inverse=True) would sort all rows
     codes = np.empty(len(y), dtype=np.int32)
     for rows in row_blocks(len(y)):
         codes[rows] = np.searchsorted(classes, y[rows])
     n_rows = class_totals(codes, len(classes))
-    if kept is not None:  # of which a class may have no row: the parents' bags are such
-        codes, sample_weight = codes[kept], sample_weight[kept]
-    return Target(classes, codes, sample_weight, kept, n_rows)
+    if positive is not None:  # they may have no row of a class, as in a bag of BaggingClassifier
+        codes, sample_weight = codes[positive], sample_weight[positive]
+    return Target(classes, codes, sample_weight, positive, n_rows)
 
 
-def codes_target(labels: npt.NDArray[Any], sample_weight: npt.NDArray[Any] | None) -> Target:
-    """One row for each class, of the sum of its weights, for labels that are codes already.
-
-    So are those of the boosters' own data sets, which may be too large to be copied; all
-    that a loss, its start and its scale depend on is in the sums.
+def totals_of_codes(
+    labels: npt.NDArray[Any] | None, sample_weight: npt.NDArray[Any] | None
+) -> ClassTotals:
+    """The totals of a data set of LightGBM or XGBoost, whose labels must be class codes.
 
     Raises
     ------
     ValueError
-        If they are not 0..K-1 with K >= 2, each with rows, or no row has a weight.
+        If the labels are not the codes 0..K-1 with K >= 2, a class has no rows, or no row has
+        a positive weight.
     """
     if labels is None or len(labels) == 0:
         raise ValueError("The data set has no labels.")
@@ -98,16 +116,16 @@ def codes_target(labels: npt.NDArray[Any], sample_weight: npt.NDArray[Any] | Non
     totals = n_rows if sample_weight is None else class_totals(labels, n_classes, sample_weight)
     if not totals.any():
         raise ValueError("The weights of the data set must not be zero for all rows.")
-    return Target(np.arange(n_classes), np.arange(n_classes), totals, None, n_rows)
+    return ClassTotals(np.arange(n_classes), n_rows, totals)
 
 
 def encode_labels(classes: npt.NDArray[Any], y: Any, name: str) -> npt.NDArray[np.intp]:
-    """Codes of labels that were all seen in training."""
+    """Codes of labels, each of which must be one of ``classes``."""
     y = column_or_1d(y)
     try:
         codes: npt.NDArray[np.intp] = np.searchsorted(classes, y).clip(max=len(classes) - 1)
         unknown = classes[codes] != y
-    except TypeError:  # of a kind that does not compare with the classes
+    except TypeError:  # these labels cannot be compared with the classes
         unknown = np.ones(len(y), dtype=bool)
     if np.any(unknown):
         labels = sorted(set(np.asarray(y)[unknown].tolist()), key=str)

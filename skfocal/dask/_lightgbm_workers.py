@@ -1,41 +1,30 @@
-"""Training LightGBM on the focal loss in the workers of a Dask cluster (floor 5).
+"""Training LightGBM on the focal loss in the workers of a Dask cluster (floor 6).
 
-``lightgbm.dask._train``, a private function of LightGBM, brings the rows of each worker
-together and connects the workers; the model that it makes in each of them is a
-`WorkerModel`. LightGBM's own loop would hang where a worker is lost: here the client
-watches over it.
+LightGBM's own function collects the rows of each worker and connects the workers. The model that
+it makes in each worker is a `WorkerModel`. If a worker is lost, LightGBM's own loop waits forever;
+here the client watches the workers.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import distributed
+import numpy as np
 from lightgbm import LGBMClassifier
-from lightgbm.dask import _train
-from lightgbm.libpath import _LIB
 
-from skfocal._booster._arguments import repeat
+from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._plan import Plan
 from skfocal._classifier._tables import check_features
 from skfocal._classifier._target import Target
-from skfocal._kernels import Array
 from skfocal.dask._cluster import WatchedClient
 from skfocal.lightgbm import FocalLGBMClassifier
 from skfocal.lightgbm._parameters import N_THREADS_ALIASES
-from skfocal.lightgbm._training import evaluation_arguments, make_trainer, train
-from skfocal.losses import FocalLoss
-
-# Arguments of fit that belong to evaluation sets.
-_EVALUATION = ("eval_names", "eval_sample_weight", "eval_class_weight", "eval_init_score")
-
-
-@dataclass(frozen=True)
-class Whole:
-    """What a worker has to know of all rows."""
-
-    classes: Any
-    loss: FocalLoss
-    scale: float
-    start: float | Array | None
+from skfocal.lightgbm._private import disconnect, set_booster, train_in_workers
+from skfocal.lightgbm._training import (
+    evaluation_arguments,
+    init_score_of,
+    make_trainer,
+    train,
+)
 
 
 class WorkerModel(FocalLGBMClassifier):
@@ -48,44 +37,44 @@ class WorkerModel(FocalLGBMClassifier):
         sample_weight: Any = None,
         init_score: Any = None,
         *,
-        whole: Whole,
+        plan: Plan,
+        evaluation: dict[str, Any],
         eval_metric: Any = None,
         callbacks: Any = None,
-        evaluation: dict[str, Any] | None = None,
         init_model: Any = None,
         feature_name: Any = "auto",
         categorical_feature: Any = "auto",
         **of_parts: Any,
     ) -> "WorkerModel":
-        """Fit; ``of_parts`` are LightGBM's evaluation sets of parts, which are not used."""
+        """Fit on codes.
+
+        ``evaluation`` has the fields of an `Evaluation` by name, since Dask replaces futures by
+        their results in a dict only. ``of_parts`` are LightGBM's own evaluation sets, which are
+        not used.
+        """
         features = check_features(self, X, reset=True)
-        target = Target(whole.classes, y, sample_weight, None)
-        if init_score is None and whole.start is not None:
-            init_score = repeat(whole.start, len(y))
-        sets = dict(evaluation or {})
-        pairs = list(zip(sets.pop("tables", []), sets.pop("labels", []), strict=True))
-        given = {**dict.fromkeys(_EVALUATION), **sets}
-        trainer = make_trainer(self.get_params(deep=False), whole.loss, whole.scale, eval_metric)
+        n_rows = np.bincount(y, minlength=plan.n_classes).astype(np.float64)
+        target = Target(plan.classes, y, sample_weight, None, n_rows)
+        trainer = make_trainer(self.get_params(deep=False), plan, eval_metric)
         try:
             train(
                 trainer,
                 features,
                 target,
-                whole.start,
-                [],
-                init_score=init_score,
-                eval_metric=trainer._focal_metrics,
+                plan,
+                callbacks or [],
+                init_score=init_score_of(init_score, target, plan),
+                init_model=init_model,
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
-                callbacks=callbacks or [],
-                init_model=init_model,
-                **evaluation_arguments(self, pairs, None, target, features, whole.start, **given),
+                **evaluation_arguments(self, Evaluation(**evaluation), plan, Checked()),
             )
         except BaseException:
-            _LIB.LGBM_NetworkFree()  # or the process's next training would wait for others
+            disconnect()  # or the next training of this process would wait for the others
             raise
         self.trainer_ = trainer
-        self._Booster, self.fitted_ = trainer.booster_, True
+        set_booster(self, trainer.booster_)
+        self.fitted_ = True
         return self
 
 
@@ -107,8 +96,8 @@ def train_on_cluster(
         ``sample_weight``, ``init_score``, and those of `WorkerModel.fit`.
     """
     params = {k: v for k, v in params.items() if k not in N_THREADS_ALIASES or v is not None}
-    model = _train(
-        client=WatchedClient(client),  # type: ignore[arg-type]  # a client by what it does
+    model = train_in_workers(
+        client=WatchedClient(client),  # a client by what it does
         data=X,
         label=y,
         params=params,

@@ -1,4 +1,4 @@
-"""Dask collections: rows that belong together, counted, encoded and predicted (floor 5)."""
+"""Dask collections: rows that belong together, counted, encoded and predicted (floor 6)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,36 +18,50 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_non_negative
 
 from skfocal._classifier._tables import check_features
-from skfocal._classifier._target import Target, encode_labels
+from skfocal._classifier._target import ClassTotals, encode_labels
 
 Collection = da.Array | dd.DataFrame | dd.Series
-_UNKNOWN = float("nan")  # Dask's word for a number of rows that it does not know
+_UNKNOWN = float("nan")  # the number of rows of a block, if Dask does not know it
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Collections of the same rows, in the same blocks; ``others`` may hold None."""
+    """The training rows as collections in the same blocks. All but X and y may be None."""
 
     X: Any
-    others: tuple[Any, ...]
-
-    @property
-    def all(self) -> tuple[Any, ...]:
-        return self.X, *self.others
+    y: Any
+    sample_weight: Any = None
+    margins: Any = None
+    """LightGBM's ``init_score`` or XGBoost's ``base_margin``."""
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Labels in a block, numbers and weights of their rows, and whether some have weight 0."""
+class BlockTotals:
+    """What there is of each class in a block."""
 
     labels: npt.NDArray[Any]
     n_rows: npt.NDArray[np.float64]
-    totals: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
     has_zeros: bool
+    """Whether some rows have weight 0."""
 
 
-def aligned_rows(X: Any, **others: Any) -> Rows:
-    """Bring collections to the blocks of X.
+def training_rows(X: Any, y: Any, sample_weight: Any, **margins: Any) -> Rows:
+    """The arguments of fit in the same blocks; ``margins`` is one argument with its name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no Dask collection, or has other rows or partitions than X.
+    """
+    if y is None:
+        raise TypeError("y must be a Dask array or series; got None.")
+    X, others = aligned(X, y=y, sample_weight=sample_weight, **margins)
+    return Rows(X, *others)
+
+
+def aligned(X: Any, **others: Any) -> tuple[Any, list[Any]]:
+    """X, and the other collections in the blocks of X.
 
     Parameters
     ----------
@@ -58,15 +72,14 @@ def aligned_rows(X: Any, **others: Any) -> Rows:
     Raises
     ------
     TypeError, ValueError
-        If an argument is no Dask collection, or is not of the same rows or partitions.
+        If an argument is no Dask collection, or has other rows or partitions than X.
     """
-    X = _whole_rows(X)
-    if "y" in others and others["y"] is None:
-        raise TypeError("y must be a Dask array or series; got None.")
-    return Rows(X, tuple(_as_blocks_of(X, name, other) for name, other in others.items()))
+    X = _with_all_columns(X)
+    return X, [_as_blocks_of(X, name, other) for name, other in others.items()]
 
 
-def _whole_rows(X: Any) -> Any:
+def _with_all_columns(X: Any) -> Any:
+    """X in blocks of rows, each of which has all columns."""
     if isinstance(X, dd.DataFrame):
         unknown = [c for c, t in X.dtypes.items() if t == "category" and not X[c].cat.known]
         if unknown:
@@ -122,41 +135,38 @@ def one_row(X: Any) -> Any:
     return np.zeros((1, X.shape[1])) if isinstance(X, da.Array) else X._meta_nonempty
 
 
-def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[Target, list[Counted]]:
-    """One row for each class, of the sum of the class's weights; what each block has.
-
-    All that a loss, its start and its scale depend on is in those sums. They are computed
-    block by block, where the blocks are.
+def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[ClassTotals, list[BlockTotals]]:
+    """The totals of the classes in all rows and in each block, computed where the blocks are.
 
     Raises
     ------
     ValueError
-        If labels or weights are not what they must be, or are of fewer than two classes.
+        If labels or weights are not what they must be, or there are fewer than two classes.
     """
     weights = [None] * y.npartitions if sample_weight is None else blocks_of(sample_weight)
-    counted = [delayed(_count)(*pair) for pair in zip(blocks_of(y), weights, strict=True)]
-    counts: list[Counted] = client.gather(client.compute(counted))
-    filled = [block for block in counts if len(block.labels)]
+    tasks = [delayed(_block_totals)(*pair) for pair in zip(blocks_of(y), weights, strict=True)]
+    blocks: list[BlockTotals] = client.gather(client.compute(tasks))
+    filled = [block for block in blocks if len(block.labels)]
     if not filled:
         raise ValueError("y has no rows.")
     labels = np.unique(np.concatenate([block.labels for block in filled]))
-    n_rows, totals = np.zeros(len(labels)), np.zeros(len(labels))
+    n_rows, sums = np.zeros(len(labels)), np.zeros(len(labels))
     for block in filled:
         found = np.searchsorted(labels, block.labels)
         n_rows[found] += block.n_rows
-        totals[found] += block.totals
-    if not totals.any():
+        sums[found] += block.weights
+    if not sums.any():
         raise ValueError("sample_weight must not be zero for all rows.")
     if len(labels) < 2:
         raise ValueError(
             f"At least two classes are needed, but y has only one class: {labels.tolist()[0]!r}."
         )
-    return Target(labels, np.arange(len(labels)), totals, None, n_rows), counts
+    return ClassTotals(labels, n_rows, sums), blocks
 
 
-def _count(y: Any, weight: Any) -> Counted:
+def _block_totals(y: Any, weight: Any) -> BlockTotals:
     if len(y) == 0:
-        return Counted(np.empty(0), np.empty(0), np.empty(0), False)
+        return BlockTotals(np.empty(0), np.empty(0), np.empty(0), False)
     y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"))
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise ValueError(
@@ -165,44 +175,46 @@ def _count(y: Any, weight: Any) -> Counted:
     labels, codes = np.unique(y, return_inverse=True)
     n_rows = np.bincount(codes).astype(np.float64)
     if weight is None:
-        return Counted(labels, n_rows, n_rows, False)
+        return BlockTotals(labels, n_rows, n_rows, False)
     weight = check_array(weight, ensure_2d=False, dtype=np.float32, input_name="sample_weight")
     check_non_negative(weight, "sample_weight")
-    totals = np.bincount(codes, column_or_1d(weight)).astype(np.float64)
-    return Counted(labels, n_rows, totals, not weight.all())
+    sums = np.bincount(codes, column_or_1d(weight)).astype(np.float64)
+    return BlockTotals(labels, n_rows, sums, not weight.all())
 
 
-def rows_that_count(rows: Rows, counts: Sequence[Counted]) -> Rows:
-    """Rows whose weight, the second of the others, is not 0; their number is then unknown.
+def rows_of_positive_weight(rows: Rows, blocks: Sequence[BlockTotals]) -> Rows:
+    """The rows whose weight is not 0. If some are left out, Dask does not know their number.
 
-    Blocks without such rows are left out, so that no worker has none to train on.
+    Blocks without such rows are left out, so that no worker has nothing to train on.
     """
-    places = [i for i, block in enumerate(counts) if block.totals.any()]
-    if len(places) < len(counts):
-        rows = Rows(_blocks_at(rows.X, places), tuple(_blocks_at(c, places) for c in rows.others))
-    if not any(block.has_zeros for block in counts):
+    places = [i for i, block in enumerate(blocks) if block.weights.any()]
+    if len(places) < len(blocks):
+        rows = _each(rows, lambda collection: _blocks_at(collection, places))
+    if not any(block.has_zeros for block in blocks):
         return rows
-    weights = blocks_of(rows.others[1])
+    weights = blocks_of(rows.sample_weight)
 
-    def kept(collection: Any) -> Any:
-        if collection is None:
-            return None
-        blocks = [
+    def selected(collection: Any) -> Any:
+        parts = [
             delayed(_with_weight)(*pair)
             for pair in zip(blocks_of(collection), weights, strict=True)
         ]
         if isinstance(collection, da.Array):
             shape = (_UNKNOWN, *collection.shape[1:])
-            parts = [da.from_delayed(b, shape, meta=collection._meta) for b in blocks]
-            return da.concatenate(parts, allow_unknown_chunksizes=True)
-        return dd.from_delayed(blocks, meta=collection._meta, verify_meta=False)
+            arrays = [da.from_delayed(part, shape, meta=collection._meta) for part in parts]
+            return da.concatenate(arrays, allow_unknown_chunksizes=True)
+        return dd.from_delayed(parts, meta=collection._meta, verify_meta=False)
 
-    return Rows(kept(rows.X), tuple(map(kept, rows.others)))
+    return _each(rows, selected)
+
+
+def _each(rows: Rows, change: Callable[[Any], Any]) -> Rows:
+    """Rows with a change of each collection."""
+    collections = (rows.X, rows.y, rows.sample_weight, rows.margins)
+    return Rows(*(None if each is None else change(each) for each in collections))
 
 
 def _blocks_at(collection: Any, places: list[int]) -> Any:
-    if collection is None:
-        return None
     blocks = collection.blocks if isinstance(collection, da.Array) else collection.partitions
     return blocks[places]
 
@@ -225,7 +237,7 @@ def _codes(y: Any, classes: npt.NDArray[Any], name: str) -> Any:
 
 
 def refuse_callbacks(estimator: Any) -> None:
-    """scikit-learn's callbacks live in the client, training in the workers."""
+    """Refuse scikit-learn's callbacks, which live in the client and not in the workers."""
     if getattr(estimator, "_skl_callbacks", None):
         raise ValueError(
             "scikit-learn's callbacks cannot be called from a cluster: take them off, or give "
@@ -242,22 +254,21 @@ def evaluation_sets(
 ) -> list[tuple[Any, Any]]:
     """Tables and labels of evaluation sets, checked against the training set.
 
-    So are the ``others``, by the names of their arguments: one collection for each set.
+    ``others`` are checked too: arguments by name, each with one collection for each set.
     """
     sets = []
     for i, (X, y) in enumerate(pairs):
         of_set = {name: given[i] for name, given in others.items() if given is not None}
-        rows = aligned_rows(X, eval_set=y, **of_set)
-        check_features(estimator, one_row(rows.X), reset=False)
-        labels = rows.others[0]
+        X, (labels, *_) = aligned(X, eval_set=y, **of_set)
+        check_features(estimator, one_row(X), reset=False)
         found = client.gather(client.compute([delayed(np.unique)(b) for b in blocks_of(labels)]))
         encode_labels(classes, np.unique(np.concatenate(found)), "eval_set")
-        sets.append((rows.X, labels))
+        sets.append((X, labels))
     return sets
 
 
 def computed(client: Any, collection: Any) -> Any:
-    """The collection in the memory of the workers; what goes wrong in a block is raised."""
+    """The collection, computed in the memory of the workers. An error in a block is raised."""
     collection = client.persist(collection)
     futures = distributed.futures_of(collection)
     distributed.wait(futures)
@@ -267,8 +278,8 @@ def computed(client: Any, collection: Any) -> Any:
     return collection
 
 
-def whole(client: Any, collection: Any) -> Any:
-    """All rows of a collection in one place, as a future; None stays None."""
+def in_one_piece(client: Any, collection: Any) -> Any:
+    """A future of one table or array with all rows of a collection; None for None."""
     if collection is None:
         return None
     return client.compute(delayed(_joined)(blocks_of(collection)))
@@ -282,7 +293,7 @@ def _joined(blocks: Sequence[Any]) -> Any:
     return np.concatenate(blocks)
 
 
-def predict(
+def predict_blocks(
     model: Any,
     method: str,
     X: Any,
@@ -305,15 +316,15 @@ def predict(
     **arguments
         Other arguments of the method.
     """
-    rows = aligned_rows(X, **(others or {}))
-    named = [k for k, other in zip(others or {}, rows.others, strict=True) if other is not None]
-    given = [blocks_of(other) for other in rows.others if other is not None]
+    X, found = aligned(X, **(others or {}))
+    named = [k for k, other in zip(others or {}, found, strict=True) if other is not None]
+    given = [blocks_of(other) for other in found if other is not None]
     shared = delayed(model, traverse=False)
     width = () if n_columns is None else (n_columns,)
-    sizes = rows.X.chunks[0] if isinstance(rows.X, da.Array) else [_UNKNOWN] * rows.X.npartitions
+    sizes = X.chunks[0] if isinstance(X, da.Array) else [_UNKNOWN] * X.npartitions
     meta = np.empty((0,) * (1 + len(width)), dtype)
     parts = []
-    for size, block, *more in zip(sizes, blocks_of(rows.X), *given, strict=True):
+    for size, block, *more in zip(sizes, blocks_of(X), *given, strict=True):
         extra = dict(zip(named, more, strict=True))
         part = delayed(_predict_block)(shared, method, block, meta, width, extra, arguments)
         parts.append(da.from_delayed(part, (size, *width), meta=meta))
@@ -348,8 +359,8 @@ class ScoredOnCluster:
         TypeError, ValueError
             If they are no collections of the same rows.
         """
-        rows = aligned_rows(X, y=y, sample_weight=sample_weight)
-        predicted, labels, weights = compute(self.predict(rows.X), *rows.others)
+        X, others = aligned(X, y=y, sample_weight=sample_weight)
+        predicted, labels, weights = compute(self.predict(X), *others)
         return float(accuracy_score(labels, predicted, sample_weight=weights))
 
 

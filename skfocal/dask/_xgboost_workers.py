@@ -1,4 +1,4 @@
-"""Training XGBoost on the focal loss in the workers of a Dask cluster (floor 5)."""
+"""Training XGBoost on the focal loss in the workers of a Dask cluster (floor 6)."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from xgboost.dask import DaskXGBClassifier
 
 from skfocal._kernels import Array
 from skfocal.objectives import FocalObjective
-from skfocal.xgboost._metrics import Metrics, WithMetrics
+from skfocal.xgboost._metrics import Metrics
+from skfocal.xgboost._private import WithMetrics
 
 
 class ClusterMetrics(Metrics):

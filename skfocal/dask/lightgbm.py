@@ -1,4 +1,4 @@
-"""`DaskFocalLGBMClassifier` (floor 5)."""
+"""`DaskFocalLGBMClassifier` (floor 6)."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -11,21 +11,35 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._booster._arguments import Metric
+from skfocal._booster._evaluation import Evaluation
 from skfocal._classifier._attributes import restored_on_failure
 from skfocal._classifier._tables import check_features
 from skfocal._optional import optional_dependency
-from skfocal.dask import _tables as collections
 from skfocal.dask._cluster import client_in_use, client_of
-from skfocal.dask._tables import Collection, ScoredOnCluster
+from skfocal.dask._tables import (
+    Collection,
+    Rows,
+    ScoredOnCluster,
+    aligned,
+    encode,
+    evaluation_sets,
+    in_one_piece,
+    one_row,
+    predict_blocks,
+    refuse_callbacks,
+    rows_of_positive_weight,
+    summarise,
+    training_rows,
+)
 from skfocal.losses._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
 
 with optional_dependency("lightgbm", needed_by="DaskFocalLGBMClassifier"):
     from lightgbm import Booster, LGBMModel
 
-    from skfocal.dask._lightgbm_workers import Whole, train_on_cluster
+    from skfocal.dask._lightgbm_workers import train_on_cluster
     from skfocal.lightgbm import FocalLGBMClassifier
     from skfocal.lightgbm._parameters import check_callbacks
-    from skfocal.lightgbm._training import check_init_model, evaluation_pairs
+    from skfocal.lightgbm._training import continued_booster, evaluation_pairs
 
 __all__ = ["DaskFocalLGBMClassifier"]
 
@@ -222,73 +236,71 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         """
         self._check_parameters()
         check_callbacks(callbacks)
-        collections.refuse_callbacks(self)
+        refuse_callbacks(self)
+        sets = evaluation_pairs(eval_set, eval_X, eval_y)
+        evaluation = Evaluation(
+            sets, eval_names, eval_sample_weight, eval_class_weight, eval_init_score
+        )
+        arguments = {
+            "eval_metric": eval_metric,
+            "callbacks": callbacks,
+            "feature_name": feature_name,
+            "categorical_feature": categorical_feature,
+        }
         with restored_on_failure(self), client_in_use(self.client) as client:
-            rows = collections.aligned_rows(
-                X, y=y, sample_weight=sample_weight, init_score=init_score
-            )
-            check_features(self, collections.one_row(rows.X), reset=True)
-            target, counts = collections.summarise(client, *rows.others[:2])
-            weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
-            loss = self._training_loss(target, weights, balanced_by_rows=True)
-            scale = loss.log_loss_scale(target.codes, target.sample_weight)
-            init_model = check_init_model(init_model, loss)
-            start = None
-            params = self.get_params(deep=False)
-            del params["client"]
-            if init_score is None and init_model is None and params.get("boost_from_average", True):
-                start = loss.intercept(target.codes, target.sample_weight)
-            evaluation = self._evaluation(
-                client,
-                evaluation_pairs(eval_set, eval_X, eval_y),
-                target.classes,
-                eval_names=eval_names,
-                eval_sample_weight=eval_sample_weight,
-                eval_class_weight=eval_class_weight,
-                eval_init_score=eval_init_score,
-            )
-            rows = collections.rows_that_count(rows, counts)
-            features, labels, sample_weight, init_score = rows.all
-            trainer = train_on_cluster(
-                client,
-                params,
-                features,
-                collections.encode(labels, target.classes),
-                sample_weight=sample_weight,
-                init_score=init_score,
-                whole=Whole(target.classes, loss, scale, start),
-                evaluation=evaluation,
-                callbacks=callbacks,
-                init_model=init_model,
-                feature_name=feature_name,
-                categorical_feature=categorical_feature,
-                eval_metric=eval_metric,
-            )
-            self._learn(trainer, target.classes, loss)
+            rows = training_rows(X, y, sample_weight, init_score=init_score)
+            self._fit_rows(client, rows, evaluation, init_model, arguments)
         return self
 
-    def _evaluation(
+    def _fit_rows(
         self,
         client: distributed.Client,
-        pairs: list[tuple[Any, Any]],
-        classes: npt.NDArray[Any],
-        **given: Any,
-    ) -> dict[str, Any]:
-        """Evaluation sets as futures of whole tables, which each worker fetches."""
-        if not pairs:
-            return {}
-        names = ("eval_sample_weight", "eval_init_score")
-        pairs = collections.evaluation_sets(
-            self, client, pairs, classes, **{name: given[name] for name in names}
+        rows: Rows,
+        evaluation: Evaluation,
+        init_model: Any,
+        arguments: dict[str, Any],
+    ) -> None:
+        """Fit on collections whose blocks belong together."""
+        check_features(self, one_row(rows.X), reset=True)
+        totals, counts = summarise(client, rows.y, rows.sample_weight)
+        plan = self._plan(totals, getattr(self, "feature_names_in_", None))
+        continued = continued_booster(init_model, plan.loss)
+        params = self.get_params(deep=False)
+        del params["client"]
+        own_margins = rows.margins is not None or continued is not None
+        if own_margins or not params.get("boost_from_average", True):
+            plan = plan.without_intercept()
+        gathered = self._gathered(client, evaluation, plan.classes)
+        rows = rows_of_positive_weight(rows, counts)
+        trainer = train_on_cluster(
+            client,
+            params,
+            rows.X,
+            encode(rows.y, plan.classes),
+            sample_weight=rows.sample_weight,
+            init_score=rows.margins,
+            plan=plan,
+            evaluation=gathered,
+            init_model=continued,
+            **arguments,
         )
-        sets = {
-            "tables": [collections.whole(client, table) for table, _ in pairs],
-            "labels": [collections.whole(client, labels) for _, labels in pairs],
+        self._learn(trainer, plan)
+
+    def _gathered(
+        self, client: distributed.Client, evaluation: Evaluation, classes: npt.NDArray[Any]
+    ) -> dict[str, Any]:
+        """Evaluation sets as futures of tables in one piece, which each worker fetches."""
+        if not evaluation.sets:
+            return vars(Evaluation(None))
+        names = {"eval_sample_weight": "sample_weight", "eval_init_score": "margins"}
+        given = {name: getattr(evaluation, field) for name, field in names.items()}
+        pairs = evaluation_sets(self, client, evaluation.sets, classes, **given)
+        sets = [(in_one_piece(client, X), in_one_piece(client, y)) for X, y in pairs]
+        rest = {
+            field: None if given[name] is None else [in_one_piece(client, c) for c in given[name]]
+            for name, field in names.items()
         }
-        for name in names:
-            if given[name] is not None:
-                given[name] = [collections.whole(client, c) for c in given[name]]
-        return {**sets, **given}
+        return {**vars(evaluation), "sets": sets, **rest}
 
     def to_local(self) -> FocalLGBMClassifier:
         """The same model for data in memory.
@@ -394,7 +406,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     def _predict_blocks(self, method: str, X: Any, **arguments: Any) -> da.Array:
         local = self.to_local()
         # one row tells shape and type of all that LightGBM can be asked for
-        X = collections.aligned_rows(X).X
-        row = getattr(local, method)(collections.one_row(X), **arguments)
+        X, _ = aligned(X)
+        row = getattr(local, method)(one_row(X), **arguments)
         width = row.shape[1] if row.ndim == 2 else None
-        return collections.predict(local, method, X, row.dtype, width, **arguments)
+        return predict_blocks(local, method, X, row.dtype, width, **arguments)

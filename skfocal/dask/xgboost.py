@@ -1,9 +1,8 @@
-"""`DaskFocalXGBClassifier` (floor 5)."""
+"""`DaskFocalXGBClassifier` (floor 6)."""
 
 import sys
 from collections.abc import Sequence
 from copy import copy
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,14 +12,28 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
+from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._plan import Plan
 from skfocal._classifier._attributes import restored_on_failure
 from skfocal._classifier._tables import check_features
 from skfocal._optional import optional_dependency
-from skfocal.dask import _tables as collections
 from skfocal.dask._cluster import client_in_use, client_of, told_of_lost_workers
-from skfocal.dask._tables import Collection, ScoredOnCluster
+from skfocal.dask._tables import (
+    Collection,
+    Rows,
+    ScoredOnCluster,
+    aligned,
+    computed,
+    encode,
+    evaluation_sets,
+    one_row,
+    predict_blocks,
+    refuse_callbacks,
+    rows_of_positive_weight,
+    summarise,
+    training_rows,
+)
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
-from skfocal.objectives._conventions import base_score
 
 with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
     from xgboost import Booster, XGBModel, collective
@@ -28,7 +41,7 @@ with optional_dependency("xgboost", needed_by="DaskFocalXGBClassifier"):
     from skfocal.dask._xgboost_workers import ClusterMetrics, ClusterTrainer, WorkerObjective
     from skfocal.xgboost import FocalXGBClassifier
     from skfocal.xgboost._parameters import IterationRange, check_parameters, native
-    from skfocal.xgboost._training import Checked, check_xgb_model, learned_attributes, make_trainer
+    from skfocal.xgboost._training import continued_booster, make_trainer, native_arguments
 
 __all__ = ["DaskFocalXGBClassifier"]
 
@@ -195,79 +208,95 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
             If a worker is lost; the model is left as it was.
         """
         self._check_probability()
-        params = self.get_params(deep=False)
-        check_parameters(params)
-        collections.refuse_callbacks(self)
+        check_parameters(self.get_params(deep=False))
+        refuse_callbacks(self)
+        evaluation = Evaluation(
+            eval_set, sample_weight=sample_weight_eval_set, margins=base_margin_eval_set
+        )
+        own: dict[str, Any] = {"verbose": verbose, "xgb_model": xgb_model}
+        own["feature_weights"] = feature_weights
         with restored_on_failure(self), client_in_use(self.client) as client:
-            rows = collections.aligned_rows(
-                native(X),
-                y=y,
-                sample_weight=native(sample_weight),
-                base_margin=native(base_margin),
-            )
-            check_features(self, collections.one_row(rows.X), reset=True)
-            whole, counts = collections.summarise(client, *rows.others[:2])
-            loss = self._training_loss(whole)
-            scale = loss.log_loss_scale(whole.codes, whole.sample_weight)
-            xgb_model = check_xgb_model(xgb_model, loss)
-            kept = collections.rows_that_count(rows, counts)
-            features = collections.computed(client, kept.X)
-            labels, weights, margins = kept.others
-            codes = collections.encode(labels, whole.classes)
-            checked = Checked()
-            if kept is rows:
-                given = ((sample_weight, weights), (base_margin, margins))
-                checked = Checked((X, features), (y, codes), *given)
-            names = getattr(self, "feature_names_in_", None)
-            learned = partial(learned_attributes, classes=whole.classes, loss=loss, names=names)
-            params = {k: v for k, v in params.items() if k != "client"}
-            cluster = ClusterTrainer, ClusterMetrics
-            trainer = make_trainer(params, loss, scale, None, learned, *cluster, verbose=verbose)
-            n_jobs = self.n_jobs if self.n_jobs and self.n_jobs > 0 else sys.maxsize
-            trainer.objective = WorkerObjective._of_loss(loss, scale, n_jobs)
-            trainer.client = client
-            evaluation = self._evaluation(
-                client,
-                eval_set or [],
-                whole.classes,
-                checked,
-                sample_weight_eval_set=sample_weight_eval_set,
-                base_margin_eval_set=base_margin_eval_set,
-            )
-            if self.base_score is None and xgb_model is None:
-                trainer.base_score = base_score(loss.intercept(whole.codes, whole.sample_weight))
-            with told_of_lost_workers(client):
-                trainer.fit(
-                    features,
-                    codes,
-                    sample_weight=weights,
-                    base_margin=margins,
-                    eval_set=evaluation or None,
-                    verbose=False,
-                    xgb_model=xgb_model,
-                    sample_weight_eval_set=checked.all_of(sample_weight_eval_set),
-                    base_margin_eval_set=checked.all_of(base_margin_eval_set),
-                    feature_weights=native(feature_weights),
-                )
-            self._learn(trainer, learned)
+            given = Rows(X, y, sample_weight, base_margin)
+            self._fit_rows(client, given, evaluation, **own)
         return self
 
-    def _evaluation(
+    def _fit_rows(
         self,
         client: distributed.Client,
-        eval_set: Sequence[tuple[Any, Any]],
+        given: Rows,
+        evaluation: Evaluation,
+        *,
+        verbose: bool | int | None,
+        xgb_model: Any,
+        feature_weights: Any,
+    ) -> None:
+        """Fit on the rows as they are given."""
+        of_rows = native(given.sample_weight), native(given.margins)
+        rows = training_rows(native(given.X), given.y, of_rows[0], base_margin=of_rows[1])
+        check_features(self, one_row(rows.X), reset=True)
+        totals, counts = summarise(client, rows.y, rows.sample_weight)
+        plan = self._plan(totals, getattr(self, "feature_names_in_", None))
+        continued = continued_booster(xgb_model, plan.loss)
+        if self.base_score is not None or continued is not None:
+            plan = plan.without_intercept()
+        positive = rows_of_positive_weight(rows, counts)
+        features = computed(client, positive.X)
+        codes = encode(positive.y, plan.classes)
+        checked = Checked()
+        if positive is rows:
+            weights = (given.sample_weight, rows.sample_weight)
+            margins = (given.margins, rows.margins)
+            checked = Checked((given.X, features), (given.y, codes), weights, margins)
+        trainer = self._trainer(client, plan, verbose)
+        sets = self._evaluation_sets(client, evaluation, plan.classes, checked)
+        with told_of_lost_workers(client):
+            trainer.fit(
+                features,
+                codes,
+                sample_weight=positive.sample_weight,
+                base_margin=positive.margins,
+                eval_set=sets or None,
+                verbose=False,  # a callback of ours prints
+                xgb_model=continued,
+                feature_weights=native(feature_weights),
+                **native_arguments(evaluation, checked),
+            )
+        self._learn(trainer, plan)
+
+    def _trainer(
+        self, client: distributed.Client, plan: Plan, verbose: bool | int | None
+    ) -> ClusterTrainer:
+        """A plain classifier of XGBoost on the cluster, with the focal objective."""
+        params = {k: v for k, v in self.get_params(deep=False).items() if k != "client"}
+        metrics = ClusterMetrics(plan.loss)
+        trainer: ClusterTrainer = make_trainer(
+            params, plan, verbose, trainer_class=ClusterTrainer, metrics=metrics
+        )
+        n_jobs = self.n_jobs if self.n_jobs and self.n_jobs > 0 else sys.maxsize
+        trainer.objective = WorkerObjective._of_loss(plan.loss, plan.scale, n_jobs)
+        trainer.client = client
+        return trainer
+
+    def _evaluation_sets(
+        self,
+        client: distributed.Client,
+        evaluation: Evaluation,
         classes: npt.NDArray[Any],
         checked: Checked,
-        **others: Sequence[Any] | None,
     ) -> list[tuple[Any, Any]]:
         """Tables in the workers and codes of the evaluation sets."""
-        pairs = collections.evaluation_sets(self, client, eval_set, classes, **others)
+        given = list(evaluation.sets or [])
+        others = {
+            "sample_weight_eval_set": evaluation.sample_weight,
+            "base_margin_eval_set": evaluation.margins,
+        }
+        pairs = evaluation_sets(self, client, given, classes, **others)
         return [
             (
-                checked.of(given_X, collections.computed, client, native(X)),
-                checked.of(given_y, collections.encode, y, classes),
+                checked.of(given_X, computed, client, native(X)),
+                checked.of(given_y, encode, y, classes),
             )
-            for (given_X, given_y), (X, y) in zip(eval_set, pairs, strict=True)
+            for (given_X, given_y), (X, y) in zip(given, pairs, strict=True)
         ]
 
     def to_local(self) -> FocalXGBClassifier:
@@ -436,13 +465,11 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         sklearn.exceptions.NotFittedError, TypeError, ValueError
             As in `predict`.
         """
-        local, X = self.to_local(), collections.aligned_rows(X).X
+        local, (X, _) = self.to_local(), aligned(X)
         # one row tells the number of trees
-        row = local.apply(collections.one_row(X), iteration_range)
+        row = local.apply(one_row(X), iteration_range)
         width = row.shape[1] if row.ndim == 2 else None
-        return collections.predict(
-            local, "apply", X, row.dtype, width, iteration_range=iteration_range
-        )
+        return predict_blocks(local, "apply", X, row.dtype, width, iteration_range=iteration_range)
 
     def _predict_blocks(self, method: str, X: Any, base_margin: Any, **arguments: Any) -> da.Array:
         check_is_fitted(self, "loss_")
@@ -451,4 +478,4 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         one = labels or (n_classes == 2 and method != "predict_proba")
         dtype, width = self.classes_.dtype if labels else np.float32, None if one else n_classes
         others = {"base_margin": base_margin}
-        return collections.predict(self.to_local(), method, X, dtype, width, others, **arguments)
+        return predict_blocks(self.to_local(), method, X, dtype, width, others, **arguments)

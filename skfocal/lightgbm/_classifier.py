@@ -1,37 +1,50 @@
-"""`FocalLGBMClassifier` (floor 4).
+"""`FocalLGBMClassifier` (floor 5).
 
-A plain `LGBMClassifier` trains on a `FocalObjective`; its booster is then rewritten into
-a standard binary or multiclass model and handed to the focal classifier, whose parent's
-methods work on it.
-
-Private parts of LightGBM's scikit-learn module in use: the attributes that its ``fit``
-learns (see ``_lightgbm_files``) and ``_process_params``.
+A plain `LGBMClassifier`, the trainer, trains on a `FocalObjective`. Its booster is rewritten into
+a standard binary or multiclass model. The focal classifier takes it over, and the methods of its
+parent work on it.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
-from lightgbm import Booster, LGBMClassifier, LGBMModel
+from lightgbm import Booster, Dataset, LGBMClassifier, LGBMModel
 from sklearn.utils import _safe_indexing
 
-from skfocal._booster._arguments import FOCAL_PARAMETERS, Metric, refuse_arguments, repeat
+from skfocal._booster._arguments import FOCAL_PARAMETERS, Metric, refuse_arguments
+from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._plan import Plan, make_plan
 from skfocal._classifier._attributes import LearnedAttribute, restored_on_failure
 from skfocal._classifier._callbacks import Rounds, with_callbacks
 from skfocal._classifier._tables import Table, check_features
-from skfocal._classifier._target import make_target
-from skfocal.lightgbm import _native_data as datasets
-from skfocal.lightgbm import _parameters as parameters
-from skfocal.lightgbm import _training as training
+from skfocal._classifier._target import ClassTotals, Target, make_target
 from skfocal.lightgbm._metrics import METRIC_PARAMETERS
-from skfocal.lightgbm._model import LightGBMPrediction
+from skfocal.lightgbm._model import LightGBMModel
+from skfocal.lightgbm._native_data import fit_dataset
+from skfocal.lightgbm._parameters import (
+    N_CLASSES_ALIASES,
+    N_ROUNDS_ALIASES,
+    check_callbacks,
+    check_columns,
+    check_parameters,
+)
+from skfocal.lightgbm._training import (
+    continued_booster,
+    evaluation_arguments,
+    evaluation_pairs,
+    init_score_of,
+    make_trainer,
+    round_callbacks,
+    train,
+)
 from skfocal.losses._parameters import Alpha, ClassWeight, Gamma, Hessian, Link, Probability
 
 
-class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
+class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
     """LightGBM classifier trained on the focal loss.
 
     A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all
@@ -211,89 +224,108 @@ class FocalLGBMClassifier(LightGBMPrediction, LGBMClassifier):
             If an argument is not as described; the model is then left as it was.
         """
         self._check_parameters()
-        parameters.check_callbacks(callbacks)
-        params = self.get_params(deep=False)
-        unknown = any(params.get(name) is not None for name in parameters.N_ROUNDS_ALIASES)
-        rounds = Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
+        check_callbacks(callbacks)
+        evaluation = Evaluation(
+            eval_set, eval_names, eval_sample_weight, eval_class_weight, eval_init_score
+        )
+        rows = {"y": y, "sample_weight": sample_weight, "init_score": init_score}
+        columns = {"feature_name": feature_name, "categorical_feature": categorical_feature}
+        own: dict[str, Any] = {"eval_metric": eval_metric, "init_model": init_model}
+        own |= {"callbacks": callbacks or [], "rounds": self._rounds(X, y, sample_weight)}
         with restored_on_failure(self):
-            if isinstance(X, lightgbm.Dataset):
-                refuse_arguments(
-                    "lightgbm.Dataset",
-                    y=y,
-                    sample_weight=sample_weight,
-                    init_score=init_score,
-                    eval_sample_weight=eval_sample_weight,
-                    eval_class_weight=eval_class_weight,
-                    eval_init_score=eval_init_score,
-                    feature_name=feature_name,
-                    categorical_feature=categorical_feature,
-                    eval_X=eval_X,
-                    eval_y=eval_y,
-                )
-                evals = list(eval_set or [])
-                datasets.fit_dataset(
-                    self, X, evals, eval_names, eval_metric, callbacks, init_model, rounds
-                )
-                return self
-            features = parameters.check_columns(check_features(self, X, reset=True))
-            if features.shape[0] < 2:
-                raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
-            target = make_target(self, features, y, sample_weight, np.float32)
-            if len(target.codes) < 2:
-                raise ValueError(
-                    "LightGBM needs at least two rows of a weight above 0; sample_weight leaves 1."
-                )
-            weights: Any = self.class_weight  # a mapping or "balanced" to LightGBM, too
-            loss = self._training_loss(target, weights, balanced_by_rows=True)
-            scale = loss.log_loss_scale(target.codes, target.sample_weight)
-            init_model = training.check_init_model(init_model, loss)
-            start = None
-            if init_score is None and init_model is None and params.get("boost_from_average", True):
-                start = loss.intercept(target.codes, target.sample_weight)
-                init_score = repeat(start, len(target.codes))
-            elif init_score is not None and target.kept is not None:
-                n_rows = features.shape[0]
-                init_score = training.rows_of_start(init_score, target.kept, n_rows, loss.n_classes)
-            if target.kept is not None:
-                features = _safe_indexing(features, target.kept)
-            evaluation = training.evaluation_arguments(
-                self,
-                training.evaluation_pairs(eval_set, eval_X, eval_y),
-                (X, y) if eval_set is not None and target.kept is None else None,
-                target,
-                features,
-                start,
-                eval_names=eval_names,
-                eval_sample_weight=eval_sample_weight,
-                eval_class_weight=eval_class_weight,
-                eval_init_score=eval_init_score,
-            )
-            trainer = training.make_trainer(params, loss, scale, eval_metric)
-            training.train(
-                trainer,
-                features,
-                target,
-                start,
-                training.round_callbacks(rounds, target.classes, loss, start),
-                init_score=init_score,
-                eval_metric=trainer._focal_metrics,
-                feature_name=feature_name,
-                categorical_feature=categorical_feature,
-                callbacks=callbacks or [],
-                init_model=init_model,
-                **evaluation,
-            )
-            rounds.close(self._learn(trainer, target.classes, loss))
+            if isinstance(X, Dataset):
+                refused = {**rows, **columns, "eval_X": eval_X, "eval_y": eval_y}
+                self._fit_native_data(X, refused, evaluation, **own)
+            else:
+                pairs = evaluation_pairs(eval_set, eval_X, eval_y)
+                own["recognised"] = eval_set is not None
+                self._fit_table(X, rows, columns, replace(evaluation, sets=pairs), **own)
         return self
 
+    def _fit_native_data(
+        self, X: Dataset, refused: dict[str, Any], evaluation: Evaluation, **own: Any
+    ) -> None:
+        """Fit on a data set of LightGBM, beside which most arguments are ``refused``."""
+        refuse_arguments(
+            "lightgbm.Dataset",
+            **refused,
+            eval_sample_weight=evaluation.sample_weight,
+            eval_class_weight=evaluation.class_weight,
+            eval_init_score=evaluation.margins,
+        )
+        fit_dataset(self, X, evaluation, **own)
+
+    def _fit_table(
+        self,
+        X: Any,
+        rows: dict[str, Any],
+        columns: dict[str, Any],
+        evaluation: Evaluation,
+        *,
+        recognised: bool,
+        eval_metric: Any,
+        init_model: Any,
+        callbacks: list[Callable[..., Any]],
+        rounds: Rounds,
+    ) -> None:
+        """Fit on a table. ``recognised``: LightGBM may find the training set in ``eval_set``."""
+        features = check_columns(check_features(self, X, reset=True))
+        target = self._checked_target(features, rows["y"], rows["sample_weight"])
+        plan = self._plan(target.totals, getattr(self, "feature_names_in_", None))
+        continued = continued_booster(init_model, plan.loss)
+        params = self.get_params(deep=False)
+        own_margins = rows["init_score"] is not None or continued is not None
+        if own_margins or not params.get("boost_from_average", True):
+            plan = plan.without_intercept()
+        checked = Checked()
+        if target.positive is not None:
+            features = _safe_indexing(features, target.positive)
+        elif recognised:
+            checked = Checked((X, features), (rows["y"], target.codes))
+        trainer = make_trainer(params, plan, eval_metric)
+        train(
+            trainer,
+            features,
+            target,
+            plan,
+            [*callbacks, *round_callbacks(rounds, plan)],
+            init_score=init_score_of(rows["init_score"], target, plan),
+            init_model=continued,
+            **columns,
+            **evaluation_arguments(self, evaluation, plan, checked),
+        )
+        rounds.close(self._learn(trainer, plan))
+
+    def _checked_target(self, features: Any, y: Any, sample_weight: Any) -> Target:
+        """Labels and weights; LightGBM ends the process if there is one row only."""
+        if features.shape[0] < 2:
+            raise ValueError("LightGBM needs at least two rows; X has n_samples = 1.")
+        target = make_target(self, features, y, sample_weight, np.float32)
+        if len(target.codes) < 2:
+            raise ValueError(
+                "LightGBM needs at least two rows of a weight above 0; sample_weight leaves 1."
+            )
+        return target
+
+    def _plan(self, totals: ClassTotals, names: npt.NDArray[Any] | None) -> Plan:
+        weights: Any = self.class_weight  # its type says less than LightGBM accepts
+        loss = self._training_loss(totals, weights, balanced_by_rows=True)
+        return make_plan(totals, loss, names)
+
+    def _rounds(self, X: Any, y: Any, sample_weight: Any) -> Rounds:
+        """scikit-learn's callbacks; the number of rounds is unknown if an alias gives it."""
+        params = self.get_params(deep=False)
+        unknown = any(params.get(name) is not None for name in N_ROUNDS_ALIASES)
+        return Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
+
     def _process_params(self, stage: str) -> dict[str, Any]:
-        """LightGBM's parameters only: the focal ones, and names of metrics, are not."""
+        """LightGBM's parameters alone, without ours and without names of metrics."""
         params = super()._process_params(stage)
         # with more than two classes their number is the parent's own
-        n_classes = parameters.N_CLASSES_ALIASES if self._n_classes == 2 else ()
+        n_classes = N_CLASSES_ALIASES if self._n_classes == 2 else ()
         ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *n_classes)
         return {name: value for name, value in params.items() if name not in ours}
 
     def _check_parameters(self) -> None:
         self._check_probability()
-        parameters.check_parameters(self.get_params(deep=False))
+        check_parameters(self.get_params(deep=False))

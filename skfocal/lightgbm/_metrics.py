@@ -5,9 +5,6 @@ from inspect import signature
 from typing import Any
 
 from skfocal._booster._measures import (
-    ONLY_BINARY,
-    ONLY_MULTICLASS,
-    RANK_METRICS,
     Measure,
     absolute_error,
     auc_mu,
@@ -22,9 +19,9 @@ from skfocal._kernels import Array
 from skfocal.losses import FocalLoss, mean_loss
 from skfocal.objectives import FocalEvalMetric
 
-# LightGBM: {canonical name: (aliases, measure, greater is better)}. Of two names that
-# differ in "binary" and "multi" LightGBM takes the one that fits the number of classes.
-LIGHTGBM: dict[str, tuple[tuple[str, ...], Measure, bool]] = {
+# {LightGBM's name: (aliases, measure, whether greater is better)}. If two names differ in
+# "binary" and "multi", LightGBM takes the one that fits the number of classes.
+BY_NAME: dict[str, tuple[tuple[str, ...], Measure, bool]] = {
     "focal_loss": ((), mean_loss, False),
     "logloss": (
         (
@@ -43,6 +40,10 @@ LIGHTGBM: dict[str, tuple[tuple[str, ...], Measure, bool]] = {
     "average_precision": ((), average_precision, True),
     "auc_mu": ((), auc_mu, True),
 }
+ONLY_BINARY = ("l1", "l2", "rmse")
+ONLY_MULTICLASS = ("auc_mu",)
+# Binary margins and probabilities have the same order: LightGBM may compute these from margins.
+RANK_METRICS = ("auc", "average_precision")
 METRIC_PARAMETERS = ("metric", "metrics", "metric_types")
 DEFAULT_METRIC = "focal_loss"
 _NO_METRIC = ("", "None", "none", "na", "null", "custom")
@@ -118,7 +119,7 @@ def _flat(given: Any) -> list[Any]:
 
 def _named_metric(name: Any, loss: FocalLoss) -> _Metric:
     binary = loss.n_classes == 2
-    for own, (aliases, measure, greater) in LIGHTGBM.items():
+    for own, (aliases, measure, greater) in BY_NAME.items():
         if name == own or name in aliases:
             if own in (ONLY_MULTICLASS if binary else ONLY_BINARY):
                 number = "more than two" if binary else "two"
@@ -128,7 +129,7 @@ def _named_metric(name: Any, loss: FocalLoss) -> _Metric:
             if own in ("logloss", "error"):
                 own = f"{'binary' if binary else 'multi'}_{own}"
             return _Metric(own, measure, greater, loss)
-    known = sorted({*LIGHTGBM, *(alias for aliases, *_ in LIGHTGBM.values() for alias in aliases)})
+    known = sorted({*BY_NAME, *(alias for aliases, *_ in BY_NAME.values() for alias in aliases)})
     raise ValueError(
         f"Metric {name!r} would be computed from margins. By name there are {known}; give any "
         "other as a function of (y_true, probabilities)."

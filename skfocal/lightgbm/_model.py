@@ -1,4 +1,4 @@
-"""`FocalLGBMClassifier` to and from files and boosters (floor 4)."""
+"""A fitted `FocalLGBMClassifier`: files, boosters and predictions (floor 5)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,37 +6,32 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from lightgbm import Booster, LGBMClassifier
+from lightgbm import Booster
 from sklearn.utils.validation import check_is_fitted
 
+from skfocal._booster._plan import Plan
 from skfocal._booster._settings import given_settings, path_of, settings_text, written_whole
 from skfocal._classifier._mixin import FocalClassifierMixin
 from skfocal._classifier._tables import Table, check_features
 from skfocal._kernels import Array
 from skfocal.lightgbm._format import check_margins, objective_of, read_booster, with_settings
 from skfocal.lightgbm._parameters import check_columns
-from skfocal.lightgbm._training import learned_attributes
-from skfocal.losses import FocalLoss
+from skfocal.lightgbm._private import Trainer, learned_attributes, results_of
 from skfocal.losses._parameters import Gamma, Link, Weights, check_integer
 
-# What LGBMClassifier.fit leaves on the trainer besides the booster.
-_RESULTS = ("_best_iteration", "_best_score", "_evals_result")
 
-
-class LightGBMFiles(FocalClassifierMixin):
-    """Learning what a trainer has learned, saving, loading, and the way from a plain booster."""
+class LightGBMModel(FocalClassifierMixin):
+    """A fitted model: it is saved and loaded, made from a plain booster, and predicts."""
 
     booster_: Booster
 
-    def _learn(
-        self, trainer: LGBMClassifier, classes: npt.NDArray[Any], loss: FocalLoss
-    ) -> dict[str, Any]:
-        """Take what a trainer has learned; returns it by the names of the attributes."""
-        results = {name: getattr(trainer, name) for name in _RESULTS}
-        model = {**learned_attributes(trainer.booster_, classes, loss), **results}
-        for name, value in model.items():
+    def _learn(self, trainer: Trainer, plan: Plan) -> dict[str, Any]:
+        """Take over what a trainer has learned, and return it by the names of the attributes."""
+        learned = learned_attributes(trainer.booster_, plan.classes, plan.loss)
+        learned |= results_of(trainer)
+        for name, value in learned.items():
             setattr(self, name, value)
-        return model
+        return learned
 
     def save_model(self, filename: str | Path) -> None:
         """Write the booster, up to its best iteration, with labels and loss beside it.
@@ -157,14 +152,6 @@ class LightGBMFiles(FocalClassifierMixin):
             np.array(names, dtype=object) if named else None,
         )
         return model
-
-
-class LightGBMPrediction(LightGBMFiles):
-    """Prediction from the booster's margins, which the parent computes.
-
-    A child of `LightGBMFiles`, not its neighbour: LightGBM's ``get_params`` looks for itself in the
-    first two parents of a class, and no further.
-    """
 
     def predict(
         self,

@@ -1,31 +1,21 @@
-"""Training a plain `LGBMClassifier` on the focal loss (floor 4).
-
-Parameters that it must not have, evaluation sets, metrics, and the booster it leaves.
-"""
+"""Training a plain `LGBMClassifier` on the focal loss (floor 5)."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from inspect import signature
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from lightgbm import Booster, LGBMClassifier, LGBMModel
 from lightgbm.callback import CallbackEnv, EarlyStopException
-from lightgbm.compat import _LGBMLabelEncoder
-from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import _safe_indexing
 
-from skfocal._booster._arguments import (
-    FOCAL_PARAMETERS,
-    booster_threads,
-    check_continued,
-    check_evaluation_sets,
-    repeat,
-)
-from skfocal._classifier._callbacks import Rounds, as_defined
+from skfocal._booster._arguments import FOCAL_PARAMETERS, booster_threads, check_same_loss
+from skfocal._booster._evaluation import Checked, Evaluation, check_pairs
+from skfocal._booster._plan import Plan
+from skfocal._classifier._callbacks import Rounds
 from skfocal._classifier._tables import check_features
 from skfocal._classifier._target import Target, encode_labels
-from skfocal._kernels import Array
 from skfocal.lightgbm._format import read_booster, standardised
 from skfocal.lightgbm._metrics import METRIC_PARAMETERS, split_metrics
 from skfocal.lightgbm._parameters import (
@@ -34,152 +24,134 @@ from skfocal.lightgbm._parameters import (
     NETWORK_PARAMETERS,
     check_columns,
 )
+from skfocal.lightgbm._private import Trainer, learned_attributes, set_booster
 from skfocal.losses import FocalLoss
 from skfocal.objectives import FocalObjective
 
 
-def check_init_model(init_model: Any, loss: FocalLoss) -> Booster | None:
-    """The booster to go on from, if it can be: of as many classes and no other loss.
+def continued_booster(init_model: Any, loss: FocalLoss) -> Booster | None:
+    """The booster of a model that training continues, or None.
 
-    A focal classifier, and a file that one has saved, tell their loss. Of other models
-    nothing is known, and their margins are a start like any other.
+    The loss of a focal classifier, and of a file that one has saved, is known. Of other models
+    it is not: then their margins count as margins of this loss.
+
+    Raises
+    ------
+    ValueError
+        If the model has another number of classes or is known to be of another loss.
     """
     if init_model is None:
         return None
-    before = getattr(init_model, "loss_", None)
+    known = getattr(init_model, "loss_", None)
     if isinstance(init_model, LGBMModel):
         booster = init_model.booster_
     elif isinstance(init_model, Booster):
         booster = init_model
     else:
         booster, settings = read_booster(init_model)
-        before = settings[1] if settings else None
+        known = settings[1] if settings else None
     n_outputs = 1 if loss.n_classes == 2 else loss.n_classes
     if booster.num_model_per_iteration() != n_outputs:
         raise ValueError(
             f"init_model has {booster.num_model_per_iteration()} trees in an iteration; for "
             f"{loss.n_classes} classes it must have {n_outputs}."
         )
-    check_continued(before, loss, "init_model")
+    check_same_loss(known, loss, "init_model")
     return booster
 
 
-def rows_of_start(init_score: Any, kept: npt.NDArray[Any], n_rows: int, n_classes: int) -> Any:
-    """``init_score`` of the rows that are kept; LightGBM takes it class by class, too."""
-    if n_classes > 2 and np.shape(init_score) == (n_rows * n_classes,):
-        init_score = np.asarray(init_score).reshape(n_rows, n_classes, order="F")
-    return _safe_indexing(init_score, kept)
+def init_score_of(given: Any, target: Target, plan: Plan) -> Any:
+    """LightGBM's ``init_score`` for the rows of positive weight: the user's or the plan's."""
+    if given is None:
+        return plan.intercepts(len(target.codes))
+    if target.positive is None:
+        return given
+    n_rows = int(target.n_rows.sum())
+    if plan.n_classes > 2 and np.shape(given) == (n_rows * plan.n_classes,):
+        # LightGBM also takes the margins of all rows for class 0, then for class 1, ...
+        given = np.asarray(given).reshape(n_rows, plan.n_classes, order="F")
+    return _safe_indexing(given, target.positive)
 
 
-def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any, Any]]:
-    """Tables and labels of both ways to give evaluation sets."""
+def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any, Any]] | None:
+    """Tables and labels of evaluation sets, which LightGBM takes in two forms."""
     if eval_set is not None and (eval_X is not None or eval_y is not None):
         raise ValueError("Give either eval_set or eval_X and eval_y, not both.")
     if (eval_X is None) != (eval_y is None):
         raise ValueError("eval_X and eval_y belong together: give both.")
     if eval_set is not None:
         pairs = [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
-        check_evaluation_sets(pairs)
+        check_pairs(pairs)
         return pairs
-    if eval_X is not None:
-        many = isinstance(eval_X, tuple)
-        return list(zip(eval_X, eval_y, strict=True)) if many else [(eval_X, eval_y)]
-    return []
+    if isinstance(eval_X, tuple):
+        return list(zip(eval_X, eval_y, strict=True))
+    return None if eval_X is None else [(eval_X, eval_y)]
 
 
 def evaluation_arguments(
-    estimator: Any,
-    pairs: list[tuple[Any, Any]],
-    training: tuple[Any, Any] | None,
-    target: Target,
-    features: Any,
-    start: float | Array | None,
-    **given: Any,
+    estimator: Any, evaluation: Evaluation, plan: Plan, checked: Checked
 ) -> dict[str, Any]:
-    """Arguments of LGBMClassifier.fit for the evaluation sets, labels as codes."""
-    tables, codes, trains = [], [], False
-    for table, labels in pairs:
-        if training and table is training[0] and labels is training[1]:
-            # LightGBM knows the training set by identity, and does not stop by it
-            tables.append(features)
-            codes.append(target.codes)
-            trains = True
-        else:
-            tables.append(check_columns(check_features(estimator, table, reset=False)))
-            codes.append(encode_labels(target.classes, labels, "eval_set"))
-    if not pairs:
+    """Arguments of `LGBMClassifier.fit` for evaluation sets, with labels as codes."""
+    if not evaluation.sets:
         return {}
-    if given["eval_init_score"] is None and start is not None:
-        given["eval_init_score"] = [repeat(start, len(k)) for k in codes]
-    class_weights = given["eval_class_weight"] or []
-    given["eval_class_weight"] = [weights_of_codes(w, target) for w in class_weights] or None
-    if "eval_X" in signature(LGBMClassifier.fit).parameters and not trains:
-        sets: dict[str, Any] = {"eval_X": tuple(tables), "eval_y": tuple(codes)}
-    else:
-        sets = {"eval_set": list(zip(tables, codes, strict=True))}
-    return {**sets, **given}
+    codes_of = partial(encode_labels, plan.classes, name="eval_set")
+    pairs = [
+        (checked.of(X, _checked_table, estimator, X), checked.of(y, codes_of, y))
+        for X, y in evaluation.sets
+    ]
+    margins = evaluation.margins
+    if margins is None and plan.intercept is not None:
+        margins = [plan.intercepts(len(codes)) for _, codes in pairs]
+    arguments: dict[str, Any] = {
+        "eval_names": evaluation.names,
+        "eval_sample_weight": evaluation.sample_weight,
+        "eval_class_weight": [_by_code(w, plan) for w in evaluation.class_weight or []] or None,
+        "eval_init_score": margins,
+    }
+    # LightGBM recognises the training set among them, but only in the older form
+    trains = any(checked.knows(X, y) for X, y in evaluation.sets)
+    if trains or "eval_X" not in signature(LGBMClassifier.fit).parameters:
+        return {"eval_set": pairs, **arguments}
+    tables, codes = zip(*pairs, strict=True)
+    return {"eval_X": tables, "eval_y": codes, **arguments}
 
 
-def weights_of_codes(weights: Any, target: Target) -> Any:
-    """Class weights of an evaluation set, labels as codes."""
+def _checked_table(estimator: Any, X: Any) -> Any:
+    return check_columns(check_features(estimator, X, reset=False))
+
+
+def _by_code(weights: Any, plan: Plan) -> Any:
+    """Class weights of an evaluation set by the codes of the labels."""
     if not isinstance(weights, Mapping):
         return weights
     labels = list(weights)
-    codes = encode_labels(target.classes, np.asarray(labels), "eval_class_weight")
+    codes = encode_labels(plan.classes, np.asarray(labels), "eval_class_weight")
     return {int(k): weights[label] for k, label in zip(codes, labels, strict=True)}
 
 
-class Trainer(LGBMClassifier):
-    """A plain classifier whose labels are the codes of ``n_codes`` classes.
+def make_trainer(params: dict[str, Any], plan: Plan, eval_metric: Any) -> Trainer:
+    """A plain LightGBM classifier with the focal objective and metrics.
 
-    LightGBM would encode them once more: in a process of a cluster, of whose rows none may
-    be of a class, to other codes.
-    """
-
-    n_codes: int
-
-    def fit(self, X: Any, y: Any, *args: Any, **kwargs: Any) -> "Trainer":
-        """Fit; arguments as of `LGBMClassifier.fit`."""
-        self._classes = np.arange(self.n_codes)
-        self._le = LabelEncoder().fit(self._classes)
-        self._class_map = {k: k for k in range(self.n_codes)}
-        self._n_classes = self.n_codes
-        if self.objective is None:
-            self._objective = None
-        as_defined(LGBMModel.fit)(self, X, y, *args, **kwargs)
-        return self
-
-    def _process_params(self, stage: str) -> dict[str, Any]:
-        """LightGBM's parameters, with an objective that loggers can print."""
-        params = super()._process_params(stage)
-        if stage == "fit" and callable(self.objective):
-            params["objective"] = self.objective  # it takes a data set, and needs no wrapper
-        return params
-
-
-def make_trainer(
-    params: dict[str, Any], loss: FocalLoss, scale: float, eval_metric: Any
-) -> Trainer:
-    """A plain classifier on the focal objective, with metrics that see it rightly.
-
-    ``scale`` is the loss's `log_loss_scale` on all training rows.
+    Raises
+    ------
+    ValueError
+        If a parameter gives another number of classes, or a metric cannot be computed.
     """
     for name in N_CLASSES_ALIASES:
-        if params.get(name) not in (None, loss.n_classes):
+        if params.get(name) not in (None, plan.n_classes):
             raise ValueError(
-                f"{name}={params[name]!r}, but y has {loss.n_classes} classes: leave it out."
+                f"{name}={params[name]!r}, but y has {plan.n_classes} classes: leave it out."
             )
-    names, callables = split_metrics(eval_metric, params, loss)
+    names, metrics = split_metrics(eval_metric, params, plan.loss)
     ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *N_CLASSES_ALIASES)
     trainer = Trainer(**{k: v for k, v in params.items() if k not in ours})
-    trainer.n_codes = loss.n_classes
+    trainer.n_codes, trainer.computed_metrics = plan.n_classes, metrics
     n_jobs = next((params[k] for k in N_THREADS_ALIASES if params.get(k) is not None), None)
     trainer.set_params(
-        objective=FocalObjective._of_loss(loss, scale, booster_threads(n_jobs)),
+        objective=FocalObjective._of_loss(plan.loss, plan.scale, booster_threads(n_jobs)),
         class_weight=None,
         metric=names or "None",
     )
-    trainer._focal_metrics = callables
     return trainer
 
 
@@ -187,22 +159,31 @@ def train(
     trainer: Trainer,
     features: Any,
     target: Target,
-    start: float | Array | None,
-    rounds: list[Callable[..., Any]],
+    plan: Plan,
+    callbacks: list[Callable[..., Any]],
     **arguments: Any,
 ) -> None:
-    """Fit the trainer and make its booster a standard model that contains the start."""
-    arguments["callbacks"] = [*arguments["callbacks"], *rounds, grow_nothing_where_none_can_be()]
-    trainer.fit(features, target.codes, target.sample_weight, **arguments)
-    hand_over(trainer, trainer.booster_, len(target.classes), start)
+    """Fit the trainer, and turn its booster into a standard model that holds the intercept.
+
+    ``arguments`` are those of `LGBMClassifier.fit`.
+    """
+    trainer.fit(
+        features,
+        target.codes,
+        target.sample_weight,
+        eval_metric=trainer.computed_metrics,
+        callbacks=[*callbacks, grow_nothing_where_none_can_be()],
+        **arguments,
+    )
+    hand_over(trainer, trainer.booster_, plan)
 
 
 def grow_nothing_where_none_can_be() -> Callable[[CallbackEnv], None]:
-    """A callback that lets rounds pass without a tree where LightGBM uses no column.
+    """A callback that ends training without a tree if LightGBM can use no column.
 
-    It uses none where all are constant, or too short to be cut into two leaves of
-    ``min_child_samples`` rows. Its own objectives then give a constant model. With a custom
-    objective it fails a check and prints a fatal error.
+    It can use none if all columns are constant, or if no cut leaves ``min_child_samples`` rows
+    on both sides. LightGBM's own objectives then give a constant model. With a custom objective
+    LightGBM fails an internal check and prints a fatal error.
     """
 
     def before(env: CallbackEnv) -> None:
@@ -211,40 +192,36 @@ def grow_nothing_where_none_can_be() -> Callable[[CallbackEnv], None]:
         if env.iteration == env.begin_iteration and not any(
             data.feature_num_bin(k) for k in range(data.num_feature())
         ):
-            booster.update = lambda **_: True  # LightGBM's word for "finished"
+            booster.update = lambda **_: True  # True tells LightGBM that training is finished
 
     before.before_iteration = True  # type: ignore[attr-defined]  # as in `round_callbacks`
     return before
 
 
-def hand_over(
-    trainer: Trainer, booster: Booster, n_classes: int, shift: float | Array | None
-) -> None:
-    """Give the trainer a booster's standard model, with what training knows of it."""
-    patched = standard(booster, n_classes, shift)
-    # as the user gave them, not as the text has them; tools read the objective there
-    objective = "binary" if n_classes == 2 else "multiclass"
-    kept = {k: v for k, v in booster.params.items() if k not in NETWORK_PARAMETERS}
-    patched.params = {**kept, "objective": objective}
+def hand_over(trainer: Trainer, booster: Booster, plan: Plan) -> None:
+    """Give the trainer the standard model of a booster, with its parameters and best round."""
+    patched = standard_model(booster, plan)
+    # the parameters as the user gave them, not as the text has them; tools read them there
+    objective = "binary" if plan.n_classes == 2 else "multiclass"
+    own = {k: v for k, v in booster.params.items() if k not in NETWORK_PARAMETERS}
+    patched.params = {**own, "objective": objective}
     patched.best_iteration, patched.best_score = booster.best_iteration, booster.best_score
-    trainer._Booster = patched
+    set_booster(trainer, patched)
 
 
-def standard(booster: Booster, n_classes: int, shift: float | Array | None) -> Booster:
-    """A standard model of all trees of a booster that was trained from ``shift``."""
+def standard_model(booster: Booster, plan: Plan) -> Booster:
+    """The standard model of all trees of a booster that was trained from the intercept."""
     text = booster.model_to_string(num_iteration=-1)
-    return Booster(model_str=standardised(text, n_classes, shift))
+    return Booster(model_str=standardised(text, plan.n_classes, plan.intercept))
 
 
-def round_callbacks(
-    rounds: Rounds, classes: npt.NDArray[Any], loss: FocalLoss, start: float | Array | None
-) -> list[Callable[..., Any]]:
-    """scikit-learn's callbacks as two of LightGBM's, none where nobody listens."""
+def round_callbacks(rounds: Rounds, plan: Plan) -> list[Callable[..., Any]]:
+    """scikit-learn's callbacks as two of LightGBM's. None if scikit-learn has no callback."""
     if not rounds:
         return []
 
     def learned(booster: Booster) -> dict[str, Any]:
-        return learned_attributes(standard(booster, loss.n_classes, start), classes, loss)
+        return learned_attributes(standard_model(booster, plan), plan.classes, plan.loss)
 
     def before(env: CallbackEnv) -> None:
         model: Any = env.model  # a CVBooster only in lightgbm.cv
@@ -259,25 +236,3 @@ def round_callbacks(
     before.before_iteration = True  # type: ignore[attr-defined]
     before.order = after.order = 25  # type: ignore[attr-defined]  # record, ours, early stopping
     return [before, after]
-
-
-def learned_attributes(
-    booster: Booster, classes: npt.NDArray[Any], loss: FocalLoss
-) -> dict[str, Any]:
-    """What fit learns, under the names of LGBMClassifier's attributes."""
-    encoder = _LGBMLabelEncoder()
-    encoder.classes_ = classes
-    return {
-        "_Booster": booster,
-        "_best_iteration": booster.best_iteration,
-        "_best_score": booster.best_score,
-        "_evals_result": {},
-        "_n_classes": loss.n_classes,
-        "_n_features": booster.num_feature(),
-        "_classes": classes,
-        "_le": encoder,
-        "_class_map": {label: k for k, label in enumerate(classes)},
-        "_objective": "binary" if loss.n_classes == 2 else "multiclass",
-        "fitted_": True,
-        "loss_": loss,
-    }

@@ -223,7 +223,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         with restored_on_failure(self):
             X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
             target = make_target(self, X, y, sample_weight)
-            X = X if target.kept is None else X[target.kept]
+            X = X if target.positive is None else X[target.positive]
             problem = self._problem(X, target)
             solver = choose_solver(problem) if self.solver == "auto" else self.solver
             start, null_value = starting_point(problem, self._last_theta(problem, target.classes))
@@ -252,7 +252,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
 
     def _problem(self, X: Any, target: Target) -> LinearProblem:
         with np.errstate(over="ignore"):
-            total = float(target.totals.sum())
+            total = float(target.totals.weights.sum())
         if not _MIN_TOTAL <= total <= _MAX_TOTAL:
             raise ValueError(
                 f"sample_weight sums to {total:g}: scale it so that the sum lies between "
@@ -264,7 +264,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             X,
             target.codes,
             target.sample_weight,
-            self._training_loss(target, self.class_weight),
+            self._training_loss(target.totals, self.class_weight),
             l2=(1.0 - self.l1_ratio) * strength,
             l1=self.l1_ratio * strength,
             fit_intercept=bool(self.fit_intercept),

@@ -320,6 +320,8 @@ def _lightgbm_margin(graph: Graph, operator: Any) -> str:
 def _xgboost_margin(graph: Graph, operator: Any) -> str:
     from xgboost import XGBClassifier
 
+    from skfocal.xgboost._private import set_booster
+
     with optional_dependency("onnxmltools", needed_by="to_onnx", extra="onnx"):
         from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 
@@ -335,7 +337,8 @@ def _xgboost_margin(graph: Graph, operator: Any) -> str:
         shape = graph.node("Concat", rows, graph.constant([start.shape[1]], INT64), axis=0)
         return graph.node("Expand", start, shape)
     plain = XGBClassifier(n_estimators=booster.num_boosted_rounds() * _kind_of_trees(booster)[1])
-    plain._Booster, plain.n_classes_ = booster, model.loss_.n_classes
+    set_booster(plain, booster)
+    plain.n_classes_ = model.loss_.n_classes
     return graph.node("Add", _tree_margin(graph, X, plain, convert_xgboost), start)
 
 

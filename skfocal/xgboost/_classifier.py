@@ -1,15 +1,11 @@
-"""`FocalXGBClassifier` (floor 4).
+"""`FocalXGBClassifier` (floor 5).
 
-A plain `XGBClassifier` with a `FocalObjective` and our ``base_score`` trains; what it
-learned is handed to the focal classifier, whose parent's methods work on it. The booster
-is a standard ``binary:logistic`` or ``multi:softprob`` model from the beginning.
-
-Private parts of XGBoost's scikit-learn module in use: ``_configure_fit``, to give it more
-than one metric, and ``_get_iteration_range``; ``_Booster``; ``n_classes_``.
+A plain `XGBClassifier`, the trainer, trains on a `FocalObjective`. Its booster is a standard
+binary or multiclass model. The focal classifier takes it over, and the methods of its parent work
+on it.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,28 +14,28 @@ import numpy.typing as npt
 from xgboost import Booster, XGBClassifier, XGBModel
 
 from skfocal._booster._arguments import FOCAL_PARAMETERS, refuse_arguments
+from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._plan import Plan, make_plan
 from skfocal._classifier._attributes import LearnedAttribute, restored_on_failure
 from skfocal._classifier._callbacks import Rounds, with_callbacks
 from skfocal._classifier._tables import Table
-from skfocal._classifier._target import make_target
+from skfocal._classifier._target import ClassTotals, make_target
 from skfocal._kernels import fetched
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
-from skfocal.objectives._conventions import base_score
 from skfocal.xgboost._device import may_stay_on_device, rows_of, train_resident
-from skfocal.xgboost._model import XGBoostPrediction
+from skfocal.xgboost._model import XGBoostModel
 from skfocal.xgboost._native_data import fit_matrix, is_matrix
 from skfocal.xgboost._parameters import check_parameters, check_table, native
+from skfocal.xgboost._private import Trainer
 from skfocal.xgboost._training import (
-    Checked,
-    Trainer,
-    check_xgb_model,
-    evaluation_sets,
-    learned_attributes,
+    base_margin_of,
+    continued_booster,
+    evaluation_arguments,
     make_trainer,
 )
 
 
-class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
+class FocalXGBClassifier(XGBoostModel, XGBClassifier):
     """XGBoost classifier trained on the focal loss.
 
     An `xgboost.XGBClassifier` with the five parameters below; all others, and all
@@ -195,65 +191,80 @@ class FocalXGBClassifier(XGBoostPrediction, XGBClassifier):
             If an argument is not as described; the model is then left as it was.
         """
         self._check_probability()
-        params = self.get_params(deep=False)
-        check_parameters(params)
-        rounds = Rounds(self, self.get_num_boosting_rounds(), X, y, sample_weight)
+        check_parameters(self.get_params(deep=False))
+        evaluation = Evaluation(
+            eval_set, sample_weight=sample_weight_eval_set, margins=base_margin_eval_set
+        )
+        rows = {"y": y, "sample_weight": sample_weight, "base_margin": base_margin}
+        own: dict[str, Any] = {"verbose": verbose, "xgb_model": xgb_model}
+        own["rounds"] = Rounds(self, self.get_num_boosting_rounds(), X, y, sample_weight)
         with restored_on_failure(self):
             if is_matrix(X):
-                weights = self.feature_weights if feature_weights is None else feature_weights
-                refuse_arguments(
-                    "matrix of XGBoost's",
-                    y=y,
-                    sample_weight=sample_weight,
-                    base_margin=base_margin,
-                    sample_weight_eval_set=sample_weight_eval_set,
-                    base_margin_eval_set=base_margin_eval_set,
-                    feature_weights=weights,
-                    feature_types=self.feature_types,
-                )
-                fit_matrix(
-                    self, X, list(eval_set or []), rounds, verbose=verbose, xgb_model=xgb_model
-                )
-                return self
-            features = check_table(self, X, reset=True)
-            target = make_target(self, features, fetched(y), fetched(sample_weight), np.float32)
-            loss = self._training_loss(target)
-            scale = loss.log_loss_scale(target.codes, target.sample_weight)
-            xgb_model = check_xgb_model(xgb_model, loss)
-            start, checked = native(base_margin), Checked()
-            if target.kept is not None:
-                shape = (features.shape[0], loss.n_classes)
-                features = rows_of(features, target.kept)
-                if start is not None:
-                    if loss.n_classes > 2 and np.shape(start) == (shape[0] * shape[1],):
-                        start = fetched(start).reshape(shape)  # row by row
-                    start = rows_of(start, target.kept)
+                given = self.feature_weights if feature_weights is None else feature_weights
+                refused = {**rows, "feature_weights": given}
+                self._fit_native_data(X, refused, evaluation, **own)
             else:
-                weight = (sample_weight, target.sample_weight)
-                checked = Checked((X, features), (y, target.codes), weight, (base_margin, start))
-
-            names = getattr(self, "feature_names_in_", None)
-            learned = partial(learned_attributes, classes=target.classes, loss=loss, names=names)
-            trainer = make_trainer(params, loss, scale, rounds, learned, verbose=verbose)
-            if self.base_score is None and xgb_model is None:
-                constant = loss.intercept(target.codes, target.sample_weight)
-                trainer.base_score = base_score(constant)
-            fit = train_resident if may_stay_on_device(params, features) else Trainer.fit
-            fit(
-                trainer,
-                features,
-                target.codes,
-                sample_weight=target.sample_weight,
-                base_margin=start,
-                eval_set=evaluation_sets(self, eval_set, target, checked),
-                verbose=False,
-                xgb_model=xgb_model,
-                sample_weight_eval_set=checked.all_of(sample_weight_eval_set),
-                base_margin_eval_set=checked.all_of(base_margin_eval_set),
-                feature_weights=native(feature_weights),
-            )
-            rounds.close(self._learn(trainer, learned))
+                self._fit_table(X, rows, feature_weights, evaluation, **own)
         return self
+
+    def _fit_native_data(
+        self, X: Any, refused: dict[str, Any], evaluation: Evaluation, **own: Any
+    ) -> None:
+        """Fit on a matrix of XGBoost or batches, beside which most arguments are ``refused``."""
+        refuse_arguments(
+            "matrix of XGBoost's",
+            **refused,
+            sample_weight_eval_set=evaluation.sample_weight,
+            base_margin_eval_set=evaluation.margins,
+            feature_types=self.feature_types,
+        )
+        fit_matrix(self, X, evaluation, **own)
+
+    def _fit_table(
+        self,
+        X: Any,
+        rows: dict[str, Any],
+        feature_weights: Any,
+        evaluation: Evaluation,
+        *,
+        verbose: bool | int | None,
+        xgb_model: Any,
+        rounds: Rounds,
+    ) -> None:
+        """Fit on a table, in the memory of the host or of a device."""
+        features = check_table(self, X, reset=True)
+        y, sample_weight = rows["y"], rows["sample_weight"]
+        target = make_target(self, features, fetched(y), fetched(sample_weight), np.float32)
+        plan = self._plan(target.totals, getattr(self, "feature_names_in_", None))
+        continued = continued_booster(xgb_model, plan.loss)
+        if self.base_score is not None or continued is not None:
+            plan = plan.without_intercept()
+        base_margin, checked = native(rows["base_margin"]), Checked()
+        if target.positive is not None:
+            features = rows_of(features, target.positive)
+            if base_margin is not None:
+                base_margin = rows_of(base_margin_of(base_margin, target, plan), target.positive)
+        else:
+            weight = (sample_weight, target.sample_weight)
+            margins = (rows["base_margin"], base_margin)
+            checked = Checked((X, features), (y, target.codes), weight, margins)
+        params = self.get_params(deep=False)
+        fit = train_resident if may_stay_on_device(params, features) else Trainer.fit
+        trainer = make_trainer(params, plan, verbose, rounds)
+        arguments = {
+            "sample_weight": target.sample_weight,
+            "base_margin": base_margin,
+            "xgb_model": continued,
+            "feature_weights": native(feature_weights),
+            **evaluation_arguments(self, evaluation, plan, checked),
+        }
+        if fit is Trainer.fit:
+            arguments["verbose"] = False  # a callback of ours prints
+        fit(trainer, features, target.codes, **arguments)
+        rounds.close(self._learn(trainer, plan))
+
+    def _plan(self, totals: ClassTotals, names: npt.NDArray[Any] | None) -> Plan:
+        return make_plan(totals, self._training_loss(totals), names)
 
     def get_xgb_params(self) -> dict[str, Any]:
         """The parameters of XGBoost alone, as the fitted booster has to know them.

@@ -6,7 +6,6 @@ objective gets them where they are, and the newest trees are added to them by
 """
 
 from collections.abc import Sequence
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -21,6 +20,7 @@ from skfocal._kernels import of_library, on_device
 from skfocal.objectives import FocalObjective
 from skfocal.xgboost._native_data import train_on_matrix
 from skfocal.xgboost._parameters import IterationRange
+from skfocal.xgboost._private import make_matrix
 
 _DEVICES = ("cuda", "cuda:0", "gpu", "gpu:0")
 
@@ -121,7 +121,6 @@ def train_resident(
     sample_weight_eval_set: Sequence[Any] | None = None,
     base_margin_eval_set: Sequence[Any] | None = None,
     feature_weights: Any = None,
-    verbose: bool | int | None = True,
     xgb_model: Booster | None = None,
     namespace: Any = None,
 ) -> None:
@@ -131,33 +130,23 @@ def train_resident(
     """
     if namespace is None:
         namespace = import_module("cupy")
-    make = partial(
-        trainer._create_dmatrix,
-        missing=trainer.missing,
-        enable_categorical=trainer.enable_categorical,
-        feature_types=None,
-    )
     if feature_weights is None:
         feature_weights = trainer.feature_weights
+    names = ("data", "label", "weight", "base_margin")
     given = (table, y_true, sample_weight, base_margin)
     if not on_device(table):
         table = namespace.asarray(table, dtype=np.float32)
-    matrix = make(
-        ref=None,
-        data=table,
-        label=y_true,
-        weight=sample_weight,
-        base_margin=base_margin,
-        feature_weights=feature_weights,
-    )
+    data = dict(zip(names, (table, *given[1:]), strict=True))
+    matrix = make_matrix(trainer, None, **data, feature_weights=feature_weights)
     evals = []
     for i, (X, y) in enumerate(eval_set or []):
         weights = sample_weight_eval_set[i] if sample_weight_eval_set else None
         margins = base_margin_eval_set[i] if base_margin_eval_set else None
-        if all(a is b for a, b in zip((X, y, weights, margins), given, strict=True)):
+        one = (X, y, weights, margins)
+        if all(a is b for a, b in zip(one, given, strict=True)):
             evals.append(matrix)  # as XGBoost's own fit does
         else:
-            evals.append(make(ref=matrix, data=X, label=y, weight=weights, base_margin=margins))
+            evals.append(make_matrix(trainer, matrix, **dict(zip(names, one, strict=True))))
     train = ResidentTraining(
         table,
         namespace.asarray(y_true, dtype=np.float32),
@@ -165,10 +154,8 @@ def train_resident(
         trainer.missing,
         namespace,
     )
-    n_classes = trainer.n_classes_  # of which y may lack some
-    train_on_matrix(
-        trainer, n_classes, matrix, evals, verbose=verbose, xgb_model=xgb_model, train=train
-    )
+    n_classes = trainer.n_classes_  # y may lack some of them
+    train_on_matrix(trainer, n_classes, matrix, evals, continued=xgb_model, train=train)
 
 
 def may_stay_on_device(params: dict[str, Any], X: Any) -> bool:
@@ -177,19 +164,18 @@ def may_stay_on_device(params: dict[str, Any], X: Any) -> bool:
     It does for plain trees on one device and a dense table of numbers. Not for DART, whose
     rounds change the trees before them.
     """
-    dropout = any(params.get(name) for name in ("rate_drop", "one_drop", "skip_drop"))
-    return (
-        params.get("device") in _DEVICES
-        and params.get("booster") in (None, "gbtree")
-        and not dropout
-        and params.get("tree_method") in (None, "auto", "hist", "approx")
-        and params.get("multi_strategy") in (None, "one_output_per_tree")
-        and params.get("process_type") in (None, "default")
-        and not params.get("feature_types")
-        and (on_device(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "fiub"))
-        and find_spec("cupy") is not None
-        and _has_room(X)
-    )
+    reasons = [
+        ("device", params.get("device") in _DEVICES),
+        ("booster", params.get("booster") in (None, "gbtree")),
+        ("dropout", not any(params.get(n) for n in ("rate_drop", "one_drop", "skip_drop"))),
+        ("tree_method", params.get("tree_method") in (None, "auto", "hist", "approx")),
+        ("multi_strategy", params.get("multi_strategy") in (None, "one_output_per_tree")),
+        ("process_type", params.get("process_type") in (None, "default")),
+        ("feature_types", not params.get("feature_types")),
+        ("dense numbers", on_device(X) or (isinstance(X, np.ndarray) and X.dtype.kind in "fiub")),
+        ("CuPy", find_spec("cupy") is not None),
+    ]
+    return all(holds for _, holds in reasons) and _has_room(X)
 
 
 def _has_room(X: Any) -> bool:
@@ -201,12 +187,12 @@ def _has_room(X: Any) -> bool:
     return on_device(X) or cuda.current_context().get_memory_info().free > 2 * 4 * X.size
 
 
-def rows_of(array: Any, kept: npt.NDArray[Any]) -> Any:
+def rows_of(array: Any, positions: npt.NDArray[Any]) -> Any:
     """Rows of an array or a table, on a device or not, by their indices on the host."""
     if not on_device(array):
-        return _safe_indexing(array, kept)
+        return _safe_indexing(array, positions)
     cupy = import_module("cupy")
-    return cupy.asarray(array)[cupy.asarray(kept)]
+    return cupy.asarray(array)[cupy.asarray(positions)]
 
 
 def margins_on_device(

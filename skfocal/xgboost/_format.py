@@ -3,12 +3,14 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import numpy.typing as npt
 from xgboost import Booster
 
-from skfocal._booster._settings import NAME, Settings, settings_from_text
+from skfocal._booster._settings import NAME, Settings, settings_from_text, settings_text
+from skfocal.losses import FocalLoss
 
 
 def n_classes_of(booster: Booster) -> int:
@@ -33,6 +35,15 @@ def settings_of(booster: Booster, model: str) -> Settings | None:
     if best is not None and not (best.isdecimal() and int(best) < booster.num_boosted_rounds()):
         raise ValueError(f"{model} is damaged: it has no round {best!r}, its best one.")
     return settings_from_text(text, model, n_classes_of(booster), booster.num_features())
+
+
+def write_settings(
+    booster: Booster, classes: npt.NDArray[Any], loss: FocalLoss, names: npt.NDArray[Any] | None
+) -> None:
+    """Write labels, loss and names of columns into the attributes of a booster."""
+    booster.set_attr(**{NAME: None})  # of a model that was continued
+    with suppress(TypeError):  # JSON has no such labels; a pickle holds them anyway
+        booster.set_attr(**{NAME: settings_text(classes, loss, names)})
 
 
 @contextmanager

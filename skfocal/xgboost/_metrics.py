@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 from xgboost import Booster
-from xgboost.callback import EvaluationMonitor, TrainingCallback
+from xgboost.callback import TrainingCallback
 
 from skfocal._booster._measures import (
-    ONLY_BINARY,
-    RANK_METRICS,
     Measure,
     absolute_error,
     average_precision,
@@ -24,7 +22,8 @@ from skfocal._kernels import Array
 from skfocal.losses import FocalLoss, mean_loss
 from skfocal.objectives import FocalEvalMetric
 
-XGBOOST: dict[str, Measure] = {
+# Metrics by XGBoost's names.
+BY_NAME: dict[str, Measure] = {
     "focal_loss": mean_loss,
     "logloss": posterior_log_loss,
     "mlogloss": posterior_log_loss,
@@ -35,8 +34,11 @@ XGBOOST: dict[str, Measure] = {
     "auc": roc_auc,
     "aucpr": average_precision,
 }
-# Rank metrics of binary margins, besides RANK_METRICS; a suffix such as "@5-" may follow.
-_RANK_METRICS = ("ndcg", "map", "pre")
+ONLY_BINARY = ("rmse", "mae")
+# Binary margins and probabilities have the same order: XGBoost computes these from margins.
+RANK_METRICS = ("auc", "aucpr")
+# The same for these, which may have a suffix such as "@5-".
+_RANK_PREFIXES = ("ndcg", "map", "pre")
 
 
 class Metrics:
@@ -74,23 +76,23 @@ class Metrics:
 
     def _named(self, name: str) -> Measure | None:
         binary = self.loss.n_classes == 2
-        kind = "error@" if name.startswith("error@") else name
-        if not binary and kind in ONLY_BINARY:
+        is_error_at = name.startswith("error@")
+        if not binary and (is_error_at or name in ONLY_BINARY):
             raise ValueError(
                 f"Metric {name!r} is for two classes; y has {self.loss.n_classes}. Give a "
                 "function of (y_true, probabilities)."
             )
-        if binary and (name in RANK_METRICS or name.partition("@")[0] in _RANK_METRICS):
+        if binary and (name in RANK_METRICS or name.partition("@")[0] in _RANK_PREFIXES):
             return None
-        if name in XGBOOST:
-            return XGBOOST[name]
-        if kind == "error@":
+        if name in BY_NAME:
+            return BY_NAME[name]
+        if is_error_at:
             return error_at(float(name.partition("@")[2]))
         if self.loss.raw_is_posterior:
             return None
         raise ValueError(
             f"Metric {name!r} would be computed from the sigmoid or softmax of the margins. "
-            f"By name there are {sorted(XGBOOST)} and 'error@t'; give any other as a function "
+            f"By name there are {sorted(BY_NAME)} and 'error@t'; give any other as a function "
             "of (y_true, probabilities)."
         )
 
@@ -111,44 +113,6 @@ class Metrics:
         return self._of_thread.pop(get_ident(), [])
 
 
-class _FullPrecision(TrainingCallback):
-    """Puts the measures into XGBoost's history as they are, in the order they were given in.
-
-    XGBoost writes metrics that are not its own with six decimals, behind its own metrics, and
-    reads its history from that text. This callback comes first: all others, early stopping
-    among them, see the numbers, and the last metric is the last that was given.
-    """
-
-    def __init__(self, metrics: Metrics) -> None:
-        self.metrics = metrics
-
-    def before_training(self, model: Booster) -> Booster:
-        self.metrics.taken()  # of a training that has failed
-        return model
-
-    def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
-        for history, values in zip(evals_log.values(), self.metrics.taken(), strict=True):
-            for name, value in values:
-                history[name][-1] = value
-            # XGBoost may spell the names of its own in another way, but keeps their order
-            theirs = iter([name for name in history if name not in self.metrics.measures])
-            for name in self.metrics.names:
-                history.move_to_end(name if name in self.metrics.measures else next(theirs))
-        return False
-
-
-class _Monitor(EvaluationMonitor):
-    """XGBoost's printing of metrics; small ones have five digits in place of five decimals.
-
-    ``_fmt_metric`` is a private method of XGBoost's. Without it all would have five decimals.
-    """
-
-    def _fmt_metric(self, data: str, metric: str, score: float, std: float | None) -> str:
-        if std is None and 0.0 < abs(score) < 0.1:
-            return f"\t{data}-{metric}:{score:.5g}"
-        return super()._fmt_metric(data, metric, score, std)
-
-
 def _of_function(metric: Callable[..., Any]) -> Measure:
     return _on_margins(metric) if isinstance(metric, FocalEvalMetric) else _on_posterior(metric)
 
@@ -163,7 +127,7 @@ def _on_margins(metric: FocalEvalMetric) -> Measure:
 
 
 def _on_posterior(function: Callable[..., Any]) -> Measure:
-    """A user's metric, shown probabilities as it is under a built-in objective."""
+    """A user's metric. It gets probabilities, as with a built-in objective of XGBoost."""
 
     def measure(loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None) -> float:
         proba = loss.posterior(raw)
@@ -175,30 +139,45 @@ def _on_posterior(function: Callable[..., Any]) -> Measure:
     return measure
 
 
-class WithMetrics:
-    """For a class of XGBoost's: its callable metrics are a `Metrics`."""
+class FullPrecision(TrainingCallback):
+    """Writes the computed metrics into XGBoost's history, in the order in which they were given.
 
-    _metrics: Metrics
+    XGBoost itself prints them with six decimals, after its own metrics, and reads its history
+    from that text. This callback is the first one. So all others, such as early stopping, see
+    the exact numbers, and the last metric is the one that was given last.
+    """
 
-    @property
-    def n_classes_(self) -> int:
-        """The number of classes, of which y may lack some: XGBoost would count those in it."""
-        return self._metrics.loss.n_classes
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
 
-    @n_classes_.setter
-    def n_classes_(self, value: int) -> None:
-        pass
+    def before_training(self, model: Booster) -> Booster:
+        self.metrics.taken()  # values that a failed training left
+        return model
 
-    def _configure_fit(self, *args: Any, **kwargs: Any) -> Any:
-        # of the class that this one is mixed into
-        configured = super()._configure_fit(*args, **kwargs)  # type: ignore[misc]
-        model, _, params, feature_weights = configured
-        metric = self._metrics if self._metrics.measures else None
-        return model, metric, params, feature_weights
+    def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
+        for history, values in zip(evals_log.values(), self.metrics.taken(), strict=True):
+            for name, value in values:
+                history[name][-1] = value
+            # XGBoost may change the names of its own metrics, but not their order
+            theirs = iter([name for name in history if name not in self.metrics.measures])
+            for name in self.metrics.names:
+                history.move_to_end(name if name in self.metrics.measures else next(theirs))
+        return False
+
+
+def metrics_of(params: dict[str, Any], metrics: Metrics) -> tuple[list[str], dict[str, Any]]:
+    """Fill ``metrics`` from the parameters; XGBoost's own metrics, and the other parameters."""
+    params = dict(params)
+    for metric in _metric_list(params.pop("eval_metric")):
+        metrics.add(metric)
+    names = [name for name in metrics.names if name not in metrics.measures]
+    if not names:
+        params["disable_default_eval_metric"] = True
+    return names, params
 
 
 def _metric_list(given: Any) -> list[Any]:
-    """Metrics as a list, in which a name that was given twice is once."""
+    """Metrics as a list, with each name once."""
     if given is None:
         return ["focal_loss"]
     if isinstance(given, str) or callable(given):

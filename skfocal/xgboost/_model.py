@@ -1,9 +1,9 @@
-"""`FocalXGBClassifier` from files and boosters (floor 4)."""
+"""A fitted `FocalXGBClassifier`: files, boosters and predictions (floor 5)."""
 
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster
 
 from skfocal._booster._arguments import refuse_arguments
+from skfocal._booster._plan import Plan
 from skfocal._booster._settings import given_settings, path_of, written_whole
 from skfocal._classifier._attributes import restored_on_failure
 from skfocal._classifier._mixin import FocalClassifierMixin
@@ -19,26 +20,34 @@ from skfocal._classifier._tables import Table
 from skfocal._kernels import Array, fetched, on_device
 from skfocal.losses._parameters import Gamma, Link, Weights
 from skfocal.xgboost._device import margins_on_device
-from skfocal.xgboost._format import n_classes_of, readable, settings_of
+from skfocal.xgboost._format import n_classes_of, readable, settings_of, write_settings
 from skfocal.xgboost._native_data import is_matrix, margins_of_matrix
-from skfocal.xgboost._parameters import IterationRange, check_rounds, check_table, native
-from skfocal.xgboost._training import learned_attributes
+from skfocal.xgboost._parameters import IterationRange, check_table, native
+from skfocal.xgboost._private import (
+    CheckedRounds,
+    learned_attributes,
+    set_booster,
+    set_history,
+)
 
 
-class XGBoostFiles(FocalClassifierMixin):
-    """Learning what a trainer has learned, loading, and the way from a plain booster."""
+class XGBoostModel(CheckedRounds, FocalClassifierMixin):
+    """A fitted model: it is saved and loaded, made from a plain booster, and predicts."""
 
     n_jobs: Any
     base_score: Any
+    missing: float
 
-    def _learn(self, trainer: Any, learned: Callable[[Booster], dict[str, Any]]) -> dict[str, Any]:
-        """Take what a trainer has learned; returns it by the names of the attributes."""
+    def _learn(self, trainer: Any, plan: Plan) -> dict[str, Any]:
+        """Take over what a trainer has learned, and return it by the names of the attributes."""
         self.__dict__.pop("evals_result_", None)  # of an earlier fit
-        self._set_evaluation_result(getattr(trainer, "evals_result_", {}))
-        model = learned(trainer.get_booster())
-        for name, value in model.items():
+        set_history(self, getattr(trainer, "evals_result_", {}))
+        booster = trainer.get_booster()
+        write_settings(booster, plan.classes, plan.loss, plan.names)
+        learned = learned_attributes(booster, plan.classes, plan.loss)
+        for name, value in learned.items():
             setattr(self, name, value)
-        return model
+        return learned
 
     def save_model(self, fname: Any) -> None:
         """Write the booster, with labels and loss in its attributes.
@@ -108,7 +117,7 @@ class XGBoostFiles(FocalClassifierMixin):
         of_bytes = isinstance(fname, bytearray)
         model = "the bytes" if of_bytes else repr(path_of(fname, "fname"))
         with restored_on_failure(self):
-            self._Booster = Booster({"n_jobs": self.n_jobs})
+            set_booster(self, Booster({"n_jobs": self.n_jobs}))
             base = self.get_params(deep=False)["base_score"]
             with readable(fname):
                 super().load_model(fname)
@@ -120,7 +129,7 @@ class XGBoostFiles(FocalClassifierMixin):
                 )
             classes, loss, names = settings
             booster = self.get_booster()
-            learned = learned_attributes(booster, classes, loss, names)
+            learned = learned_attributes(booster, classes, loss)
             self._become(learned, booster.num_features(), names)
             self.base_score = base
 
@@ -175,19 +184,9 @@ class XGBoostFiles(FocalClassifierMixin):
         booster, given = booster.copy(), booster.feature_names
         names = None if given is None else np.array(given, dtype=object)
         model = cls()
-        learned = learned_attributes(booster, labels, loss, names)
-        model._become(learned, booster.num_features(), names)
+        write_settings(booster, labels, loss, names)
+        model._become(learned_attributes(booster, labels, loss), booster.num_features(), names)
         return model
-
-
-class XGBoostPrediction(XGBoostFiles):
-    """Prediction from the booster's margins, which the parent computes.
-
-    A child of `XGBoostFiles`, not its neighbour: XGBoost's ``get_params`` looks for itself in the
-    first two parents of a class, and no further.
-    """
-
-    missing: float
 
     def predict(
         self,
@@ -336,14 +335,6 @@ class XGBoostPrediction(XGBoostFiles):
         X = check_table(self, X, reset=False)
         leaves: npt.NDArray[Any] = super().apply(X, iteration_range)
         return leaves
-
-    def _get_iteration_range(self, iteration_range: Any) -> IterationRange:
-        """As the parent's, which takes numbers that are no rounds and cuts fractions."""
-        if iteration_range is not None:
-            n_rounds = self.get_booster().num_boosted_rounds()
-            check_rounds(iteration_range, n_rounds)
-        rounds: IterationRange = super()._get_iteration_range(iteration_range)
-        return rounds
 
     def _margins(
         self,

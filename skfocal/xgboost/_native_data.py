@@ -1,7 +1,6 @@
-"""Training on XGBoost's own matrices: larger than memory, or made by the user (floor 4)."""
+"""Training on XGBoost's own matrices: larger than memory, or made by the user (floor 5)."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,13 @@ import numpy.typing as npt
 import xgboost
 from xgboost import Booster, DataIter, DMatrix, ExtMemQuantileDMatrix, QuantileDMatrix
 
-from skfocal._booster._arguments import check_evaluation_sets
+from skfocal._booster._evaluation import Evaluation, check_native_sets
 from skfocal._classifier._callbacks import Rounds
-from skfocal._classifier._target import Target, codes_target
+from skfocal._classifier._target import ClassTotals, totals_of_codes
 from skfocal._kernels import Array
-from skfocal.objectives._conventions import base_score
 from skfocal.xgboost._parameters import IterationRange
-from skfocal.xgboost._training import check_xgb_model, learned_attributes, make_trainer
+from skfocal.xgboost._private import configured, set_booster, set_history, train_as_fit_does
+from skfocal.xgboost._training import continued_booster, make_trainer
 
 MATRICES = (DMatrix, DataIter)
 Train = Callable[..., Booster]
@@ -27,12 +26,12 @@ def is_matrix(X: Any) -> bool:
 
 
 def as_matrix(X: DMatrix | DataIter, params: dict[str, Any], ref: DMatrix | None = None) -> DMatrix:
-    """X, or what its batches are: on disk where they have a ``cache_prefix``, else in memory."""
+    """X, or the matrix of its batches: on disk if they have a ``cache_prefix``, else in memory."""
     if isinstance(X, DMatrix):
         return X
-    kind = ExtMemQuantileDMatrix if X.cache_prefix else QuantileDMatrix
+    matrix_type = ExtMemQuantileDMatrix if X.cache_prefix else QuantileDMatrix
     binned = isinstance(ref, (ExtMemQuantileDMatrix, QuantileDMatrix))
-    return kind(
+    return matrix_type(
         X,
         missing=params["missing"],
         nthread=params["n_jobs"],
@@ -42,14 +41,14 @@ def as_matrix(X: DMatrix | DataIter, params: dict[str, Any], ref: DMatrix | None
     )
 
 
-def matrix_target(matrix: DMatrix) -> Target:
-    """Labels and weights in a matrix; labels must be the codes 0..K-1."""
+def matrix_totals(matrix: DMatrix) -> ClassTotals:
+    """The totals of the classes in a matrix. Its labels must be the codes 0..K-1."""
     weight = matrix.get_weight()
-    return codes_target(matrix.get_label(), weight if weight.size else None)
+    return totals_of_codes(matrix.get_label(), weight if weight.size else None)
 
 
 def column_names(matrix: DMatrix) -> npt.NDArray[Any] | None:
-    """Names of the columns, None where they have none."""
+    """The names of the columns, or None."""
     names = matrix.feature_names
     return None if names is None else np.array(names, dtype=object)
 
@@ -77,28 +76,27 @@ def margins_of_matrix(
 def fit_matrix(
     estimator: Any,
     X: DMatrix | DataIter,
-    evals: list[DMatrix | DataIter],
-    rounds: Rounds,
+    evaluation: Evaluation,
     *,
-    verbose: bool | int | None,
     xgb_model: Any,
+    verbose: bool | int | None,
+    rounds: Rounds,
 ) -> None:
-    """`FocalXGBClassifier.fit` where X is a matrix."""
-    check_evaluation_sets(evals, *MATRICES)
+    """`FocalXGBClassifier.fit` if X is a matrix or batches."""
+    evals = list(evaluation.sets or [])
+    check_native_sets(evals, *MATRICES)
     params = estimator.get_params(deep=False)
     matrix = as_matrix(X, params)
-    target, names = matrix_target(matrix), column_names(matrix)
+    names = column_names(matrix)
     estimator._set_columns(matrix.num_col(), names)
-    loss = estimator._training_loss(target)
-    scale = loss.log_loss_scale(target.codes, target.sample_weight)
-    xgb_model = check_xgb_model(xgb_model, loss)
-    learned = partial(learned_attributes, classes=target.classes, loss=loss, names=names)
-    trainer = make_trainer(params, loss, scale, rounds, learned, verbose=verbose)
-    if estimator.base_score is None and xgb_model is None:
-        trainer.base_score = base_score(loss.intercept(target.codes, target.sample_weight))
+    plan = estimator._plan(matrix_totals(matrix), names)
+    continued = continued_booster(xgb_model, plan.loss)
+    if params["base_score"] is not None or continued is not None:
+        plan = plan.without_intercept()
+    trainer = make_trainer(params, plan, verbose, rounds)
     sets = [matrix if each is X else as_matrix(each, params, ref=matrix) for each in evals]
-    train_on_matrix(trainer, loss.n_classes, matrix, sets, verbose=False, xgb_model=xgb_model)
-    rounds.close(estimator._learn(trainer, learned))
+    train_on_matrix(trainer, plan.n_classes, matrix, sets, continued=continued)
+    rounds.close(estimator._learn(trainer, plan))
 
 
 def train_on_matrix(
@@ -107,11 +105,10 @@ def train_on_matrix(
     matrix: DMatrix,
     evals: list[DMatrix],
     *,
-    verbose: bool | int | None = True,
-    xgb_model: Booster | None = None,
-    train: Train | None = None,
+    continued: Booster | None,
+    train: Train = train_as_fit_does,
 ) -> None:
-    """Fit a trainer as its own `fit` does, on a matrix.
+    """Fit a trainer on a matrix, as its own `fit` does on a table.
 
     Parameters
     ----------
@@ -119,25 +116,22 @@ def train_on_matrix(
         As `make_trainer` makes it.
     n_classes : int
     matrix : DMatrix
-        With codes for labels.
+        Its labels are codes.
     evals : list of DMatrix
         Evaluation sets.
-    verbose, xgb_model
-        As in `xgboost.XGBClassifier.fit`.
-    train : callable, default=None
-        The loop, with the arguments of `xgboost.train`; that one if None.
+    continued : Booster or None
+        The model that training continues.
+    train : callable, default=train_as_fit_does
+        The training loop, with the arguments of `xgboost.train`.
     """
-    if train is None:
-        # Not xgboost.train, where mlflow's autologging would save the booster, without its loss
-        train = xgboost.sklearn.train  # type: ignore[attr-defined]  # a name that it imports
     params = trainer.get_xgb_params()
     params["objective"] = "binary:logistic"
     if n_classes > 2:
         params |= {"objective": "multi:softprob", "num_class": n_classes}
-    xgb_model, metric, params, _ = trainer._configure_fit(xgb_model, params, None)
+    continued, metric, params = configured(trainer, continued, params)
     history: dict[str, Any] = {}
     with xgboost.config_context(verbosity=trainer.verbosity):
-        trainer._Booster = train(
+        booster = train(
             params,
             matrix,
             trainer.get_num_boosting_rounds(),
@@ -146,8 +140,9 @@ def train_on_matrix(
             evals_result=history,
             obj=trainer.objective,
             custom_metric=metric,
-            verbose_eval=verbose,
-            xgb_model=xgb_model,
+            verbose_eval=False,  # a callback of ours prints
+            xgb_model=continued,
             callbacks=trainer.callbacks,
         )
-    trainer._set_evaluation_result(history)
+    set_booster(trainer, booster)
+    set_history(trainer, history)
