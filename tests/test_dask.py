@@ -487,7 +487,9 @@ def fit_in_a_task(model, X, y):
 
 @each_kind
 def test_training_in_a_task_of_the_cluster(client, kind, local_kind, quiet):
-    dX, dy = lazy(*rows(n_rows=4000))
+    X, y = rows(n_rows=4000)
+    # no value is so rare that LightGBM's bins depend on the worker that makes them
+    dX, dy = lazy(X.clip(-2, 2), y)
     # each worker has one thread: the task itself must not keep it
     model, score = client.submit(fit_in_a_task, kind(n_estimators=3, **quiet), dX, dy).result(120)
     assert score == model.score(dX, dy) > 0.8
