@@ -27,16 +27,10 @@ FLOORS = {
     "plotting": 6,
 }
 # In a package a file imports only from those before it. Backends have the same files.
-BACKEND = [
-    "_parameters",
-    "_format",
-    "_metrics",
-    "_training",
-    "_native_data",
-    "_device",
-    "_model",
-    "_classifier",
-]
+BACKEND = (
+    *("_parameters", "_format", "_metrics", "_private", "_training", "_native_data", "_device"),
+    *("_model", "_classifier"),
+)
 INSIDE = {
     "_kernels": (
         *("_jit", "_device", "_threads", "_elementary", "_binary", "_multiclass"),

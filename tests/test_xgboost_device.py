@@ -119,7 +119,7 @@ def pretended_device(monkeypatch):
         used.append(params)
         return True
 
-    monkeypatch.setattr("skfocal.xgboost.may_stay_on_device", may)
+    monkeypatch.setattr("skfocal.xgboost._classifier.may_stay_on_device", may)
     return used
 
 
@@ -141,7 +141,7 @@ def test_the_classifier_gives_the_same_model(pretended_device, any_table, link, 
     model = FocalXGBClassifier(**settings).fit(X, labels, **arguments)
     assert pretended_device
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skfocal.xgboost.may_stay_on_device", lambda params, X: False)
+        patch.setattr("skfocal.xgboost._classifier.may_stay_on_device", lambda params, X: False)
         expected = FocalXGBClassifier(**settings).fit(X, labels, **arguments)
     assert model.best_iteration == expected.best_iteration
     assert model.evals_result() == expected.evals_result()
