@@ -25,8 +25,8 @@ from xgboost.callback import (
 )
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
-from skfocal.lightgbm._metrics import LIGHTGBM
-from skfocal.xgboost._metrics import XGBOOST
+from skfocal.lightgbm._metrics import BY_NAME as LIGHTGBM
+from skfocal.xgboost._metrics import BY_NAME as XGBOOST
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
 
