@@ -224,7 +224,9 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
             cluster = ClusterTrainer, ClusterMetrics
             trainer = make_trainer(params, loss, scale, None, learned, *cluster, verbose=verbose)
             n_jobs = self.n_jobs if self.n_jobs and self.n_jobs > 0 else sys.maxsize
-            trainer.objective = WorkerObjective._of_loss(loss, scale, n_jobs)
+            trainer.objective = WorkerObjective._from_loss(
+                loss, library="xgboost", scale=scale, n_threads=n_jobs
+            )
             trainer.client = client
             evaluation = self._evaluation(
                 client,

@@ -175,7 +175,9 @@ def make_trainer(
     trainer.n_codes = loss.n_classes
     n_jobs = next((params[k] for k in N_THREADS_ALIASES if params.get(k) is not None), None)
     trainer.set_params(
-        objective=FocalObjective._of_loss(loss, scale, booster_threads(n_jobs)),
+        objective=FocalObjective._from_loss(
+            loss, library="lightgbm", scale=scale, n_threads=booster_threads(n_jobs)
+        ),
         class_weight=None,
         metric=names or "None",
     )

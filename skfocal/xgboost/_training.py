@@ -97,7 +97,9 @@ def make_trainer(
     params["feature_weights"] = native(params["feature_weights"])
     trainer = kind(**params)
     n_threads = booster_threads(params.get("nthread") or params["n_jobs"])
-    trainer.objective = FocalObjective._of_loss(loss, scale, n_threads)
+    trainer.objective = FocalObjective._from_loss(
+        loss, library="xgboost", scale=scale, n_threads=n_threads
+    )
     trainer.eval_metric = names or None
     trainer._metrics = metrics
     return trainer
