@@ -1,6 +1,8 @@
 """What the losses of two and of more classes share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -123,7 +125,7 @@ class FocalLossBase(ABC):
         """
         rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
         loss = _kernels.per_row(rows[1])
-        self._evaluate(*rows, loss=loss, n_threads=n_threads)
+        self._evaluate(rows, n_threads, loss=loss)
         return loss
 
     def gradient(
@@ -155,7 +157,7 @@ class FocalLossBase(ABC):
         """
         rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
         gradient = _kernels.like(rows[1])
-        self._evaluate(*rows, gradient=gradient, n_threads=n_threads)
+        self._evaluate(rows, n_threads, gradient=gradient)
         return gradient
 
     def loss_gradient(
@@ -189,7 +191,7 @@ class FocalLossBase(ABC):
         """
         rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
         loss, gradient = _kernels.per_row(rows[1]), _kernels.like(rows[1])
-        self._evaluate(*rows, loss=loss, gradient=gradient, n_threads=n_threads)
+        self._evaluate(rows, n_threads, loss=loss, gradient=gradient)
         return loss, gradient
 
     def loss_gradient_hessian(
@@ -224,7 +226,7 @@ class FocalLossBase(ABC):
         rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
         loss = _kernels.per_row(rows[1])
         gradient, hessian = _kernels.like(rows[1]), _kernels.like(rows[1])
-        self._evaluate(*rows, loss=loss, gradient=gradient, hessian=hessian, n_threads=n_threads)
+        self._evaluate(rows, n_threads, loss=loss, gradient=gradient, hessian=hessian)
         return loss, gradient, hessian
 
     def gradient_hessian(
@@ -297,7 +299,7 @@ class FocalLossBase(ABC):
         else:
             check_out(out, dtype, rows)
         gradient, hessian = (a if _kernels.on_device(a) else np.asarray(a) for a in out)
-        self._evaluate(*rows, gradient=gradient, hessian=hessian, n_threads=n_threads, **options)
+        self._evaluate(rows, n_threads, options, gradient=gradient, hessian=hessian)
         return out[0], out[1]
 
     def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
@@ -506,13 +508,22 @@ class FocalLossBase(ABC):
             raise ValueError(f"raw_prediction must have shape {expected}; got {tuple(raw.shape)}.")
         return raw
 
-    def _evaluate(self, codes: Any, raw: Array, weight: Any, **options: Any) -> None:
-        check_integer(options.get("n_threads", 1), "n_threads", 1)
-        if not _kernels.evaluate(
-            codes, raw, weight, *self._classes, link=self.link, policy=self.hessian, **options
-        ):
-            outputs = (options.get(name) for name in ("loss", "gradient", "hessian"))
-            self._refuse(codes, weight, next(out.dtype for out in outputs if out is not None))
+    def _evaluate(
+        self,
+        rows: tuple[Any, Array, Any],
+        n_threads: int,
+        finish: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        loss: Array | None = None,
+        gradient: Array | None = None,
+        hessian: Array | None = None,
+    ) -> None:
+        """Fill the arrays that are given; ``finish`` is what `checked_options` returns."""
+        check_integer(n_threads, "n_threads", 1)
+        options = _kernels.Options(self.link, self.hessian, **finish)
+        outputs = _kernels.Outputs(loss, gradient, hessian)
+        if not _kernels.evaluate(*rows, *self._classes, options, outputs, n_threads=n_threads):
+            self._refuse(rows[0], rows[2], outputs.dtype)
 
     def _refuse(self, codes: Any, weight: Any, dtype: npt.DTypeLike) -> None:
         """Say which code or weight the loops have found wrong, in the precision ``dtype``."""
