@@ -20,7 +20,7 @@ from scipy.special import expit, log_expit, log_softmax
 from benchmarks.report import RESULTS, optional_import, write_results
 from benchmarks.timing import alternate, compared
 from skfocal import BinaryFocalLoss, FocalObjective, MulticlassFocalLoss
-from skfocal._kernels import evaluate
+from skfocal._kernels import Options, Outputs, evaluate
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -62,7 +62,8 @@ def kernel(y, raw, gamma, dtype=np.float32, n_threads=1, link="focal"):
     order = "F" if raw.flags.f_contiguous else "C"
     out = {k: np.empty(raw.shape, dtype, order) for k in ("gradient", "hessian")}
     per_class = (gamma,) * n_classes, (1.0,) * n_classes
-    return lambda: evaluate(y, raw, None, *per_class, **out, link=link, n_threads=n_threads)
+    how = Options(link=link), Outputs(**out)
+    return lambda: evaluate(y, raw, None, *per_class, *how, n_threads=n_threads)
 
 
 def peers(y, raw, gamma):

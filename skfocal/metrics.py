@@ -10,6 +10,7 @@ from sklearn.preprocessing import LabelEncoder
 
 from skfocal._kernels import Array
 from skfocal.losses import make_loss, mean_loss
+from skfocal.losses._link import LINKS
 from skfocal.losses._parameters import (
     Alpha,
     Gamma,
@@ -20,7 +21,6 @@ from skfocal.losses._parameters import (
     is_word,
     resolve_alpha,
 )
-from skfocal.losses._row_loss import LINKS
 from skfocal.losses._rows import check_posterior, class_totals, floating, numbers
 
 Strategy = Literal["quantile", "uniform"]

@@ -33,11 +33,13 @@ BACKEND = (
 )
 INSIDE = {
     "_kernels": (
-        *("_jit", "_device", "_threads", "_elementary", "_binary", "_multiclass"),
+        *("_jit", "_device", "_threads", "_precision", "_elementary", "_binary", "_multiclass"),
         *("_posterior_binary", "_simplex", "_posterior_multiclass", "_sparse", "_descent"),
-        *("_cuda_rows", "cpu", "_forms", "_slopes", "cuda", "_evaluate"),
+        *("_cuda_rows", "cpu", "_forms", "_choice", "_slopes", "cuda", "_evaluate"),
     ),
-    "losses": ("_parameters", "_rows", "_row_loss", "_base", "_binary", "_multiclass", "_make"),
+    "losses": (
+        *("_parameters", "_rows", "_link", "_options", "_base", "_binary", "_multiclass", "_make"),
+    ),
     "objectives": ("_conventions", "_memory", "_metric", "_objective"),
     "_classifier": ("_callbacks", "_attributes", "_tables", "_target", "_mixin"),
     "linear_model": ("_problem", "_scaling", "_proximal", "_solvers", "_classifier"),
@@ -98,7 +100,7 @@ def test_imports_run_down(module):
     "module, planted",
     [
         ("skfocal.losses._binary", "from skfocal.objectives import FocalObjective"),
-        ("skfocal.losses._rows", "from skfocal.losses._base import raw_proba"),
+        ("skfocal.losses._rows", "from skfocal.losses._link import raw_proba"),
         ("skfocal.losses._rows", "from skfocal.losses import BinaryFocalLoss"),
         ("skfocal._kernels._forms", "def f():\n    from skfocal._kernels import cuda"),
         ("skfocal.lightgbm._model", "from skfocal.xgboost import FocalXGBClassifier"),

@@ -20,7 +20,7 @@ from sklearn.metrics import log_loss, zero_one_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
-from skfocal.losses._base import raw_proba
+from skfocal.losses._link import raw_proba
 
 KINDS = [FocalLGBMClassifier, FocalXGBClassifier]
 # Attributes that tables of some library have, and that a column of pandas may be called.

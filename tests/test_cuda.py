@@ -63,6 +63,15 @@ def make_rows(n_classes, n=36, seed=0):
     return rng.integers(0, n_classes or 2, n).astype("f4"), raw.astype("f4")
 
 
+def evaluate(function, *arguments, loss=None, gradient=None, hessian=None, **options):
+    outputs = _kernels.Outputs(loss, gradient, hessian)
+    return function(*arguments, _kernels.Options(**options), outputs)
+
+
+def evaluate_on_device(*arguments, **named):
+    evaluate(cuda.evaluate, *arguments, **named)
+
+
 def on_the_device(y, raw, sample_weight, *classes, out_type, names=NAMES, **options):
     """What `cuda.evaluate` gives, fetched."""
     shapes = {"loss": raw.shape[:1]}
@@ -70,14 +79,14 @@ def on_the_device(y, raw, sample_weight, *classes, out_type, names=NAMES, **opti
         name: on_device(np.full(shapes.get(name, raw.shape), np.nan, out_type)) for name in names
     }
     rows = map(on_device, (y, raw, sample_weight))
-    cuda.evaluate(*rows, *classes, **out, **options)
+    evaluate_on_device(*rows, *classes, **out, **options)
     return {name: array.copy_to_host() for name, array in out.items()}
 
 
 def on_the_cpu(y, raw, *classes, **options):
     """What the CPU gives in double."""
     out = {name: np.empty(raw.shape if name != "loss" else len(raw)) for name in NAMES}
-    assert _kernels.evaluate(y, raw.astype("f8"), None, *classes, **out, **options)
+    assert evaluate(_kernels.evaluate, y, raw.astype("f8"), None, *classes, **out, **options)
     return out
 
 
@@ -220,7 +229,7 @@ def test_views_of_any_strides(link, n_classes):
     between = on_device(np.full((2 * len(raw), *raw.shape[1:]), 7.0, "f4"))
     hessian = on_device(np.asfortranarray(np.zeros_like(raw)))
     rows = spread(y), spread(raw), spread(sample_weight)
-    cuda.evaluate(*rows, *classes, gradient=between[::2], hessian=hessian, link=link)
+    evaluate_on_device(*rows, *classes, gradient=between[::2], hessian=hessian, link=link)
     assert_array_equal(between.copy_to_host()[::2], expected["gradient"])
     assert (between.copy_to_host()[1::2] == 7.0).all()
     assert_array_equal(hessian.copy_to_host(), expected["hessian"])
@@ -228,7 +237,7 @@ def test_views_of_any_strides(link, n_classes):
     fortran = on_device(np.asfortranarray(raw))
     hessian = on_device(np.zeros_like(raw))
     rows = on_device(y), fortran, on_device(sample_weight)
-    cuda.evaluate(*rows, *classes, hessian=hessian, gradient=between[::2], link=link)
+    evaluate_on_device(*rows, *classes, hessian=hessian, gradient=between[::2], link=link)
     assert_array_equal(hessian.copy_to_host(), expected["hessian"])
 
 
@@ -282,7 +291,7 @@ def test_user_input_compiles_nothing_anew(n_classes):
     spread = on_device(np.repeat(raw, 2, axis=0))[::2]
     out = on_device(np.zeros_like(raw)), on_device(np.asfortranarray(np.zeros_like(raw)))
     classes = (1.0,) * k, (1.0,) * k
-    cuda.evaluate(on_device(y), spread, None, *classes, gradient=out[0], hessian=out[1])
+    evaluate_on_device(on_device(y), spread, None, *classes, gradient=out[0], hessian=out[1])
     assert cuda._compiled.cache_info().misses == before
 
 
@@ -301,20 +310,20 @@ def test_arrays_that_do_not_fit_are_refused():
         ((y, y, None), {"gradient": y}),
     ):
         with pytest.raises(ValueError, match=r"shape"):
-            cuda.evaluate(*rows, *classes, **out)
+            evaluate_on_device(*rows, *classes, **out)
     with pytest.raises(ValueError, match="shape"):
         cuda.posterior(raw, *classes, "focal", good[:5])
     integers = on_device(np.zeros(raw.shape, "i4"))
     with pytest.raises(TypeError, match="int32"):
-        cuda.evaluate(y, integers, None, *classes, gradient=good)
+        evaluate_on_device(y, integers, None, *classes, gradient=good)
     with pytest.raises(TypeError, match="int32"):
-        cuda.evaluate(y, raw, None, *classes, gradient=integers)
+        evaluate_on_device(y, raw, None, *classes, gradient=integers)
 
 
 @gpu
 def test_no_rows_are_no_launch():
     empty = on_device(np.zeros(0, "f4"))
-    cuda.evaluate(empty, empty, None, (2.0, 2.0), (1.0, 1.0), gradient=empty)
+    evaluate_on_device(empty, empty, None, (2.0, 2.0), (1.0, 1.0), gradient=empty)
     out = on_device(np.zeros((0, 2), "f4"))
     cuda.posterior(empty, (2.0, 2.0), (1.0, 1.0), "focal", out)
 
@@ -331,7 +340,7 @@ def test_arrays_of_other_libraries():
         interface = array.__cuda_array_interface__
         return SimpleNamespace(__cuda_array_interface__=interface, owner=array)
 
-    cuda.evaluate(foreign(y), foreign(raw), None, *classes, gradient=foreign(out))
+    evaluate_on_device(foreign(y), foreign(raw), None, *classes, gradient=foreign(out))
     assert_equal({"gradient": out.copy_to_host()}, on_the_cpu(y, raw, *classes), "focal")
 
 
@@ -461,7 +470,7 @@ def test_kernels_compile(case, weighted, compiled):
     k = n_classes or 2
     out = {x: np.empty(raw.shape if x != "loss" else len(raw), out_type) for x in names}
     rows = y, raw.astype(raw_type), np.ones(len(y), "f4") if weighted else None
-    cuda.evaluate(*rows, (gamma,) * k, tuple(np.arange(1.0, k + 1)), link=link, **out)
+    evaluate_on_device(*rows, (gamma,) * k, tuple(np.arange(1.0, k + 1)), link=link, **out)
     check_code(compiled, most_double)
 
 

@@ -9,18 +9,10 @@ from numpy.testing import assert_array_equal
 from skfocal import _math
 from skfocal._kernels import _elementary
 from skfocal._kernels._jit import bind
+from skfocal._kernels._precision import DOUBLE, SINGLE, constants
 
-TABLES = {np.float32: _elementary.SINGLE, np.float64: _elementary.DOUBLE}
-NAMES = {
-    real: bind(
-        [_math, _elementary],
-        [],
-        real,
-        integer=np.int32 if real is np.float32 else np.int64,
-        TABLE=table,
-    )
-    for real, table in TABLES.items()
-}
+TABLES = {np.float32: SINGLE, np.float64: DOUBLE}
+NAMES = {real: bind([_math, _elementary], [], real, **constants(real)) for real in TABLES}
 # The bounds in the head of the module.
 BOUNDS = {
     ("exp", np.float32): 1.5e-7,

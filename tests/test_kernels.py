@@ -311,7 +311,8 @@ def test_binary_accuracy_on_a_dense_grid(dense, sign, raw_type, out_type, rtol, 
     raw = (sign * margins).astype(raw_type)
     for gamma, rows in exact.items():
         out = {k: np.empty(len(y), out_type) for k in ("loss", "gradient", "hessian")}
-        assert _kernels.evaluate(y, raw, None, (gamma, gamma), (1.0, 1.0), **out)
+        classes, outputs = ((gamma, gamma), (1.0, 1.0)), _kernels.Outputs(**out)
+        assert _kernels.evaluate(y, raw, None, *classes, _kernels.Options(), outputs)
         out["gradient"] *= sign
         for values, true in zip(out.values(), zip(*rows, strict=True), strict=True):
             assert_near(values, true, rtol, atol)
@@ -334,7 +335,8 @@ def test_multiclass_accuracy_far_out(raw_type, out_type, rtol, atol, order):
         out = {k: np.empty(raw.shape, out_type, order) for k in ("gradient", "hessian")}
         out["loss"] = np.empty(len(y), out_type)
         arguments = (gamma,) * 5, (1.0,) * 5
-        assert _kernels.evaluate(y, raw, None, *arguments, **out)
+        outputs = _kernels.Outputs(**out)
+        assert _kernels.evaluate(y, raw, None, *arguments, _kernels.Options(), outputs)
         for i, k in enumerate(y):
             others = {j: exp(mpf(float(raw[i, j]))) for j in range(5) if j != k}
             total = fsum(others.values())

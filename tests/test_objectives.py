@@ -282,14 +282,15 @@ def test_results_that_are_held_never_change(shape, hidden, monkeypatch):
         monkeypatch.delattr("sys.getrefcount")
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 100)
-    # those of the trainers are made by _of_loss
-    of_loss = FocalObjective._of_loss(make_loss(2 if len(shape) == 1 else 3), 1.0)
+    # those of the trainers are made by _from_loss
+    loss = make_loss(2 if len(shape) == 1 else 3)
+    from_loss = FocalObjective._from_loss(loss, library="lightgbm", scale=1.0)
 
     def calls(seed):
         own = np.random.default_rng(seed)
         held = []
         for raw in (own.normal(size=shape) for _ in range(30)):
-            for objective in (of_loss, shared):
+            for objective in (from_loss, shared):
                 arrays = objective(y, raw)
                 held += [(a[:50], a[:50].copy()) for a in arrays]
                 del arrays

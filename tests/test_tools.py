@@ -41,7 +41,7 @@ from sklearn.utils.fixes import parse_version
 
 import skfocal
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
-from skfocal.losses._base import raw_proba
+from skfocal.losses._link import raw_proba
 
 mpl.use("agg")
 LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier

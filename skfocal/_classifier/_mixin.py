@@ -12,7 +12,7 @@ from skfocal._classifier._callbacks import CallbackSupportMixin
 from skfocal._classifier._target import ClassTotals
 from skfocal._kernels import Array, on_device
 from skfocal.losses import FocalLoss, make_loss
-from skfocal.losses._base import raw_proba
+from skfocal.losses._link import HESSIANS, LINKS, raw_proba
 from skfocal.losses._parameters import (
     Alpha,
     ClassWeight,
@@ -26,7 +26,6 @@ from skfocal.losses._parameters import (
     resolve_alpha,
     weights_by_label,
 )
-from skfocal.losses._row_loss import HESSIANS, LINKS
 
 
 def training_loss(

@@ -1,5 +1,6 @@
 """Loops over rows, chosen by the type of the arrays (floor 1)."""
 
+from skfocal._kernels._choice import Options, Outputs, is_cross_entropy
 from skfocal._kernels._device import fetched, of_library, on_device
 from skfocal._kernels._evaluate import (
     descend,
@@ -10,11 +11,13 @@ from skfocal._kernels._evaluate import (
     multiclass_curvature,
     sparse_loss_gradient,
 )
-from skfocal._kernels._forms import Array, PerClass, is_cross_entropy, like, per_row
+from skfocal._kernels._forms import Array, PerClass, like, per_row
 from skfocal._kernels._slopes import slope_cubics, slope_table
 
 __all__ = [
     "Array",
+    "Options",
+    "Outputs",
     "PerClass",
     "descend",
     "device_posterior",

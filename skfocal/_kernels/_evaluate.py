@@ -5,22 +5,22 @@ for (contiguous, aligned, native byte order, inputs as read-only views) and allo
 they return. numba is imported with the first call, not with the package.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from skfocal import _math
+from skfocal._kernels._choice import Choice, Options, Outputs, choose, in_double, rounding
 from skfocal._kernels._device import dtype_of, empty_like, on_device
 from skfocal._kernels._forms import (
     Array,
     PerClass,
-    _loops,
     _n_columns,
     _per_class,
     _read_only,
     _rows,
-    is_cross_entropy,
     like,
 )
 from skfocal._kernels._slopes import slope_table
@@ -30,26 +30,28 @@ from skfocal._kernels._threads import over_rows
 _FEW = 64
 
 
+def _loops(choice: Choice) -> SimpleNamespace:
+    from skfocal._kernels import cpu
+
+    single = choice.real is np.float32
+    if choice.link == "posterior":
+        return cpu.single_posterior if single else cpu.posterior
+    if choice.cross_entropy:
+        return cpu.cross_entropy
+    return cpu.single if single else cpu.double
+
+
 def evaluate(
     y_true: Any,
     raw: Array,
     sample_weight: Any,
     gamma: PerClass,
     weight: PerClass,
-    *,
-    loss: Array | None = None,
-    gradient: Array | None = None,
-    hessian: Array | None = None,
-    link: str = "focal",
-    policy: str = "upper",
-    ratio: float = 0.0,
-    floor: float = -np.inf,
-    bits: int = 53,
-    scale: float = 1.0,
-    hessian_scale: float = 1.0,
+    options: Options,
+    outputs: Outputs,
     n_threads: int = 1,
 ) -> bool:
-    """Fill those of ``loss``, ``gradient`` and ``hessian`` that are given, all of one dtype.
+    """Fill the outputs that are given.
 
     Parameters
     ----------
@@ -57,87 +59,47 @@ def evaluate(
         Codes (n,), margins (n,) or (n, K), and weights (n,) or None.
     gamma, weight
         Of each class.
-    loss, gradient, hessian
-        Arrays of shape (n,), and of the shape of ``raw`` the other two; None for what is
-        not wanted. Multiclass Hessians are the diagonal, times ``hessian_scale``.
-    link
-        ``"focal"`` or ``"posterior"``.
-    policy
-        ``"upper"``, ``"exact"`` or ``"abs"``.
-    ratio
-        The upper Hessian is at least this times |gradient|.
-    floor
-        Of the Hessian, after all else.
-    bits
-        Significant bits that gradients and Hessians are rounded to before sample weights
-        multiply.
-    scale
-        Multiplies everything.
+    options
+        What to compute.
+    outputs
+        Arrays to fill: the loss of shape (n,), gradient and Hessian of the shape of ``raw``.
+        Multiclass Hessians are the diagonal.
     n_threads
         Threads to use, where there are rows enough.
 
     Returns
     -------
     bool
-        False if a label is no class's code, or a weight is negative or not finite; what is in
-        the outputs then means nothing. On a device labels and weights are not looked at.
-
-    Notes
-    -----
-    float32 is computed in single precision, except: cross-entropy, which is to agree with
-    the libraries' own to the last bit; Hessians that may be negative, where single
-    precision would lose the sign near 0; and losses under the posterior link.
+        False if a label is no code, or a weight is negative or not finite. The outputs then
+        mean nothing. On a device neither labels nor weights are checked.
     """
     if on_device(raw):
         from skfocal._kernels import cuda
 
-        cuda.evaluate(
-            y_true,
-            raw,
-            sample_weight,
-            gamma,
-            weight,
-            loss=loss,
-            gradient=gradient,
-            hessian=hessian,
-            link=link,
-            policy=policy,
-            ratio=ratio,
-            floor=floor,
-            bits=bits,
-            scale=scale,
-            hessian_scale=hessian_scale,
-        )
+        cuda.evaluate(y_true, raw, sample_weight, gamma, weight, options, outputs)
         return True
-    dtype = next(out.dtype for out in (loss, gradient, hessian) if out is not None)
-    if is_cross_entropy(gamma, weight, link):
-        link = "focal"
-    single, binary = dtype == np.float32, raw.ndim == 1
-    both = loss is None and gradient is not None and hessian is not None
-    tabulated = link == "posterior" and single and binary and both
-    if link == "focal":
-        fast = single and policy == "upper" and any(gamma)
-    else:
-        fast = tabulated or (single and loss is None and not binary)
-    dropped = (24 if fast else 53) - bits
-    half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (None, None)
-    if scale != 1.0:
-        weight = tuple(scale * w for w in weight)
-    loops = _loops(gamma, link, fast)
-    y_true, raw, sample_weight = _rows(y_true, raw, sample_weight, dtype)
-    arguments: tuple[Any, ...]
-    if tabulated:
+    binary = raw.ndim == 1
+    choice = choose(gamma, weight, options, outputs, binary=binary, table_fills_both=True)
+    rows = _rows(y_true, raw, sample_weight, outputs.dtype)
+    if options.scale != 1.0:
+        weight = tuple(options.scale * w for w in weight)
+    finish = options.ratio, options.floor, *(rounding(options.bits, choice.real) or (None, None))
+    loops, arrays, arguments = _loops(choice), tuple(outputs), tuple[Any, ...]()
+    if choice.tabulated:
         shift = float(np.log(weight[1] / weight[0]))
-        arguments = y_true, raw, sample_weight, gradient, hessian, slope_table(gamma), weight, shift
-        loop, arguments = loops.tabulated_rows, (*arguments, ratio, floor, half, mask)
+        loop, arguments = loops.tabulated_rows, (slope_table(gamma), weight, shift, *finish)
+        arrays = arrays[1:]  # it fills no loss
+    elif binary:
+        loop, arguments = loops.binary_rows, (gamma, weight, options.absolute, *finish)
     else:
-        absolute = None if policy == "upper" else policy == "abs"
-        arguments = y_true, raw, sample_weight, loss, gradient, hessian
-        arguments += (*_per_class(raw, gamma, weight), absolute, ratio, floor, half, mask)
-        loop = loops.binary_rows if binary else loops.multiclass_rows
-        arguments = arguments if binary else (*arguments, hessian_scale)
+        classes = _per_class(raw, gamma, weight)
+        loop = loops.multiclass_rows
+        arguments = *classes, options.absolute, *finish, options.hessian_scale
     valid = over_rows(
-        lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
+        lambda start, stop: loop(start, stop, *rows, *arrays, *arguments),
+        len(raw),
+        n_threads,
+        _n_columns(raw),
     )
     return all(valid)
 
@@ -155,13 +117,11 @@ def multiclass_curvature(
 
     Before them whether labels are codes and weights weights, as `evaluate` tells it.
     """
-    if is_cross_entropy(gamma, weight, link):
-        link = "focal"
     rows = _rows(y_true, raw, sample_weight, raw.dtype)
     loss, slope, curvature = np.empty((3, raw.shape[0]), raw.dtype)
     gradient, share = like(raw), like(raw)
     arguments = (*rows, loss, gradient, slope, curvature, share, *_per_class(raw, gamma, weight))
-    loop = _loops(gamma, link, fast=False).multiclass_curvature_rows
+    loop = _loops(in_double(gamma, weight, link)).multiclass_curvature_rows
     valid = over_rows(
         lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
@@ -184,9 +144,7 @@ def sparse_loss_gradient(
     X is a CSR matrix; ``theta`` has a column for two classes and K for more, with the
     intercepts in the last row if there are any.
     """
-    if is_cross_entropy(gamma, weight, link):
-        link = "focal"
-    loops = _loops(gamma, link, fast=False)
+    loops = _loops(in_double(gamma, weight, link))
     p, m = X.shape[1], theta.shape[1]
     coef, intercept = theta[:p], theta[p] if fit_intercept else np.zeros(m)
     y_true, coef, sample_weight = _rows(y_true, np.ascontiguousarray(coef), sample_weight, "f8")

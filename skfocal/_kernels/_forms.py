@@ -1,6 +1,5 @@
 """Arguments in the few forms that the loops are compiled for (floor 1)."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -56,16 +55,3 @@ def per_row(raw: Array) -> Array:
         array: Array = empty_like(raw, (raw.shape[0],), dtype_of(raw))
         return array
     return np.empty(len(raw), raw.dtype)
-
-
-def is_cross_entropy(gamma: PerClass, weight: PerClass, link: str) -> bool:
-    """Whether the loss is (weighted) cross-entropy of the margins."""
-    return not any(gamma) and (link == "focal" or len(set(weight)) == 1)
-
-
-def _loops(gamma: PerClass, link: str, fast: bool) -> SimpleNamespace:
-    from skfocal._kernels import cpu
-
-    if link == "posterior":
-        return cpu.single_posterior if fast else cpu.posterior
-    return cpu.single if fast else cpu.double if any(gamma) else cpu.cross_entropy

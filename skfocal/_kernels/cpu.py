@@ -17,6 +17,7 @@ from skfocal._kernels import (
     _sparse,
 )
 from skfocal._kernels._jit import bind
+from skfocal._kernels._precision import constants
 
 FORMULAS = [_math, _elementary]
 LOOPS = [_binary, _multiclass, _sparse, _descent]
@@ -32,17 +33,11 @@ POSTERIOR_LOOPS = [
 
 def compiled(real: Any, loops: Any = LOOPS, **options: Any) -> SimpleNamespace:
     """All loops in one precision; nothing is compiled before its first call."""
-    single = real is np.float32
     names = bind(
         FORMULAS,
         loops,
         real,
-        integer=np.int32 if single else np.int64,
-        TABLE=_elementary.SINGLE if single else _elementary.DOUBLE,
-        SMALLEST=np.finfo(real).tiny,
-        HUGE=0.5 * np.finfo(real).max,
-        SMALL_STEP=1e-3 if single else 1e-8,
-        **options,
+        **{**constants(real), **options},
     )
     return SimpleNamespace(**{k: v for k, v in names.items() if k.endswith("_rows")})
 

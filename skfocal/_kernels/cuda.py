@@ -28,8 +28,10 @@ from skfocal._kernels import (
     _posterior_multiclass,
     _simplex,
 )
-from skfocal._kernels._forms import Array, PerClass, is_cross_entropy
+from skfocal._kernels._choice import Choice, Options, Outputs, choose, rounding
+from skfocal._kernels._forms import Array, PerClass
 from skfocal._kernels._jit import bind
+from skfocal._kernels._precision import constants
 from skfocal._kernels._slopes import slope_table
 
 FOCAL = [_math, _elementary, _binary, _multiclass]
@@ -64,18 +66,13 @@ def _device_function(function: FunctionType) -> Any:
 
 
 def _bound(modules: Iterable[ModuleType], real: Any, **options: Any) -> dict[str, Any]:
-    single = real is np.float32
     return bind(
         [*modules, _cuda_rows],
         [],
         real,
         inlined=_device_function,
-        integer=np.int32 if single else np.int64,
-        TABLE=_elementary.SINGLE if single else _elementary.DOUBLE,
-        SMALLEST=np.finfo(real).tiny,
-        HUGE=0.5 * np.finfo(real).max,
-        SMALL_STEP=1e-3 if single else 1e-8,
         BLOCK=1,
+        **constants(real),
         **options,
     )
 
@@ -151,17 +148,10 @@ def _solver_constants(gamma: PerClass, weight: PerClass) -> Array:
     return constants
 
 
-def _precision(link: str, policy: str, gamma: PerClass, single: bool, with_loss: bool) -> Any:
-    """Single for float32 outputs, with the exceptions that `skfocal._kernels.evaluate` makes."""
-    enough = policy == "upper" and any(gamma) if link == "focal" else not with_loss
-    return np.float32 if single and enough else np.float64
-
-
-def _kernel_name(link: str, binary: bool, real: Any) -> str:
+def _kernel_name(choice: Choice, binary: bool) -> str:
     if not binary:
-        return "multiclass_kernel" if link == "focal" else "multiclass_posterior_kernel"
-    tabulated = link == "posterior" and real is np.float32
-    return "tabulated_kernel" if tabulated else "binary_kernel"
+        return "multiclass_kernel" if choice.link == "focal" else "multiclass_posterior_kernel"
+    return "tabulated_kernel" if choice.tabulated else "binary_kernel"
 
 
 def _class_arguments(kernel: str, real: Any, gamma: PerClass, weight: PerClass) -> tuple[Any, ...]:
@@ -180,10 +170,9 @@ def _class_arguments(kernel: str, real: Any, gamma: PerClass, weight: PerClass) 
 
 
 def _rounding(bits: int, real: Any) -> tuple[Any, ...]:
-    """``half`` and ``mask`` for `_binary._rounded`; 0 and -1 leave everything as it is."""
+    """`rounding` as arguments of a kernel; 0 and -1 leave everything as it is."""
     integer = np.int32 if real is np.float32 else np.int64
-    dropped = np.finfo(real).nmant + 1 - bits
-    half, mask = (1 << (dropped - 1), -1 << dropped) if dropped > 0 else (0, -1)
+    half, mask = rounding(bits, real) or (0, -1)
     return integer(half), integer(mask)
 
 
@@ -210,50 +199,40 @@ def evaluate(
     sample_weight: Any,
     gamma: PerClass,
     weight: PerClass,
-    *,
-    loss: Any = None,
-    gradient: Any = None,
-    hessian: Any = None,
-    link: str = "focal",
-    policy: str = "upper",
-    ratio: float = 0.0,
-    floor: float = -np.inf,
-    bits: int = 53,
-    scale: float = 1.0,
-    hessian_scale: float = 1.0,
+    options: Options,
+    outputs: Outputs,
 ) -> None:
     """As `skfocal._kernels.evaluate`, with all arrays on the device.
 
-    Labels are not looked at: they must be codes, or what is in the outputs means nothing.
+    Labels are not checked: if one is no code, the outputs mean nothing.
     """
-    rows = y_true, raw, sample_weight, loss, gradient, hessian
-    y_true, raw, sample_weight, *outputs = map(_device_array, rows)
-    of_rows = [(array, raw.shape[:1]) for array in (y_true, sample_weight, outputs[0])]
+    y_true, raw, sample_weight = map(_device_array, (y_true, raw, sample_weight))
+    outputs = Outputs(*map(_device_array, outputs))
+    of_rows = [(array, raw.shape[:1]) for array in (y_true, sample_weight, outputs.loss)]
     _check(raw, len(gamma), *of_rows, *((array, raw.shape) for array in outputs[1:]))
-    if is_cross_entropy(gamma, weight, link):
-        link = "focal"
-    single = next(out.dtype for out in outputs if out is not None) == np.float32
-    real = _precision(link, policy, gamma, single, loss is not None)
+    binary = raw.ndim == 1
+    choice = choose(gamma, weight, options, outputs, binary=binary, table_fills_both=False)
+    real = choice.real
     variant = Variant(
-        _kernel_name(link, raw.ndim == 1, real),
+        _kernel_name(choice, binary),
         real,
-        link,
+        choice.link,
         raw.dtype.type,
         len(gamma),
-        cross_entropy=link == "focal" and not any(gamma),
-        absolute=None if policy == "upper" else policy == "abs",
+        cross_entropy=choice.cross_entropy,
+        absolute=options.absolute,
         has_weight=sample_weight is not None,
-        fill=tuple(out is not None for out in outputs),
+        fill=tuple(array is not None for array in outputs),
     )
     # None is no argument of a kernel: in its place stands an array that is not touched
     substitutes = y_true, raw, y_true, y_true, raw, raw
     given = (y_true, raw, sample_weight, *outputs)
     arrays = (b if a is None else a for a, b in zip(given, substitutes, strict=True))
-    weight = tuple(scale * w for w in weight)
+    weight = tuple(options.scale * w for w in weight)
     of_classes = _class_arguments(variant.kernel, real, gamma, weight)
-    options = real(ratio), real(floor), *_rounding(bits, real)
-    diagonal = () if raw.ndim == 1 else (real(hessian_scale),)
-    _launch(variant, len(raw), (*arrays, *of_classes, *options, *diagonal))
+    finish = real(options.ratio), real(options.floor), *_rounding(options.bits, real)
+    diagonal = () if binary else (real(options.hessian_scale),)
+    _launch(variant, len(raw), (*arrays, *of_classes, *finish, *diagonal))
 
 
 def posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str, out: Any) -> None:

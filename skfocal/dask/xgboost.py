@@ -273,7 +273,9 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
             params, plan, verbose, trainer_class=ClusterTrainer, metrics=metrics
         )
         n_jobs = self.n_jobs if self.n_jobs and self.n_jobs > 0 else sys.maxsize
-        trainer.objective = WorkerObjective._of_loss(plan.loss, plan.scale, n_jobs)
+        trainer.objective = WorkerObjective._from_loss(
+            plan.loss, library="xgboost", scale=plan.scale, n_threads=n_jobs
+        )
         trainer.client = client
         return trainer
 

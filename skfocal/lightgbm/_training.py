@@ -148,7 +148,12 @@ def make_trainer(params: dict[str, Any], plan: Plan, eval_metric: Any) -> Traine
     trainer.n_codes, trainer.computed_metrics = plan.n_classes, metrics
     n_jobs = next((params[k] for k in N_THREADS_ALIASES if params.get(k) is not None), None)
     trainer.set_params(
-        objective=FocalObjective._of_loss(plan.loss, plan.scale, booster_threads(n_jobs)),
+        objective=FocalObjective._from_loss(
+            plan.loss,
+            library="lightgbm",
+            scale=plan.scale,
+            n_threads=booster_threads(n_jobs),
+        ),
         class_weight=None,
         metric=names or "None",
     )

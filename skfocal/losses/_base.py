@@ -1,44 +1,306 @@
-"""What the margins of the two losses mean: posterior, decision, start, scale (floor 2)."""
+"""What the losses of two and of more classes share."""
 
-from abc import abstractmethod
-from dataclasses import Field, replace
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, softmax
 
 from skfocal import _kernels
-from skfocal._kernels import Array
-from skfocal.losses._parameters import Link
-from skfocal.losses._row_loss import RowLoss
-from skfocal.losses._rows import check_posterior, checked_totals
+from skfocal._kernels import Array, PerClass
+from skfocal.losses._link import HESSIANS, LINKS, FocalLink, PosteriorLink, log_weight, raw_proba
+from skfocal.losses._options import check_out, checked_options, floating_dtype
+from skfocal.losses._parameters import (
+    Hessian,
+    Link,
+    check_alpha,
+    check_choice,
+    check_gamma,
+    check_integer,
+    class_weights,
+)
+from skfocal.losses._rows import (
+    check_codes,
+    check_posterior,
+    check_row_weights,
+    checked_rows,
+    checked_totals,
+    floating,
+)
 
 # Share of a class that has no rows, or none of a weight above 0. The true optimum would be an
-# infinite margin; this one is finite, and the class as improbable as a float32 can tell from 1.
+# infinite margin. This one is finite, and the class as improbable as a float32 can tell from 1.
 RAREST = 1e-9
 
 
-class FocalLossBase(RowLoss):
-    """What the two losses share; for conventions see `RowLoss`.
+class FocalLossBase(ABC):
+    """Parameters, rows and the link of a loss; children add the shape of a row's margins.
 
-    Log-odds of the posterior are here one number in a row for two classes; for more they are
-    logarithms of probabilities plus a constant of the row.
+    The conventions are those of `skfocal.losses`.
     """
 
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    gamma: float | tuple[float, ...]
+    alpha: float | tuple[float, ...] | None
+    hessian: Hessian
+    link: Link
+    n_classes: int
+
+    def __post_init__(self) -> None:
+        # frozen dataclasses normalise their fields this way
+        normal = object.__setattr__
+        normal(self, "gamma", check_gamma(self.gamma, self.n_classes))
+        weights = check_alpha(self.alpha, self.n_classes)
+        if not (weights is None or np.isscalar(self.alpha)):
+            normal(self, "alpha", weights)
+        check_choice(self.hessian, HESSIANS, "hessian")
+        check_choice(self.link, LINKS, "link")
+        if self.hessian not in LINKS[self.link].hessians:
+            raise ValueError(
+                f"hessian={self.hessian!r} is for link='focal': under link='posterior' the "
+                "Hessian is the expected one, which is positive. Leave hessian='upper'."
+            )
+
+    @property
+    @abstractmethod
+    def _row_shape(self) -> tuple[int, ...]:
+        """Shape of the margins of a row: () for one margin, (K,) for K of them."""
+
+    @property
+    def class_weight(self) -> PerClass:
+        """Weight of each class: alpha as a tuple of K floats, all 1 for alpha None."""
+        return class_weights(self.alpha, self.n_classes)
+
+    @property
+    def class_gamma(self) -> PerClass:
+        """Gamma of each class, a tuple of K floats."""
+        return self.gamma if isinstance(self.gamma, tuple) else (self.gamma,) * self.n_classes
+
+    @property
+    def is_cross_entropy(self) -> bool:
+        """Whether this is cross-entropy of the sigmoid or softmax, with or without class weights.
+
+        This is the case where gamma is 0 for every class; under the posterior link the class
+        weights must be equal too.
+        """
+        return _kernels.is_cross_entropy(*self._classes, self.link)
 
     @property
     def raw_is_posterior(self) -> bool:
         """Whether the sigmoid or softmax of the margins is the posterior."""
-        unweighted = len(set(self.class_weight)) == 1
-        return self.link == "posterior" or (unweighted and not any(self.class_gamma))
+        return self._link.is_posterior
 
-    @abstractmethod
-    def intercept(
-        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> float | Array:
-        """The constant margin with the smallest weighted loss."""
+    def loss(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> Array:
+        """Loss of each row, w (1 - p_t)**gamma (-log p_t).
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Class codes.
+        raw_prediction : array-like of shape (n,) or (n, K)
+            Margins.
+        sample_weight : array-like of shape (n,), default=None
+            Multiplied in; None for none.
+        n_threads : int, default=1
+            Threads to use at most; few rows are done by one.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Weighted, not summed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an array does not hold numbers, shapes do not fit, a code is none of 0..K-1, a
+            weight is negative or not finite, or ``n_threads`` is no integer >= 1.
+        """
+        rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
+        loss = _kernels.per_row(rows[1])
+        self._evaluate(rows, n_threads, loss=loss)
+        return loss
+
+    def gradient(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> Array:
+        """Gradient of each row's loss in its margins.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+        n_threads : int, default=1
+            As in `loss`.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, K)
+            The shape of ``raw_prediction``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `loss`.
+        """
+        rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
+        gradient = _kernels.like(rows[1])
+        self._evaluate(rows, n_threads, gradient=gradient)
+        return gradient
+
+    def loss_gradient(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> tuple[Array, Array]:
+        """Loss and gradient of each row in one pass.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+        n_threads : int, default=1
+            As in `loss`.
+
+        Returns
+        -------
+        loss : ndarray of shape (n,)
+            As of `loss`.
+        gradient : ndarray of shape (n,) or (n, K)
+            As of `gradient`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `loss`.
+        """
+        rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
+        loss, gradient = _kernels.per_row(rows[1]), _kernels.like(rows[1])
+        self._evaluate(rows, n_threads, loss=loss, gradient=gradient)
+        return loss, gradient
+
+    def loss_gradient_hessian(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> tuple[Array, Array, Array]:
+        """Loss, gradient and Hessian of each row in one pass.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+        n_threads : int, default=1
+            As in `loss`.
+
+        Returns
+        -------
+        loss : ndarray of shape (n,)
+            As of `loss`.
+        gradient, hessian : ndarray of shape (n,) or (n, K)
+            As of `gradient_hessian` without options.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `loss`.
+        """
+        rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
+        loss = _kernels.per_row(rows[1])
+        gradient, hessian = _kernels.like(rows[1]), _kernels.like(rows[1])
+        self._evaluate(rows, n_threads, loss=loss, gradient=gradient, hessian=hessian)
+        return loss, gradient, hessian
+
+    def gradient_hessian(
+        self,
+        y_true: npt.ArrayLike,
+        raw_prediction: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        max_step: float = np.inf,
+        min_hessian: float = -np.inf,
+        scale: float = 1.0,
+        hessian_scale: float = 1.0,
+        bits: int = 53,
+        dtype: npt.DTypeLike | None = None,
+        out: tuple[Array, Array] | None = None,
+        n_threads: int = 1,
+    ) -> tuple[Array, Array]:
+        """Gradient and Hessian (multiclass: its diagonal) of each row.
+
+        Under the focal link the Hessian is the one that ``hessian`` names: ``"upper"``, a
+        positive bound of the true one; ``"exact"``, negative on badly missed rows;
+        ``"abs"``, its size. Under the posterior link it is the expected one, over labels
+        drawn from the posterior of the margins, which is positive too.
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight : array-like
+            As in `loss`.
+        max_step : float >= 1e-30, default=inf
+            The ``"upper"`` Hessian, under the posterior link the expected one, is raised to
+            abs(gradient) / max_step where it is smaller, so that no sum of gradients over a
+            sum of Hessians exceeds it.
+        min_hessian : float, default=-inf
+            Floor of the Hessian, after all else.
+        scale : float > 0, default=1.0
+            Multiplies gradient and Hessian.
+        hessian_scale : float > 0, default=1.0
+            Multiplies the diagonal of the multiclass Hessian. XGBoost's own softmax
+            objective has 2 here, LightGBM's K / (K - 1).
+        bits : int from 1 to 53, default=53
+            Significant bits that results are rounded to before sample weights multiply.
+            With 22, float32 results for the weights 1 to 4 are exactly multiples of the
+            unweighted ones, as if rows were repeated.
+        dtype : {float32, float64}, default=None
+            Precision of the result, that of ``raw_prediction`` if None.
+        out : (ndarray, ndarray), default=None
+            Arrays to fill and return: of the shape of ``raw_prediction``, both float32 or both
+            float64, sharing no memory with each other or with the input. Their precision is
+            that of the result.
+        n_threads : int, default=1
+            As in `loss`.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n,) or (n, K)
+            The shape of ``raw_prediction``; in Fortran order where it is.
+        hessian : ndarray of shape (n,) or (n, K)
+            As the gradient.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `loss`, or if ``out`` does not fit or another argument is not as described.
+        """
+        rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
+        options = checked_options(max_step, min_hessian, scale, hessian_scale, bits)
+        if out is None:
+            dtype = floating_dtype(dtype)
+            out = _kernels.like(rows[1], dtype), _kernels.like(rows[1], dtype)
+        else:
+            check_out(out, dtype, rows)
+        gradient, hessian = (a if _kernels.on_device(a) else np.asarray(a) for a in out)
+        self._evaluate(rows, n_threads, options, gradient=gradient, hessian=hessian)
+        return out[0], out[1]
 
     def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
         """P(class | row) from margins in closed form.
@@ -72,7 +334,7 @@ class FocalLossBase(RowLoss):
         if _kernels.on_device(raw):
             on_device: Array = _kernels.device_posterior(raw, *self._classes, self.link)
             return on_device
-        return raw_proba(self._log_odds(raw.astype(np.float64))).astype(raw.dtype)
+        return raw_proba(self._link.log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
     def log_odds(self, raw_prediction: npt.ArrayLike) -> Array:
         """The log-odds of the posterior, whose sigmoid or softmax it is.
@@ -103,7 +365,7 @@ class FocalLossBase(RowLoss):
         array([0.    , 2.6817])
         """
         raw = self._check_raw(raw_prediction)
-        return self._log_odds(raw.astype(np.float64)).astype(raw.dtype)
+        return self._link.log_odds(raw.astype(np.float64)).astype(raw.dtype)
 
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
         """Score whose sign or argmax is the class with the largest weight x posterior.
@@ -126,9 +388,10 @@ class FocalLossBase(RowLoss):
             If the shape of the margins is another.
         """
         raw = self._check_raw(raw_prediction)
-        if self.link == "focal" and self._equal_gammas:
+        if self._link.keeps_decision:
             return raw
-        return (self._log_odds(raw.astype(np.float64)) + self._log_weight).astype(raw.dtype)
+        log_odds = self._link.log_odds(raw.astype(np.float64))
+        return (log_odds + log_weight(self.class_weight, raw)).astype(raw.dtype)
 
     def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
         """The margins that have a given posterior: the inverse of `posterior`.
@@ -151,7 +414,8 @@ class FocalLossBase(RowLoss):
         proba = check_posterior(posterior, self.n_classes, "posterior").astype(np.float64)
         if not (proba > 0).all():
             raise ValueError("posterior must be > 0: the margins of probability 0 are infinite.")
-        return self._margins(self._contrast(np.log(proba)))
+        log_proba = np.log(proba)
+        return self._link.margins(log_proba if self._row_shape else np.diff(log_proba)[:, 0])
 
     def convert(self, raw_prediction: npt.ArrayLike, link: Link) -> Array:
         """The margins that say the same under another link.
@@ -180,14 +444,14 @@ class FocalLossBase(RowLoss):
         >>> loss.convert([1.0], "posterior").round(4)
         array([2.6817])
         """
-        log_odds = self._log_odds(self._check_raw(raw_prediction).astype(np.float64))
-        return replace(self, hessian="upper", link=link)._margins(log_odds)
+        check_choice(link, LINKS, "link")
+        log_odds = self._link.log_odds(self._check_raw(raw_prediction).astype(np.float64))
+        return LINKS[link](*self._classes).margins(log_odds)
 
     @property
     def is_scaled(self) -> bool:
         """Whether `log_loss_scale` may differ from 1."""
-        plain = not any(self.class_gamma) and set(self.class_weight) == {1.0}
-        return self.link == "posterior" and not plain
+        return self._link.is_scaled
 
     def log_loss_scale(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -229,32 +493,45 @@ class FocalLossBase(RowLoss):
         return float(variances.sum() / hessian.sum())
 
     @property
-    def _equal_gammas(self) -> bool:
-        return len(set(self.class_gamma)) == 1
+    def _classes(self) -> tuple[PerClass, PerClass]:
+        return self.class_gamma, self.class_weight
 
     @property
-    @abstractmethod
-    def _log_weight(self) -> float | Array:
-        """Logarithm of the class weights, as it is added to log-odds."""
+    def _link(self) -> FocalLink | PosteriorLink:
+        return LINKS[self.link](*self._classes)
 
-    def _log_odds(self, raw: Array) -> Array:
-        """Log-odds of the posterior, or its logarithm plus a constant of each row."""
-        if self.link == "posterior":
-            return raw
-        if not any(self.class_gamma):  # the constant of a row is the margins' own
-            return raw - self._log_weight
-        return _kernels.log_odds(raw, self.class_gamma) - self._log_weight
+    def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
+        """Margins as an array of the right shape and a known precision."""
+        raw = floating(raw_prediction)
+        if raw.ndim != 1 + len(self._row_shape) or raw.shape[1:] != self._row_shape:
+            expected = f"(n, {self.n_classes})" if self._row_shape else "(n,)"
+            raise ValueError(f"raw_prediction must have shape {expected}; got {tuple(raw.shape)}.")
+        return raw
 
-    @abstractmethod
-    def _margins(self, log_odds: Array) -> Array:
-        """The inverse of `_log_odds`."""
+    def _evaluate(
+        self,
+        rows: tuple[Any, Array, Any],
+        n_threads: int,
+        finish: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        loss: Array | None = None,
+        gradient: Array | None = None,
+        hessian: Array | None = None,
+    ) -> None:
+        """Fill the arrays that are given; ``finish`` is what `checked_options` returns."""
+        check_integer(n_threads, "n_threads", 1)
+        options = _kernels.Options(self.link, self.hessian, **finish)
+        outputs = _kernels.Outputs(loss, gradient, hessian)
+        if not _kernels.evaluate(*rows, *self._classes, options, outputs, n_threads=n_threads):
+            self._refuse(rows[0], rows[2], outputs.dtype)
 
-    @staticmethod
-    @abstractmethod
-    def _contrast(log_posterior: Array) -> Array:
-        """Log-odds, as `_margins` takes them, of a posterior's logarithm (n, K)."""
+    def _refuse(self, codes: Any, weight: Any, dtype: npt.DTypeLike) -> None:
+        """Say which code or weight the loops have found wrong, in the precision ``dtype``."""
+        check_codes(codes, self.n_classes)
+        check_row_weights(weight, dtype)
 
     def _totals(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Array:
+        """Sums of the weights of each class; a class without weight counts as very rare."""
         totals = checked_totals(y_true, self.n_classes, sample_weight)
         if not totals.any():
             raise ValueError(
@@ -263,11 +540,3 @@ class FocalLossBase(RowLoss):
             )
         floored: Array = np.maximum(totals, RAREST * totals.sum())
         return floored
-
-
-def raw_proba(raw_prediction: Array) -> Array:
-    """Sigmoid (n, 2) of margins (n,), softmax of margins (n, K)."""
-    if raw_prediction.ndim == 1:
-        return np.column_stack([expit(-raw_prediction), expit(raw_prediction)])
-    proba: Array = softmax(raw_prediction, axis=1)
-    return proba

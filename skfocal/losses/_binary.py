@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from skfocal import _kernels
-from skfocal._kernels import Array
 from skfocal.losses._base import FocalLossBase
 from skfocal.losses._parameters import Gamma, Hessian, Link, Weights
-from skfocal.losses._rows import floating
 
 
 @dataclass(frozen=True)
@@ -106,24 +103,8 @@ class BinaryFocalLoss(FocalLossBase):
         -1.7065
         """
         totals = self._totals(y_true, sample_weight)
-        return float(self._margins(np.diff(np.log(totals)))[0])
+        return float(self._link.margins(np.diff(np.log(totals)))[0])
 
     @property
-    def _log_weight(self) -> float:
-        return float(np.log(self.class_weight[1]) - np.log(self.class_weight[0]))
-
-    def _margins(self, log_odds: Array) -> Array:
-        if self.link == "posterior":
-            return log_odds
-        return _kernels.margins(log_odds + self._log_weight, self.class_gamma)
-
-    @staticmethod
-    def _contrast(log_posterior: Array) -> Array:
-        odds: Array = np.diff(log_posterior, axis=1)[:, 0]
-        return odds
-
-    def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
-        raw = floating(raw_prediction)
-        if raw.ndim != 1:
-            raise ValueError(f"raw_prediction must have shape (n,); got {tuple(raw.shape)}.")
-        return raw
+    def _row_shape(self) -> tuple[int, ...]:
+        return ()

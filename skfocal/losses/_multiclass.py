@@ -10,7 +10,7 @@ from skfocal import _kernels
 from skfocal._kernels import Array
 from skfocal.losses._base import FocalLossBase
 from skfocal.losses._parameters import Gamma, Hessian, Link, Weights, check_integer
-from skfocal.losses._rows import floating
+from skfocal.losses._rows import checked_rows
 
 
 @dataclass(frozen=True)
@@ -99,24 +99,8 @@ class MulticlassFocalLoss(FocalLossBase):
             weight.
         """
         totals = self._totals(y_true, sample_weight)
-        margins: Array = self._margins(np.log(totals / totals.sum())[np.newaxis])[0]
+        margins: Array = self._link.margins(np.log(totals / totals.sum())[np.newaxis])[0]
         return margins
-
-    @property
-    def _log_weight(self) -> Array:
-        logarithms: Array = np.log(self.class_weight)
-        return logarithms
-
-    @staticmethod
-    def _contrast(log_posterior: Array) -> Array:
-        return log_posterior
-
-    def _margins(self, log_odds: Array) -> Array:
-        if self.link == "posterior":
-            return log_odds
-        target = log_odds + self._log_weight
-        log_p: Array = -np.logaddexp(0.0, -_kernels.margins(target, self.class_gamma))
-        return log_p
 
     def full_hessian_bound(
         self,
@@ -151,7 +135,7 @@ class MulticlassFocalLoss(FocalLossBase):
         TypeError, ValueError
             As in `loss`.
         """
-        rows = self._rows(y_true, raw_prediction, sample_weight)
+        rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
         if _kernels.on_device(rows[1]):
             raise TypeError("raw_prediction must be in the memory of the host; copy it there.")
         valid, found = _kernels.multiclass_curvature(*rows, *self._classes, self.link)
@@ -159,10 +143,6 @@ class MulticlassFocalLoss(FocalLossBase):
             self._refuse(rows[0], rows[2], found[0].dtype)
         return found
 
-    def _check_raw(self, raw_prediction: npt.ArrayLike) -> Array:
-        raw = floating(raw_prediction)
-        if raw.ndim != 2 or raw.shape[1] != self.n_classes:
-            raise ValueError(
-                f"raw_prediction must have shape (n, {self.n_classes}); got {tuple(raw.shape)}."
-            )
-        return raw
+    @property
+    def _row_shape(self) -> tuple[int, ...]:
+        return (self.n_classes,)

@@ -5,7 +5,7 @@ Floor 2, below the losses. Every message names the argument as its caller calls 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal
 
@@ -37,7 +37,7 @@ _ALPHA_FORMS = (
 )
 
 
-def check_choice(value: Any, choices: tuple[str, ...], name: str) -> str:
+def check_choice(value: Any, choices: Collection[str], name: str) -> str:
     """``value`` if it is one of the words in ``choices``."""
     if not isinstance(value, str) or value not in choices:
         known = ", ".join(repr(choice) for choice in choices)
@@ -130,6 +130,13 @@ def check_class_weights(weights: Any, n_classes: int, name: str = "alpha") -> tu
     return tuple(values.tolist())
 
 
+def class_weights(alpha: float | tuple[float, ...] | None, n_classes: int) -> tuple[float, ...]:
+    """The weight of each class for an alpha that is checked before: all 1 for None."""
+    if alpha is None:
+        return (1.0,) * n_classes
+    return alpha if isinstance(alpha, tuple) else (1.0 - float(alpha), float(alpha))
+
+
 def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float, ...] | None:
     """The weights behind a numeric alpha: None, a float (binary) or one value per class."""
     if alpha is None:
@@ -145,7 +152,7 @@ def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float,
                 f"{name} must lie in (0, 1), it weighs the second class and 1 - {name} the "
                 f"first; got {alpha!r}. Other weights: give one per class."
             )
-        return (1.0 - float(alpha), float(alpha))
+        return class_weights(float(alpha), 2)
     if isinstance(alpha, (str, Mapping)):
         raise TypeError(f"{name}={alpha!r} needs labels to be resolved; give the weights here.")
     return check_class_weights(alpha, n_classes, name)

@@ -1,4 +1,4 @@
-"""Rows as they are given: class codes, weights and their sums, margins, posteriors (floor 2)."""
+"""Rows as users give them: class codes, weights and their sums, margins, posteriors."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -162,3 +162,28 @@ def floating(margins: Any, name: str = "raw_prediction") -> Array:
             margins = margins.astype(np.float32 if single else np.float64)
     array: Array = margins
     return array
+
+
+def checked_rows(
+    y_true: npt.ArrayLike, raw: Array, sample_weight: npt.ArrayLike | None
+) -> tuple[Any, Array, Any]:
+    """Codes, margins and weights of the same rows; on a device codes and weights as they are."""
+    given = {"y_true": y_true, "sample_weight": sample_weight}
+    raw_on_device = on_device(raw)
+    for name, value in given.items():
+        if value is not None and on_device(value) != raw_on_device:
+            raise TypeError(
+                f"{name} and raw_prediction must both be on a device or both in the memory of "
+                f"the host; got {type(value).__name__} and {type(raw).__name__}."
+            )
+    if raw_on_device:
+        return y_true, raw, sample_weight
+    arrays = {k: None if v is None else numbers(v, k) for k, v in given.items()}
+    arrays["y_true"] = numbers(y_true, "y_true")
+    for name, array in arrays.items():
+        if array is not None and array.shape != raw.shape[:1]:
+            raise ValueError(
+                f"{name} must have shape {raw.shape[:1]}, one value for each row of "
+                f"raw_prediction; got {array.shape}."
+            )
+    return arrays["y_true"], raw, arrays["sample_weight"]

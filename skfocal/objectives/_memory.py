@@ -1,4 +1,4 @@
-"""What an objective remembers of its last call: answers on the rows (floor 2)."""
+"""The last answer to a question about rows, for objects that are called in each round."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,32 +7,29 @@ import numpy as np
 
 from skfocal._kernels import Array
 
-# Answers of the last call, which a copy finds for itself.
-_NOT_PICKLED = ("_counted", "_scaled")
-
 
 def _same(one: Array | None, other: Array | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
-class CallMemory:
-    """For an object that is called in each round, as a rule on the same rows.
+class LastAnswer:
+    """Keeps an answer until the question, the labels or the weights change.
 
-    It keeps no array that a call returned: each call returns new ones.
+    Boosters call an objective in each round, as a rule on the same labels and weights. To
+    compare these with the last ones takes less time than to count them again.
     """
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k not in _NOT_PICKLED}
+    def __init__(self) -> None:
+        self._last: tuple[Any, tuple[Array | None, ...], Any] = None, (), None
 
-    def _remembered(
-        self, name: str, question: Any, labels: Any, weight: Any, answer: Callable[[], Any]
-    ) -> Any:
-        """The answer to the last question, if it, labels and weights are what they were."""
+    def get(self, question: Any, labels: Any, weight: Any, find: Callable[[], Any]) -> Any:
+        """The answer that ``find`` gives, or the last one where nothing has changed."""
         rows = np.asarray(labels), None if weight is None else np.asarray(weight)
-        before, seen, value = getattr(self, name, (None, (), None))
-        if question == before and all(map(_same, rows, seen)):
-            return value
-        value = answer()
-        # copies: they may be changed where they are
-        setattr(self, name, (question, tuple(a if a is None else a.copy() for a in rows), value))
-        return value
+        last_question, last_rows, answer = self._last
+        if question == last_question and all(map(_same, rows, last_rows)):
+            return answer
+        answer = find()
+        # copies, because a caller may change its arrays in place
+        copies = tuple(a if a is None else a.copy() for a in rows)
+        self._last = question, copies, answer  # at once: other threads may ask too
+        return answer

@@ -1,6 +1,6 @@
-"""The focal loss as an evaluation metric of LightGBM and XGBoost (floor 3)."""
+"""The focal loss as an evaluation metric of LightGBM and XGBoost."""
 
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,12 @@ from skfocal.losses import FocalLoss, make_loss, mean_loss
 from skfocal.losses._parameters import Gamma, Link, Weights
 from skfocal.losses._rows import check_margins
 from skfocal.objectives._conventions import from_lightgbm, unpack
+
+
+class HasLoss(Protocol):
+    """An objective; it has ``loss_`` once it has seen labels."""
+
+    loss_: FocalLoss
 
 
 class FocalEvalMetric:
@@ -50,7 +56,14 @@ class FocalEvalMetric:
         self.alpha = alpha
         self.link = link
         self.__name__ = "focal_loss"  # XGBoost's scikit-learn classes ask for it
-        self._objective: Any = None  # a FocalObjective
+        self._objective: HasLoss | None = None
+
+    @classmethod
+    def _of_objective(cls, objective: HasLoss, gamma: Gamma, link: Link) -> Self:
+        """A metric with the class weights that an objective has found last."""
+        metric = cls(gamma, link=link)
+        metric._objective = objective
+        return metric
 
     def __call__(
         self,

@@ -1,14 +1,12 @@
-"""The losses in the calling conventions of LightGBM and XGBoost (floor 3).
+"""The losses as objectives of LightGBM and XGBoost.
 
-Both libraries call an objective or a metric in two ways: their own ``train`` with
-``(preds, dataset)``, their scikit-learn classes with bare arrays ``(y_true, y_pred)``.
-Objects here take either. LightGBM hands float64 margins, XGBoost float32: that tells the
-libraries apart where only arrays come.
+Both libraries call an objective in two ways: their own ``train`` passes ``(preds, dataset)``,
+their scikit-learn classes pass bare arrays ``(y_true, y_pred)``. The objective accepts both.
 """
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,24 +16,34 @@ from skfocal.losses import FocalLoss, MulticlassFocalLoss, make_loss
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, is_word, resolve_alpha
 from skfocal.losses._rows import check_margins, checked_totals, n_classes_in
 from skfocal.objectives._conventions import base_score, from_lightgbm, unpack
-from skfocal.objectives._memory import CallMemory
+from skfocal.objectives._memory import LastAnswer
 from skfocal.objectives._metric import FocalEvalMetric
 
-# Floor of the Hessian. XGBoost's own objectives have the same; its GPU trees take a
+Library = Literal["lightgbm", "xgboost"]
+
+# Floor of the Hessian. XGBoost's own objectives have the same floor. Its GPU trees take a
 # Hessian of exactly 0 for a row that was not sampled.
 MIN_HESSIAN = 1e-16
-# Bound of every leaf's step in the margin, for all but cross-entropy: |gradient| / Hessian
-# is 1 / ((1 + gamma) p), under the posterior link 1 / eta, so that a leaf of badly missed
-# rows would step out of all bounds: (M5).
+# Bound of every leaf's step in the margin, for all losses but cross-entropy (M5). Without it
+# |gradient| / Hessian is 1 / ((1 + gamma) p), under the posterior link 1 / eta. Both grow
+# without bound where a leaf's rows are badly missed.
 MAX_STEP = 4.0
-# XGBoost sums float32 in double. With two bits to spare the products with weights 1 to 4
-# are exact, and rows of these weights are, bit for bit, rows repeated. LightGBM's bins
-# count rows, which breaks that anyway: there the full precision is kept, and so it is at
-# gamma 0, to stay with XGBoost's own objective in the last bits too.
+# Significant bits for XGBoost, which sums float32 in double. The two spare bits make products
+# with the weights 1 to 4 exact: a row of weight 3 counts, bit for bit, as three equal rows.
+# Two cases keep the full precision: LightGBM, whose bins count rows and so break the equality
+# anyway, and cross-entropy, which must agree with XGBoost's own objective in the last bits.
 XGBOOST_BITS = 22
 
 
-class FocalObjective(CallMemory):
+class _Training(NamedTuple):
+    """What an estimator knows before it trains."""
+
+    loss: FocalLoss
+    library: Library
+    scale: float
+
+
+class FocalObjective:
     """Focal loss as a custom objective for LightGBM and XGBoost.
 
     One object serves ``lgb.train(params={"objective": f})``, ``xgb.train(obj=f)``,
@@ -96,6 +104,9 @@ class FocalObjective(CallMemory):
     (dtype('float32'), 0.0)
     """
 
+    # None for an objective that a user has made, and in older pickles
+    _training: _Training | None = None
+
     def __init__(
         self,
         gamma: Gamma = 2.0,
@@ -110,17 +121,29 @@ class FocalObjective(CallMemory):
         self.hessian = hessian
         self.link = link
         self.n_threads = n_threads
-        self._known_scale: float | None = None
+        self._class_weights, self._scales = LastAnswer(), LastAnswer()
 
     @classmethod
-    def _of_loss(cls, loss: FocalLoss, scale: float, n_threads: int = 1) -> "FocalObjective":
-        """The objective of a loss whose `log_loss_scale` on all rows is known.
+    def _from_loss(
+        cls, loss: FocalLoss, *, library: Library, scale: float, n_threads: int = 1
+    ) -> Self:
+        """The objective with which an estimator trains on a library.
 
-        It may then be called on a part of the rows, as in a process of a cluster.
+        ``scale`` is the `log_loss_scale` of the loss on all training rows. The objective may
+        then be called on a part of the rows, such as those of one process of a cluster.
         """
         objective = cls(loss.gamma, loss.alpha, loss.hessian, loss.link, n_threads=n_threads)
-        objective._known_scale = scale
+        objective._training = _Training(loss, library, scale)
+        objective.loss_ = loss
         return objective
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy finds its own answers
+        return {k: v for k, v in vars(self).items() if not isinstance(v, LastAnswer)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._class_weights, self._scales = LastAnswer(), LastAnswer()
 
     def __repr__(self) -> str:
         names = ("gamma", "alpha", "hessian", "link")
@@ -158,17 +181,25 @@ class FocalObjective(CallMemory):
 
         Notes
         -----
-        Margins are not looked at, which would cost a pass over them in each round: rows with
-        a NaN among them get NaN as a rule.
+        Margins are not checked, which would cost a pass over them in each round. As a rule
+        the results of a row with a NaN are NaN.
+
+        Two details depend on the library: the factor on the diagonal of the multiclass Hessian
+        and the rounding of results. The classifiers of this package name their library. An
+        objective that was made otherwise infers it: a dataset names its library; of bare
+        arrays, float64 margins are taken to come from LightGBM and all others from XGBoost.
         """
         labels, raw, weight = unpack(y_true, y_pred, sample_weight)
         raw = check_margins(raw, "y_pred")
         n_classes = 2 if raw.ndim == 1 else raw.shape[1]
         loss = self._resolve(labels, weight, n_classes)
-        scale = self._scale(labels, weight)
+        scale = self._scale(loss, labels, weight)
         if raw.ndim == 2 and n_classes == 2:
             loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
-        in_lightgbm = from_lightgbm(raw, y_pred)
+        if self._training is not None:
+            in_lightgbm = self._training.library == "lightgbm"
+        else:
+            in_lightgbm = from_lightgbm(raw, y_pred)
         return loss.gradient_hessian(
             labels,
             raw,
@@ -269,37 +300,37 @@ class FocalObjective(CallMemory):
         FocalEvalMetric
             It takes the class weights of the last call of the objective.
         """
-        metric = FocalEvalMetric(self.gamma, link=self.link)
-        metric._objective = self
-        return metric
+        return FocalEvalMetric._of_objective(self, self.gamma, self.link)
 
     @property
     def _needs_labels(self) -> bool:
         return isinstance(self.alpha, Mapping) or is_word(self.alpha)
 
     def _resolve(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> FocalLoss:
+        """The loss of the rows; also kept as ``loss_``."""
+        if self._training is not None:
+            return self._training.loss
         alpha = self._numbers(labels, weight, n_classes) if self._needs_labels else self.alpha
         self.loss_ = make_loss(n_classes, self.gamma, alpha, self.hessian, self.link)
         return self.loss_
 
     def _numbers(self, labels: npt.ArrayLike, weight: Any, n_classes: int) -> Any:
-        """Words and dicts as weights; counted anew only where labels or weights changed."""
+        """The class weights that a word or a dict stands for on these rows."""
 
         def count() -> Any:
             totals = checked_totals(labels, n_classes, weight)
             return resolve_alpha(self.alpha, np.arange(n_classes), totals)
 
-        return self._remembered("_counted", (copy(self.alpha), n_classes), labels, weight, count)
+        return self._class_weights.get((copy(self.alpha), n_classes), labels, weight, count)
 
-    def _scale(self, labels: npt.ArrayLike, weight: Any) -> float:
-        """The loss's `log_loss_scale` on these rows; found anew only where they changed."""
-        if self._known_scale is not None:
-            return self._known_scale
-        loss = self.loss_
+    def _scale(self, loss: FocalLoss, labels: npt.ArrayLike, weight: Any) -> float:
+        """The `log_loss_scale` of the loss on these rows, or on all rows where it is known."""
+        if self._training is not None:
+            return self._training.scale
         if not loss.is_scaled:
             return 1.0
-        scale: float = self._remembered(
-            "_scaled", loss, labels, weight, lambda: loss.log_loss_scale(labels, weight)
+        scale: float = self._scales.get(
+            loss, labels, weight, lambda: loss.log_loss_scale(labels, weight)
         )
         return scale
 

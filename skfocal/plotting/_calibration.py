@@ -9,7 +9,7 @@ import numpy.typing as npt
 from skfocal._classifier._target import encode_labels
 from skfocal._kernels import Array
 from skfocal.losses import FocalLoss
-from skfocal.losses._base import raw_proba
+from skfocal.losses._link import raw_proba
 from skfocal.losses._parameters import check_flag
 from skfocal.losses._rows import check_posterior, floating
 from skfocal.metrics import Strategy, calibration_bins, check_labels, check_weight

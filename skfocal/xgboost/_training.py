@@ -135,7 +135,9 @@ def make_trainer(
     params["feature_weights"] = native(params["feature_weights"])
     trainer = trainer_class(**params)
     n_threads = booster_threads(params.get("nthread") or params["n_jobs"])
-    trainer.objective = FocalObjective._of_loss(plan.loss, plan.scale, n_threads)
+    trainer.objective = FocalObjective._from_loss(
+        plan.loss, library="xgboost", scale=plan.scale, n_threads=n_threads
+    )
     trainer.eval_metric = names or None
     trainer._metrics = metrics
     if plan.intercept is not None:

@@ -1,4 +1,4 @@
-"""Print the polynomials of skfocal/_kernels/_elementary.py.
+"""Print the polynomials of skfocal/_kernels/_precision.py.
 
     python tests/reference/make_polynomials.py
 
