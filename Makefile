@@ -27,7 +27,8 @@ test: export OMP_WAIT_POLICY = passive
 test: $(VENV)/.group-test
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest --quiet --numprocesses 2 \
-	  tests/test_math.py tests/test_kernels.py tests/test_losses.py tests/test_metrics.py
+	  tests/kernels/test_math.py tests/kernels/test_kernels.py tests/losses/test_losses.py \
+	  tests/metrics
 	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
@@ -40,7 +41,7 @@ lint: $(VENV)/.group-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --quiet tests/test_docstrings.py
+	$(BIN)/python -m pytest --quiet tests/project/test_docstrings.py
 
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
 	for name in kernels start logistic convergence training stability links memory distributed claims; do \
@@ -52,7 +53,7 @@ bench-quality: $(VENV)/.group-bench $(VENV)/.group-peers
 
 docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
-	$(BIN)/python -m pytest --quiet -rs tests/test_site.py
+	$(BIN)/python -m pytest --quiet -rs tests/project/test_site.py
 
 # Links to other hosts, which needs a network; those within the site are tested by docs.
 linkcheck: $(VENV)/.group-docs

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from draws import register_profiles
 from sklearn.datasets import make_classification
+
+from tests.draws import register_profiles
 
 REFERENCE = Path(__file__).parent / "reference"
 
