@@ -20,6 +20,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
 from skfocal.losses._base import raw_proba
+from tests.backends import make, margins, of, quiet_fit
 from tests.conftest import table
 
 KINDS = [FocalLGBMClassifier, FocalXGBClassifier]
@@ -27,21 +28,6 @@ KINDS = [FocalLGBMClassifier, FocalXGBClassifier]
 NAMES_OF_FRAMES = ["schema", "collect", "columns", "column_names", "iloc", "types", "names"]
 NAMES_OF_FRAMES += ["to_numpy", "shape", "dtypes", "tocsr", "get_label", "num_col", "data"]
 each = pytest.mark.parametrize("kind", KINDS, ids=["lightgbm", "xgboost"])
-
-
-def make(kind, n_estimators=20, **parameters):
-    extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
-    return kind(n_estimators=n_estimators, n_jobs=1, **extra, **parameters)
-
-
-def margins(model, X):
-    if isinstance(model, lgb.LGBMClassifier):
-        return model.predict(X, raw_score=True)
-    return model.predict(X, output_margin=True)
-
-
-def quiet(kind):
-    return {} if kind is FocalLGBMClassifier else {"verbose": False}
 
 
 def evals(model):
@@ -96,15 +82,11 @@ def test_metrics_under_training_are_those_of_the_predictions(any_table, kind, na
     k = len(np.unique(y))
     names = np.array(["low", "mid", "top"])[y]
     model = make(kind, focal_alpha="balanced")
-    fit_params = quiet(kind)
-    if kind is FocalXGBClassifier:
-        if name is not None:
-            name = {"logloss": "mlogloss", "error": "merror"}.get(name, name) if k > 2 else name
-            model.set_params(eval_metric=name)
-        fit_params["sample_weight_eval_set"] = [weight[::2]]
-    else:
-        fit_params["eval_sample_weight"] = [weight[::2]]
-        model.set_params(metric=name)
+    fit_params = quiet_fit(kind)
+    if kind is FocalXGBClassifier and k > 2:
+        name = {"logloss": "mlogloss", "error": "merror"}.get(name, name)
+    fit_params[of(kind).eval_weight] = [weight[::2]]
+    model.set_params(**{of(kind).metric: name})
     model.fit(X[1::2], names[1::2], eval_set=[(X[::2], names[::2])], **fit_params)
     (shown, values), *rest = evals(model).items()
     assert not rest
@@ -128,14 +110,11 @@ def test_metrics_under_training_are_those_of_the_predictions(any_table, kind, na
 def test_early_stopping_on_the_posterior_log_loss(kind):
     X, y, _ = table()
     model = make(kind, 300, early_stopping_rounds=5, learning_rate=0.3)
-    fit_params = quiet(kind)
-    if kind is FocalXGBClassifier:
-        model.set_params(eval_metric="logloss")
-    else:
-        model.set_params(metric="logloss")
+    fit_params = quiet_fit(kind)
+    model.set_params(**{of(kind).metric: "logloss"})
     model.fit(X[::2], y[::2], eval_set=[(X[1::2], y[1::2])], **fit_params)
     values = next(iter(evals(model).values()))
-    best = model.best_iteration_ - 1 if kind is FocalLGBMClassifier else model.best_iteration
+    best = of(kind).best_round(model)
     assert best == int(np.argmin(values)) < len(values) - 1
     assert log_loss(y[1::2], model.predict_proba(X[1::2])) == pytest.approx(min(values), rel=1e-5)
 
@@ -170,7 +149,7 @@ def test_public_metric_is_the_one_by_name(any_table, kind):
     X, y, _ = any_table
     results = []
     for metric in (FocalEvalMetric(2.0), "focal_loss"):
-        model, fit_params = make(kind, 3), quiet(kind)
+        model, fit_params = make(kind, 3), quiet_fit(kind)
         if kind is FocalXGBClassifier:
             model.set_params(eval_metric=metric)
         else:
@@ -232,7 +211,7 @@ def test_constant_features_give_the_optimal_constant(any_table, kind):
     _, y, weight = any_table
     X = np.ones((len(y), 2))
     model = make(kind, focal_alpha="balanced").fit(
-        X, y, sample_weight=weight, eval_set=[(X + 0, y)], **quiet(kind)
+        X, y, sample_weight=weight, eval_set=[(X + 0, y)], **quiet_fit(kind)
     )
     share = np.bincount(y, weights=weight) / weight.sum()
     assert_allclose(model.predict_proba(X[:1])[0], share, rtol=1e-5)
@@ -311,7 +290,7 @@ def test_start_given_by_the_user(any_table, kind):
         own = model.predict(X, output_margin=True, base_margin=start)
         assert_allclose(own, start, atol=1e-6)
     weight = np.where(np.arange(len(y)) % 5 == 0, 0.0, 1.0)
-    name = "init_score" if kind is FocalLGBMClassifier else "base_margin"
+    name = of(kind).init_score
     a = make(kind).fit(X, y, sample_weight=weight, **{name: start})
     kept = weight > 0
     b = make(kind).fit(X[kept], y[kept], sample_weight=weight[kept], **{name: start[kept]})
@@ -322,7 +301,7 @@ def test_start_given_by_the_user(any_table, kind):
 def test_continued_training_is_longer_training(any_table, kind):
     X, y, _ = any_table
     whole = make(kind, 20).fit(X, y)
-    name = "init_model" if kind is FocalLGBMClassifier else "xgb_model"
+    name = of(kind).init_model
     first = make(kind, 10).fit(X, y)
     second = make(kind, 10).fit(X, y, **{name: first})
     assert_allclose(margins(second, X), margins(whole, X), atol=1e-5)
@@ -356,13 +335,13 @@ print(abs(z - np.load(f"{{d}}/margins.npy")).max(), abs(p - np.load(f"{{d}}/raw.
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
-    bound = 1e-12 if kind is FocalLGBMClassifier else 1e-6
+    bound = of(kind).atol
     assert all(float(number) <= bound for number in done.stdout.split())
 
 
 @each
 def test_is_the_parent_and_leaves_its_parameters_alone(kind):
-    parent = lgb.LGBMClassifier if kind is FocalLGBMClassifier else xgb.XGBClassifier
+    parent = of(kind).parent
     assert issubclass(kind, parent)
     model = make(kind, random_state=3, reg_lambda=2.0)
     before = model.get_params()
@@ -384,16 +363,10 @@ def test_a_start_that_is_flat_beside_rows_of_weight_zero(kind):
     X, y, weight = table(3)
     weight = np.where(np.arange(len(y)) % 5 == 0, 0.0, weight)
     start = np.random.default_rng(0).normal(size=(len(y), 3))
-    name, order = ("init_score", "F") if kind is FocalLGBMClassifier else ("base_margin", "C")
+    name, order = of(kind).init_score, of(kind).order
     flat = make(kind, 5).fit(X, y, sample_weight=weight, **{name: start.ravel(order=order)})
     square = make(kind, 5).fit(X, y, sample_weight=weight, **{name: start})
     assert_array_equal(margins(flat, X), margins(square, X))
-
-
-def own_data_set(kind, X, y, weight):
-    if kind is FocalLGBMClassifier:
-        return lgb.Dataset(X, y, weight=weight)
-    return xgb.DMatrix(X, y, weight=weight)
 
 
 @each
@@ -406,11 +379,11 @@ def test_a_class_without_weight(kind, form, link, absent):
     weight = np.where(y == absent, 0.0, weight)
     model = make(kind, 10, focal_gamma=0.0, link=link)
     rows = weight > 0 if form == "arrays" else slice(None)  # arrays lose rows of weight 0
-    data = own_data_set(kind, X[rows], y[rows], weight[rows])
+    data = of(kind).data_set(X[rows], y[rows], weight[rows])
     if form == "arrays":
         model.fit(X, y, sample_weight=weight)
     else:
-        model.fit(own_data_set(kind, X, y, weight))
+        model.fit(of(kind).data_set(X, y, weight))
     softmax = {"num_class": 3, "verbosity": -1 if kind is FocalLGBMClassifier else 1}
     if kind is FocalLGBMClassifier:
         theirs = lgb.train({"objective": "multiclass", **softmax}, data, 10).predict(X)
@@ -432,7 +405,7 @@ def test_weight_for_one_of_two_classes_gives_a_constant(kind, alpha, link):
     X, y, _ = table(n_rows=200)
     for label in (0, 1):
         weight = (y == label) * 2.0
-        for data in ((X, y, weight), (own_data_set(kind, X, y, weight),)):
+        for data in ((X, y, weight), (of(kind).data_set(X, y, weight),)):
             model = make(kind, 3, focal_alpha=alpha, link=link)
             model.fit(*data[:2], **({"sample_weight": weight} if len(data) > 1 else {}))
             assert model.classes_.tolist() == [0, 1]
@@ -470,7 +443,7 @@ def test_bags_that_lack_a_class(kind):
 def test_columns_may_have_names_of_attributes(kind, name):
     X, y, _ = table(n_rows=200)
     frame = pd.DataFrame(X[:, :3], columns=["a", name, "b"])
-    model = make(kind, 2).fit(frame, y, eval_set=[(frame.copy(), y)], **quiet(kind))
+    model = make(kind, 2).fit(frame, y, eval_set=[(frame.copy(), y)], **quiet_fit(kind))
     assert_array_equal(model.feature_names_in_, ["a", name, "b"])
     expected = make(kind, 2).fit(X[:, :3], y).predict_proba(X[:, :3])
     assert_array_equal(model.predict_proba(frame), expected)

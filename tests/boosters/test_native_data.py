@@ -12,6 +12,7 @@ import xgboost as xgb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
+from tests.backends import of
 from tests.conftest import table
 
 LINKS = pytest.mark.parametrize("link", ["focal", "posterior"])
@@ -261,12 +262,6 @@ def test_a_fit_that_is_refused_leaves_the_data_set_as_it_was():
     assert longer.booster_.num_trees() == 4
 
 
-def labelled(kind, X, y):
-    if kind is FocalXGBClassifier:
-        return xgb.DMatrix(X, y)
-    return lgb.Dataset(X, y, params={"verbose": -1})
-
-
 @pytest.mark.parametrize(
     "kind, quiet", [(FocalLGBMClassifier, {"verbose": -1}), (FocalXGBClassifier, {})]
 )
@@ -283,18 +278,18 @@ def test_bad_input_is_told_and_leaves_the_model_as_it_was(kind, quiet):
     ]
     for text, labels, arguments in bad:
         with pytest.raises(ValueError, match=text):
-            model.fit(labelled(kind, X, labels), **arguments)
+            model.fit(of(kind).data_set(X, labels), **arguments)
         assert_array_equal(model.predict_proba(X), before)
     other_kinds = [
-        ((X, y), {"eval_set": [labelled(kind, X, y)]}, "pairs"),
-        ((labelled(kind, X, y),), {"eval_set": [(X, y)]}, "as X is one; got tuple"),
+        ((X, y), {"eval_set": [of(kind).data_set(X, y)]}, "pairs"),
+        ((of(kind).data_set(X, y),), {"eval_set": [(X, y)]}, "as X is one; got tuple"),
     ]
     for arguments, named, text in other_kinds:
         with pytest.raises(TypeError, match=text):
             model.fit(*arguments, **named)
     # LightGBM makes up zeros
     with pytest.raises(ValueError, match=r"no labels|at least two classes"):
-        model.fit(labelled(kind, X, None))
+        model.fit(of(kind).data_set(X, None))
 
 
 def test_what_a_data_set_cannot_have_is_told():

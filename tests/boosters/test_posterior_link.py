@@ -15,6 +15,7 @@ from skfocal import (
     FocalXGBClassifier,
 )
 from skfocal.metrics import focal_loss
+from tests.backends import of, quiet
 from tests.conftest import table
 
 
@@ -22,9 +23,9 @@ from tests.conftest import table
 def test_other_links_do_not_mix(kind):
     """Neither in continued training, nor in a booster that says what it is."""
     X, y, _ = table()
-    extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
+    extra = quiet(kind)
     before = kind(n_estimators=3, **extra).fit(X, y)
-    name = "init_model" if kind is FocalLGBMClassifier else "xgb_model"
+    name = of(kind).init_model
     with pytest.raises(ValueError, match="another gamma, alpha or link"):
         kind(n_estimators=3, link="posterior", **extra).fit(X, y, **{name: before})
     if kind is FocalXGBClassifier:
@@ -111,10 +112,10 @@ np.save("xgb.npy", xgboost.Booster(model_file="xgb.json").predict(xgboost.DMatri
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_gamma_zero_gives_the_trees_of_the_focal_link(kind, n_classes):
     X, y, _ = table(n_classes)
-    extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
+    extra = quiet(kind)
     focal, posterior = (
         kind(focal_gamma=0, link=link, n_estimators=10, n_jobs=1, **extra).fit(X, y)
         for link in ("focal", "posterior")
     )
-    options = {"raw_score" if kind is FocalLGBMClassifier else "output_margin": True}
+    options = {of(kind).margin: True}
     assert_array_equal(focal.predict(X, **options), posterior.predict(X, **options))

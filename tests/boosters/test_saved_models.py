@@ -24,6 +24,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier
 from skfocal._booster._settings import settings_from_text, settings_text
 from skfocal.lightgbm._format import settings_of, with_settings
+from tests.backends import of, quiet, quiet_fit
 from tests.classifier.test_features import categories, coarse
 from tests.conftest import table
 
@@ -124,22 +125,18 @@ def trained(kind, row, n_classes):
         fit["eval_set"] = [(X[::2].copy(), y[::2])]
         X, y = X[1::2], y[1::2]
     if row.startswith("continued"):
-        name = "init_model" if kind is LGBM else "xgb_model"
+        name = of(kind).init_model
         if row == "continued":
             fit[name] = make_first(kind(n_estimators=5, n_jobs=1, **quiet(kind)), X, y)
         else:
-            plain = lgb.LGBMClassifier if kind is LGBM else xgb.XGBClassifier
+            plain = of(kind).parent
             fit[name] = plain(n_estimators=5, n_jobs=1, **quiet(kind)).fit(X, codes)
     model = kind(**params).fit(X, y, **fit)
     best = -1
     if "early_stopping_rounds" in params:
-        best = model.best_iteration_ - 1 if kind is LGBM else model.best_iteration
+        best = of(kind).best_round(model)
         assert best < len(watch.seen) - 1
     return model, fit["eval_set"][0][0], watch.seen[best]
-
-
-def quiet(kind):
-    return {"verbose": -1} if kind is LGBM else {}
 
 
 def make_first(model, X, y):
@@ -155,10 +152,7 @@ def saved(tmp_path_factory):
         path = str(folder / f"{i}.{'lgb' if kind is LGBM else 'xgb'}")
         model, X, margins = trained(kind, row, k)
         pd.to_pickle(X, f"{path}.X")
-        if kind is LGBM:
-            model.booster_.save_model(path)
-        else:
-            model.get_booster().save_model(f"{path}.json")
+        of(kind).booster(model).save_model(path if kind is LGBM else f"{path}.json")
         models[kind, row, k] = model, X, margins, path
         paths[f"{kind.__name__} {row} {k}"] = path
     (folder / "rows.json").write_text(json.dumps(paths))
@@ -178,7 +172,7 @@ def test_margins_of_the_training_loop_come_back_without_skfocal(saved, kind, row
     else:
         assert np.ptp(raw, axis=0).max() > 0.1
     # XGBoost's margins are float32: 1e-6 of their size
-    atol = 1e-12 if kind is LGBM else 1e-6 * max(1, np.abs(margins).max())
+    atol = of(kind).atol * max(1, np.abs(margins).max() if kind is XGB else 1)
     assert_allclose(raw, margins, rtol=0, atol=atol)
     own = model.set_params(probability="raw").predict_proba(X)
     assert_allclose(raw, model.decision_function(X), rtol=0, atol=atol)
@@ -217,7 +211,7 @@ def test_from_booster(kind, n_classes):
     names = np.array(["a", "b", "c"])[y]
     alpha = {"a": 1.0, "b": 3.0, "c": 2.0} if n_classes == 3 else 0.75
     model = kind(n_estimators=5, focal_alpha=alpha, **quiet(kind)).fit(X, names)
-    booster = model.booster_ if kind is LGBM else model.get_booster()
+    booster = of(kind).booster(model)
     twin = kind.from_booster(
         booster, focal_gamma=2.0, focal_alpha=alpha, classes=["a", "b", "c"][:n_classes]
     )
@@ -257,7 +251,7 @@ def test_loading_leaves_nothing_of_an_earlier_fit(kind, tmp_path):
     named.save_model(tmp_path / "named.json")
     unnamed.save_model(tmp_path / "unnamed.json")
     expected = named.predict_proba(frame), unnamed.predict_proba(X[:, :4])
-    named.fit(frame, y, eval_set=[(frame, y)], **({} if kind is LGBM else {"verbose": False}))
+    named.fit(frame, y, eval_set=[(frame, y)], **quiet_fit(kind))
     named.load_model(tmp_path / "unnamed.json")
     assert_array_equal(named.predict_proba(X[:, :4]), expected[1])
     assert not hasattr(named, "feature_names_in_")
@@ -324,11 +318,11 @@ def test_a_model_of_another_loss_is_not_continued(kind, form, tmp_path):
     X, y, _ = table()
     first = kind(n_estimators=2, focal_gamma=1.0, **quiet(kind)).fit(X, y)
     first.save_model(tmp_path / "model.json")
-    name = "init_model" if kind is LGBM else "xgb_model"
+    name = of(kind).init_model
     model = {
         "classifier": first,
         "file": str(tmp_path / "model.json"),
-        "booster": first.booster_ if kind is LGBM else first.get_booster(),
+        "booster": of(kind).booster(first),
     }[form]
     if kind is LGBM and form == "booster":
         # of a LightGBM booster nothing is known: its margins are a start like any other
@@ -496,7 +490,7 @@ def test_hostile_settings_in_a_model(kind, way, tmp_path):
         with pytest.raises(ValueError, match=r"model.json.* are damaged.*2 classes"):
             kind().load_model(path)
     elif way == "continue":
-        name = "init_model" if kind is LGBM else "xgb_model"
+        name = of(kind).init_model
         with pytest.raises(ValueError, match="are damaged"):
             kind(n_estimators=1, **quiet(kind)).fit(X, y, **{name: str(path)})
     elif kind is XGB:
@@ -510,7 +504,7 @@ def test_cut_files_are_refused_by_name(kind, name, tmp_path):
     model, X, path = saved_model(kind, tmp_path, 3, name)
     data, y = path.read_bytes(), model.predict(X)
     y[:3] = ["low", "mid", "top"]
-    keyword = "init_model" if kind is LGBM else "xgb_model"
+    keyword = of(kind).init_model
     for length in [*range(0, len(data) - 1, max(1, len(data) // 60)), len(data) - 3]:
         path.write_bytes(data[:length])
         with pytest.raises(ValueError, match=re.escape(name)):

@@ -26,6 +26,7 @@ from xgboost.callback import (
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier, metrics
 from skfocal.lightgbm._metrics import LIGHTGBM
 from skfocal.xgboost._metrics import XGBOOST
+from tests.backends import of
 from tests.conftest import table
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
@@ -94,12 +95,9 @@ def test_value_by_name(kind, k, name):
     test = slice(0, 400)
     params = {"n_estimators": 8, "focal_alpha": "balanced", "focal_gamma": 3.0}
     sets = {"eval_set": [(X[test], y[test])]}
-    if kind is LGBM:
-        model = LGBM(verbose=-1, metric=name, **params)
-        model.fit(X[400:], y[400:], **sets, eval_sample_weight=[w[test]])
-    else:
-        model = XGB(eval_metric=name, **params)
-        model.fit(X[400:], y[400:], **sets, sample_weight_eval_set=[w[test]], verbose=False)
+    row = of(kind)
+    model = kind(**{row.metric: name}, **row.quiet, **params)
+    model.fit(X[400:], y[400:], **sets, **{row.eval_weight: [w[test]]}, **row.quiet_fit)
     ((shown, values),) = next(iter(model.evals_result_.values())).items()
     assert shown == name
     own = expected(name, model, X[test], y[test], w[test].astype(np.float32))
@@ -154,7 +152,7 @@ def test_xgboost_computes_the_rest_only_where_its_sigmoid_is_the_posterior():
 )
 def test_metrics_of_another_number_of_classes(kind, k, name):
     X, y, _ = table(k)
-    params = {"metric": name} if kind is LGBM else {"eval_metric": name}
+    params = {of(kind).metric: name}
     with pytest.raises(ValueError, match=r"is for (more than )?two classes"):
         kind(**params).fit(X, y, eval_set=[(X, y)])
 

@@ -1,5 +1,7 @@
 """Errors that name the argument and the remedy, and nothing half-fitted after them."""
 
+from functools import partial
+
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
@@ -10,18 +12,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+from tests import backends
+from tests.backends import of, quiet
 from tests.conftest import table
 
 X, Y, _ = table(n_rows=200)
 X3, Y3, _ = table(3, n_rows=200)
 
 
-def make(kind, **parameters):
-    if kind is FocalLGBMClassifier:
-        return kind(n_estimators=3, verbose=-1, **parameters)
-    return kind(**({"n_estimators": 3} if kind is FocalXGBClassifier else {}), **parameters)
-
-
+make = partial(backends.make, n_estimators=3)
 KINDS = [FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier]
 each = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -258,7 +257,7 @@ def test_lightgbm_eval_arguments_belong_together():
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_continued_training_needs_the_same_loss(kind):
     first = make(kind, focal_gamma=1.0).fit(X, Y)
-    name = "init_model" if kind is FocalLGBMClassifier else "xgb_model"
+    name = of(kind).init_model
     refused(make(kind), f"{name} was trained on", X, Y, **{name: first})
 
 
@@ -340,7 +339,7 @@ def test_iterations_that_lightgbm_cannot_have_are_refused(method, name, value):
 @pytest.mark.parametrize("value", [3, None, b"model.json"])
 def test_names_of_files_that_are_none_are_refused(kind, value):
     X, y, _ = table()
-    options = {"verbose": -1} if kind is FocalLGBMClassifier else {}
+    options = quiet(kind)
     model = kind(n_estimators=2, **options).fit(X, y)
     for method in (model.save_model, model.load_model):
         with pytest.raises(TypeError, match=r"f(ile)?name must be a str or a path"):

@@ -12,6 +12,8 @@ from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal._classifier._callbacks import Rounds
+from tests import backends
+from tests.backends import quiet_fit
 from tests.conftest import table
 
 pytestmark = [
@@ -31,8 +33,7 @@ each = pytest.mark.parametrize("kind", KINDS)
 def make(kind, n_rounds=8, **params):
     if kind is FocalLogisticRegression:
         return kind(max_iter=n_rounds, tol=0, C=10.0, **params)
-    extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
-    return kind(n_estimators=n_rounds, n_jobs=1, **extra, **params)
+    return backends.make(kind, n_rounds, **params)
 
 
 def posterior_loss(model, X, y):
@@ -137,7 +138,7 @@ def test_beside_early_stopping_of_the_library(kind):
     params = {"eval_metric": ["auc", "focal_loss"]} if kind is FocalXGBClassifier else {}
     model = make(kind, 200, early_stopping_rounds=3, learning_rate=0.5, **params)
     model.set_callbacks(recorder)
-    fit = {} if kind is FocalLGBMClassifier else {"verbose": False}
+    fit = quiet_fit(kind)
     model.fit(X[::2], y[::2], eval_set=[(X[1::2], y[1::2])], **fit)
     rounds = len(next(iter(model.evals_result_.values()))["focal_loss"])
     assert len(recorder.models) == rounds < 200

@@ -20,10 +20,10 @@ from scipy import sparse
 from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
+from tests.backends import margins, of, quiet_fit
 from tests.conftest import table
 
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
-PARENT = {LGBM: lgb.LGBMClassifier, XGB: xgb.XGBClassifier}
 COLUMNS = [f"c{i}" for i in range(10)]
 
 
@@ -244,17 +244,17 @@ FEATURES = [
     ),
 ]
 CELLS = [
-    pytest.param(f, kind, k, id=f"{f.name}-{'lightgbm' if kind is LGBM else 'xgboost'}-{k} classes")
+    pytest.param(f, kind, k, id=f"{f.name}-{of(kind).name}-{k} classes")
     for f in FEATURES
     for kind in f.kinds
     for k in (2, 3)
 ]
 
 
-def common(kind):
-    if kind is LGBM:
-        return {"n_estimators": 15, "n_jobs": 1, "verbose": -1}
-    return {"n_estimators": 15, "n_jobs": 1, "learning_rate": 0.1, "max_depth": 4}
+COMMON = {
+    "lightgbm": {"n_estimators": 15, "n_jobs": 1, "verbose": -1},
+    "xgboost": {"n_estimators": 15, "n_jobs": 1, "learning_rate": 0.1, "max_depth": 4},
+}
 
 
 def resolved(thing, data):
@@ -271,15 +271,10 @@ def model_of(kind, data, feature, **focal):
         fit = dict(resolved(feature.fit, data))
         if feature.form is not None and "eval_set" in fit:
             fit["eval_set"] = [(feature.form(a), b) for a, b in fit["eval_set"]]
-    if issubclass(kind, xgb.XGBClassifier):
-        fit.setdefault("verbose", False)
-    model = kind(
-        **{**common(LGBM if issubclass(kind, lgb.LGBMClassifier) else XGB), **focal, **params}
-    )
+    fit = quiet_fit(kind) | fit
+    model = kind(**{**COMMON[of(kind).name], **focal, **params})
     model.fit(X, y, **fit)
-    if issubclass(kind, lgb.LGBMClassifier):
-        return model, model.predict(X, raw_score=True)
-    return model, model.predict(X, output_margin=True)
+    return model, margins(model, X)
 
 
 def start_of(data, feature):
@@ -304,14 +299,14 @@ def test_feature_as_the_parent_has_it(feature, kind, n_classes):
     ):
         pytest.skip("LightGBM 4.6's scikit-learn classes do not take Arrow tables")
     data = table(n_classes, n_rows=600, seed=2)
-    parent = PARENT[kind]
+    parent = of(kind).parent
     theirs = {}
     params = resolved(feature.params, data)
     if kind is XGB and "base_score" not in params:
         theirs = {"base_score": start_of(data, feature)}
-    _, margins = model_of(kind, data, feature, focal_gamma=0.0)
+    _, raw = model_of(kind, data, feature, focal_gamma=0.0)
     _, expected = model_of(parent, data, feature, **theirs)
-    assert_allclose(margins, expected, atol=1e-6 if kind is LGBM else 1e-5)
+    assert_allclose(raw, expected, atol=1e-6 if kind is LGBM else 1e-5)
     _, with_feature = model_of(kind, data, feature, focal_gamma=2.0)
     assert np.isfinite(with_feature).all()
     if resolved(feature.changes, n_classes):

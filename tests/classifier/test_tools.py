@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from functools import partial
 
 import graphviz
 import joblib
@@ -41,6 +42,8 @@ from sklearn.utils.fixes import parse_version
 import skfocal
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal.losses._base import raw_proba
+from tests import backends
+from tests.backends import margins, of, quiet_fit
 from tests.conftest import table
 
 mpl.use("agg")
@@ -54,21 +57,13 @@ each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB])
 classes = pytest.mark.parametrize("k", [2, 3])
 
 
-def make(kind, **params):
-    if kind is LOGISTIC:
-        return kind(**params)
-    extra = {"verbose": -1} if kind is LGBM else {}
-    return kind(**{"n_estimators": 12, "n_jobs": 1, "max_depth": 4, **extra, **params})
+make = partial(backends.make, n_estimators=12, trees={"max_depth": 4})
 
 
 def fitted(kind, k=2, **params):
     X, y, _ = table(k, n_rows=500)
     X = X.astype(np.float32).astype(np.float64)
     return make(kind, **{"focal_alpha": "balanced", **params}).fit(X, y), X, y
-
-
-def margins(model, X):
-    return model.predict(X, **{"raw_score" if isinstance(model, LGBM) else "output_margin": True})
 
 
 @boosters
@@ -92,7 +87,7 @@ def test_shap_of_the_margin(kind, k):
     start = np.atleast_1d(model.loss_.intercept(y))
     assert np.abs(start).max() > 0.3
     # XGBoost's starts of several classes have sum 0
-    start -= start.mean() if kind is XGB and k > 2 else 0
+    start -= start.mean() if of(kind).centred and k > 2 else 0
     assert_allclose(base, start, atol=1e-6)
 
 
@@ -104,7 +99,7 @@ def test_contributions_add_up_and_contain_the_start(kind, k):
     parts, base = contributions(model, X), contributions(still, X[:1])[0, ..., -1]
     assert np.abs(parts.sum(axis=-1) - margins(model, X)).max() <= 1e-6
     start = np.asarray(model.loss_.intercept(y))
-    start = start - start.mean() if kind is XGB and k > 2 else start
+    start = start - start.mean() if of(kind).centred and k > 2 else start
     assert_allclose(base, start, atol=1e-6)
 
 
@@ -120,7 +115,7 @@ def test_shap_of_the_models_own_probability(kind):
     import shap
 
     model, X, _ = fitted(kind)
-    own = model.booster_ if kind is LGBM else model.get_booster()
+    own = of(kind).booster(model)
     explainer = shap.TreeExplainer(own, data=X[:50], model_output="probability")
     values = np.asarray(explainer.shap_values(X[50:80], check_additivity=False))
     total = values.sum(axis=1) + np.asarray(explainer.expected_value)
@@ -134,13 +129,10 @@ def test_treelite(kind, k, tmp_path):
     import treelite
 
     model, X, _ = fitted(kind, k)
-    if kind is LGBM:
-        model.booster_.save_model(tmp_path / "m.txt")
-        loaded = treelite.frontend.load_lightgbm_model(tmp_path / "m.txt")
-    else:
-        model.get_booster().save_model(tmp_path / "m.json")
-        loaded = treelite.frontend.load_xgboost_model(tmp_path / "m.json")
-    data = X if kind is LGBM else X.astype(np.float32)
+    path = tmp_path / of(kind).file
+    of(kind).booster(model).save_model(path)
+    loaded = getattr(treelite.frontend, f"load_{of(kind).name}_model")(path)
+    data = X.astype(of(kind).real)
     proba = treelite.gtil.predict(loaded, data).reshape(len(X), -1)
     own = raw_proba(margins(model, X))
     assert_allclose(proba, own[:, 1:] if k == 2 else own, atol=1e-6)
@@ -255,7 +247,7 @@ print(json.dumps({
 @boosters
 @pytest.mark.parametrize("cluster", [False, True])
 def test_completion_knows_the_parameters_of_the_parent(kind, cluster):
-    parent = lgb.LGBMClassifier if kind is LGBM else xgb.XGBModel
+    parent = of(kind).constructor_of
     if cluster:
         kind = getattr(skfocal.dask, f"Dask{kind.__name__}")
     parameters = inspect.signature(kind).parameters
@@ -286,7 +278,7 @@ def test_mlflow_autolog(data, kind, tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     params = found["params"]
-    assert "gamma=1.5" in params["objective" if kind is LGBM else "custom_metric"]
+    assert "gamma=1.5" in params[of(kind).objective]
     assert params["num_boost_round"] == "3"
     assert not any(" at 0x" in value for value in params.values())
     assert any("focal_loss" in name for name in found["metrics"])
@@ -373,8 +365,8 @@ def test_decision_function_is_the_log_odds_of_the_probabilities(kind, k, link, g
     params = {"focal_gamma": gamma, "link": link, "probability": probability}
     model, X, _ = fitted(kind, k, **params)
     decision, P = model.decision_function(X), model.predict_proba(X)
-    assert decision.dtype == P.dtype == (np.float32 if kind is XGB else np.float64)
-    rtol = 1e-5 if kind is XGB else 1e-12
+    assert decision.dtype == P.dtype == (of(kind).real)
+    rtol = of(kind).rtol
     assert_allclose(raw_proba(decision), P, rtol=rtol)
     likelier = decision > 0 if k == 2 else decision.argmax(axis=1)
     if (probability, link) != ("raw", "focal"):  # where the margin has the weights in it
@@ -431,7 +423,7 @@ def test_routed_weights_and_evaluation_sets(kind):
     X, y, weight = table()
     evaluation = [(X[:100] + 0, y[:100])]
     names = ["sample_weight", "eval_set"]
-    more = {} if kind is LGBM else {"verbose": False}
+    more = quiet_fit(kind)
     with sklearn.config_context(enable_metadata_routing=True):
         request = dict.fromkeys([*names, *more], True)
         model = make(kind, early_stopping_rounds=3).set_fit_request(**request)

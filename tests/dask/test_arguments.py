@@ -12,7 +12,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
+from skfocal.dask import DaskFocalLGBMClassifier
+from tests.backends import of
 from tests.dask.clusters import CHUNK, each_kind, lazy, rows
 
 
@@ -57,8 +58,7 @@ def test_bad_input_is_told_and_leaves_the_model_as_it_was(client, kind, local_ki
     dX, dy = lazy(X, y)
     model = kind(n_estimators=2, **quiet).fit(dX, dy)
     before = model.predict_proba(dX).compute()
-    on_xgboost = kind is DaskFocalXGBClassifier
-    weights = "sample_weight_eval_set" if on_xgboost else "eval_sample_weight"
+    weights = of(kind).eval_weight
     of_set = {"eval_set": [(dX, dy)]}
     bad = [
         (TypeError, "X must be a Dask", (X, dy), {}),

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import shuffle
 
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier, _tables
+from tests.backends import of
 from tests.dask.clusters import assert_alike, each_kind, lazy, placed, rows, scores
 
 
@@ -223,7 +224,7 @@ def test_training_goes_on(client, kind, local_kind, quiet):
     X, y = rows(n_rows=3000)
     dX, dy = lazy(X, y)
     first = kind(n_estimators=5, **quiet).fit(dX, dy)
-    name = "xgb_model" if kind is DaskFocalXGBClassifier else "init_model"
+    name = of(kind).init_model
     second = kind(n_estimators=5, **quiet).fit(dX, dy, **{name: first})
     assert scores(second.to_local(), X, y)[1] < scores(first.to_local(), X, y)[1]
     with pytest.raises(ValueError, match="another gamma"):
@@ -234,7 +235,7 @@ def test_training_goes_on(client, kind, local_kind, quiet):
 def test_a_start_of_ones_own(client, kind, local_kind, quiet):
     X, y = rows(n_rows=20_000)
     start = np.full(len(y), -3.0)
-    name = "base_margin" if kind is DaskFocalXGBClassifier else "init_score"
+    name = of(kind).init_score
     model = kind(n_estimators=5, **quiet).fit(*lazy(X, y), **{name: lazy(start)[0]}).to_local()
     local = local_kind(n_estimators=5, **quiet).fit(X, y, **{name: start})
     losses = [  # the start is no part of the models

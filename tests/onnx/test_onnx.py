@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import partial
 
 import lightgbm as lgb
 import numpy as np
@@ -19,6 +20,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 import skfocal.onnx
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal.onnx import to_onnx
+from tests import backends
+from tests.backends import margins, quiet_fit
 from tests.conftest import table
 
 LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier
@@ -26,11 +29,7 @@ each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB])
 LABELS = {"integers": [-3, 5, 9], "strings": ["low", "mid", "top"]}
 
 
-def make(kind, **params):
-    if kind is LOGISTIC:
-        return kind(**params)
-    extra = {"verbose": -1} if kind is LGBM else {}
-    return kind(**{"n_estimators": 40, "n_jobs": 1, **extra, **params})
+make = partial(backends.make, n_estimators=40)
 
 
 def run(graph, inputs):
@@ -110,7 +109,7 @@ def test_early_stopped_missing_and_weighted(kind):
     X = X.astype(np.float32)
     X[::5, 2] = np.nan
     model = make(kind, n_estimators=300, learning_rate=1.0, early_stopping_rounds=15)
-    fit = {"verbose": False} if kind is XGB else {}
+    fit = quiet_fit(kind)
     model.fit(X[::2], y[::2], sample_weight=w[::2], eval_set=[(X[1::2], y[1::2])], **fit)
     check(model, to_onnx(model, X), X)
 
@@ -132,7 +131,7 @@ def test_tails_are_not_lost(kind):
     X = X.astype(np.float32)
     model = make(kind, focal_gamma=0.5, focal_alpha={0: 1.0, 1: 1e9}, reg_lambda=0.0)
     model.fit(X, y)
-    margin = model.predict(X, **{"raw_score" if kind is LGBM else "output_margin": True})
+    margin = margins(model, X)
     assert np.abs(margin).max() > 15
     _, proba = run(to_onnx(model, X), X)
     P = model.predict_proba(X)

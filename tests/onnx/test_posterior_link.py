@@ -10,6 +10,7 @@ from skfocal import (
     FocalXGBClassifier,
 )
 from skfocal.onnx import to_onnx
+from tests.backends import of, quiet
 from tests.conftest import table
 
 
@@ -18,13 +19,13 @@ from tests.conftest import table
 def test_link_survives_files_and_onnx(kind, n_classes, tmp_path):
     X, y, _ = table(n_classes)
     X = X.astype(np.float32)
-    extra = {"verbose": -1} if kind is FocalLGBMClassifier else {}
+    extra = quiet(kind)
     model = kind(focal_alpha="balanced", link="posterior", n_estimators=20, **extra).fit(X, y)
     path = tmp_path / "model.json"
     model.save_model(path)
     loaded = kind()
     loaded.load_model(path)
-    booster = model.booster_ if kind is FocalLGBMClassifier else model.get_booster()
+    booster = of(kind).booster(model)
     given = kind.from_booster(
         booster, focal_gamma=2.0, focal_alpha=model.loss_.class_weight, link="posterior"
     )
