@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest lint bench bench-quality docs linkcheck clean
+.PHONY: demo test test-quick test-slow test-oldest test-nightly lint bench bench-quality docs linkcheck clean
 
 # One stamp per dependency group; pip installs a group on top of what is there.
 $(VENV)/.pip:
@@ -22,16 +22,33 @@ demo: $(VENV)/.group-bench
 	$(BIN)/python -m examples.plot_credit
 
 # Threads of OpenMP that wait must not spin, where tests and what they start share the processors.
-test: export OMP_WAIT_POLICY = passive
-# The first run executes the kernels as plain Python, which is how coverage can see them.
+test test-quick test-slow: export OMP_WAIT_POLICY = passive
+PYTEST := -m pytest --numprocesses 2 --dist loadgroup
+
+# Both parts, and the coverage of the quick one. Coverage cannot see compiled code: the first run
+# executes the loops as plain Python. Compiled loops are kept between clean checkouts.
 test: $(VENV)/.group-test
+	$(BIN)/python -m tests.kernel_cache restore
 	$(BIN)/coverage erase
-	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest --quiet --numprocesses 2 \
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run $(PYTEST) --quiet \
 	  tests/kernels/test_math.py tests/kernels/test_kernels.py tests/losses/test_losses.py \
-	  tests/metrics
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
+	  tests/metrics -m "not slow"
+	$(BIN)/coverage run $(PYTEST) -m "not slow"
+	$(BIN)/python $(PYTEST) -m slow
+	$(BIN)/python -m tests.kernel_cache save
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Each part alone, without coverage.
+test-quick: $(VENV)/.group-test
+	$(BIN)/python -m tests.kernel_cache restore
+	$(BIN)/python $(PYTEST) -m "not slow"
+	$(BIN)/python -m tests.kernel_cache save
+
+test-slow: $(VENV)/.group-test
+	$(BIN)/python -m tests.kernel_cache restore
+	$(BIN)/python $(PYTEST) -m slow
+	$(BIN)/python -m tests.kernel_cache save
 
 # The oldest supported versions, in an environment of their own.
 test-oldest:

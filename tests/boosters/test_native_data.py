@@ -319,6 +319,7 @@ def test_rounds_are_told_to_callbacks():
         assert len(monitor.get_logs().data) >= 3
 
 
+@pytest.mark.slow(8)
 def test_a_mapped_table_is_not_copied(tmp_path):
     # in a process of its own, whose memory is counted from after the imports
     rows, columns = 2_000_000, 20

@@ -71,6 +71,7 @@ def test_metrics_by_name_are_those_of_the_predictions(n_classes):
     assert values[-1] == pytest.approx(log_loss(y[::2], light.predict_proba(X[::2])), rel=1e-9)
 
 
+@pytest.mark.slow(5)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("sample_weight", [False, True])
 @pytest.mark.parametrize("alpha", [None, "balanced"])

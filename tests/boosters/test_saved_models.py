@@ -28,6 +28,8 @@ from tests.backends import of, quiet, quiet_fit
 from tests.classifier.test_features import categories, coarse
 from tests.conftest import table
 
+pytestmark = pytest.mark.xdist_group("saved models")  # made and loaded once
+
 LGBM, XGB = FocalLGBMClassifier, FocalXGBClassifier
 LIGHTGBM_ROWS = {
     "gbdt": {},

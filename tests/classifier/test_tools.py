@@ -182,6 +182,7 @@ def test_skops_with_the_published_types(kind, k):
     assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
 
 
+@pytest.mark.slow(3)
 @pytest.mark.filterwarnings("ignore")  # mlflow's own, of many kinds
 @pytest.mark.parametrize("flavour", ["sklearn", "own"])
 @boosters
@@ -261,6 +262,7 @@ def test_completion_knows_the_parameters_of_the_parent(kind, cluster):
     assert clone(kind(n_estimators=7)).get_params()["n_estimators"] == 7
 
 
+@pytest.mark.slow(15)
 @boosters
 @pytest.mark.parametrize("data", ["table", "matrix"])
 def test_mlflow_autolog(data, kind, tmp_path):

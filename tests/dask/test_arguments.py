@@ -16,6 +16,8 @@ from skfocal.dask import DaskFocalLGBMClassifier
 from tests.backends import of
 from tests.dask.clusters import CHUNK, each_kind, lazy, rows
 
+pytestmark = pytest.mark.xdist_group("dask, arguments")  # one cluster
+
 
 @each_kind
 def test_pickle_leaves_the_client_behind_and_clone_keeps_it(client, kind, local_kind, quiet):

@@ -12,6 +12,7 @@ from skfocal.dask import WorkerLostError, _cluster
 from tests.dask.clusters import each_kind, lazy, local_cluster, rows
 
 
+@pytest.mark.slow(20)
 @each_kind
 def test_a_lost_worker_is_an_error_within_a_minute(kind, local_kind, quiet, monkeypatch):
     monkeypatch.setattr(_cluster, "GRACE", 1.0)
@@ -51,6 +52,7 @@ def end_soon():
     os._exit(1)
 
 
+@pytest.mark.slow(15)
 @pytest.mark.parametrize("nanny", [True, False])
 def test_workers_that_wait_for_a_lost_one_are_restarted(monkeypatch, nanny):
     monkeypatch.setattr(_cluster, "GRACE", 1.0)

@@ -13,6 +13,8 @@ from numpy.testing import assert_array_equal
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
 from tests.dask.clusters import KINDS, each_kind, lazy, rows
 
+pytestmark = pytest.mark.xdist_group("dask, prediction")  # one cluster
+
 
 @each_kind
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -16,6 +16,8 @@ from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier, _table
 from tests.backends import of
 from tests.dask.clusters import assert_alike, each_kind, lazy, placed, rows, scores
 
+pytestmark = pytest.mark.xdist_group("dask, training")  # one cluster
+
 
 @each_kind
 @pytest.mark.parametrize("link", ["focal", "posterior"])

@@ -453,6 +453,7 @@ def check_code(code, most_double):
         assert len(double) > 30 if most_double is None else len(double) <= most_double
 
 
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_kernels_compile(case, weighted, compiled):
@@ -465,6 +466,7 @@ def test_kernels_compile(case, weighted, compiled):
     check_code(compiled, most_double)
 
 
+@pytest.mark.slow(5)
 @BOTH_LINKS
 @pytest.mark.parametrize("n_classes", [0, 3])
 def test_kernels_of_the_posterior_compile(link, n_classes, compiled):

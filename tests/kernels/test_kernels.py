@@ -183,6 +183,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow(10)
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is cached")
 def test_damaged_cache_is_said_once_and_renewed(tmp_path):
     """In a new process, of two loops."""
@@ -221,6 +222,7 @@ def test_every_kind_of_damage_is_survived(damage, tmp_path, monkeypatch):
         assert sound.stats.cache_hits
 
 
+@pytest.mark.slow(5)
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is cached")
 def test_full_disk_is_said_once(tmp_path):
     hits, warned = cached(tmp_path, limit=3000)
@@ -399,6 +401,7 @@ def vector_operations(loop, operation):
     return [int(n) for n in re.findall(pattern, code)]
 
 
+@pytest.mark.slow(10)
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="reads compiled code")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_loops_vectorise(real):
@@ -425,6 +428,7 @@ def test_loops_vectorise(real):
         assert min(widths) * bits >= 128
 
 
+@pytest.mark.slow(40)
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="reads compiled code")
 def test_loops_of_the_posterior_link_vectorise():
     """Of the table only the look-up does not; the solver's steps divide four times a class."""

@@ -54,6 +54,7 @@ def test_table_of_the_slope(gamma, alpha):
         assert_allclose(cubic, slope, rtol=1e-7)
 
 
+@pytest.mark.slow(40)
 @pytest.mark.parametrize("real, rtol", [(np.float32, 1e-5), (np.float64, 1e-10)])
 def test_the_scalar_solvers_can_take_over(real, rtol):
     """Compiled with no steps of Newton's method for the block, the results are the same."""

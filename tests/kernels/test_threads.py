@@ -97,6 +97,7 @@ def run(code, seconds):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow(8)
 @pytest.mark.parametrize("way", WAYS)
 def test_kernels_and_linear_model(way):
     if "fork" in WAYS[way] and not hasattr(sys.modules["os"], "fork"):
@@ -104,6 +105,7 @@ def test_kernels_and_linear_model(way):
     run(HEAD + WAYS[way], seconds=120)
 
 
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("name", ["FocalLGBMClassifier", "FocalXGBClassifier"])
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_boosters_as_their_parents(name, backend):
@@ -131,6 +133,7 @@ for found in Parallel(n_jobs=2, backend={backend!r})(delayed(fit)() for _ in ran
     run(code, seconds=120)
 
 
+@pytest.mark.slow(6)
 def test_workers_of_a_search_share_the_processors():
     each = Parallel(n_jobs=2, backend="loky")(delayed(booster_threads)(None) for _ in range(2))
     assert max(each) <= max(1, cpu_count() // 2)

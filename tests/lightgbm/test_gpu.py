@@ -14,6 +14,9 @@ from numpy.testing import assert_allclose
 from skfocal import FocalLGBMClassifier
 from tests.conftest import table
 
+# one process has the driver
+pytestmark = [pytest.mark.xdist_group("OpenCL"), pytest.mark.slow(15)]
+
 SCRIPT = """
 import sys
 import numpy as np

@@ -64,6 +64,7 @@ def assert_same_output(printed, expected):
         assert float(number) == pytest.approx(float(shown), rel=0.2, abs=2.01 * unit), printed
 
 
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_snippets_run(page, tmp_path):
     outputs = [output for _, output in blocks(page)]

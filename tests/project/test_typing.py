@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("typing")  # one run of mypy
+
 RIGHT = """
 from pathlib import Path
 from typing import Any, assert_type
@@ -119,30 +121,28 @@ focal_loss([0, 1], [0.1, 0.8], 2.0)  # wrong
 
 
 @pytest.fixture(scope="module")
-def mypy(tmp_path_factory):
-    """What mypy says of a program, in a folder from which the package's source is not seen."""
+def said(tmp_path_factory):
+    """What mypy says of both programs, in a folder from which the package's source is not seen."""
     folder = tmp_path_factory.mktemp("typing")
-
-    def said(program):
-        (folder / "program.py").write_text(program)
-        return subprocess.run(
-            [sys.executable, "-m", "mypy", "--config-file=", "--strict", "program.py"],
-            cwd=folder,
-            env={k: v for k, v in os.environ.items() if k != "MYPYPATH"},
-            capture_output=True,
-            text=True,
-        ).stdout
-
-    return said
+    (folder / "right.py").write_text(RIGHT)
+    (folder / "wrong.py").write_text(WRONG)
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file=", "--strict", "right.py", "wrong.py"],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if k != "MYPYPATH"},
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
-def test_right_program(mypy):
-    said = mypy(RIGHT)
-    assert "Success" in said, said
+@pytest.mark.slow(15)
+def test_right_program(said):
+    assert "right.py" not in said, said
+    assert "in 1 file (checked 2 source files)" in said, said
 
 
-def test_wrong_program(mypy):
-    said = mypy(WRONG)
-    found = {int(line) for line in re.findall(r"py:(\d+): error: ", said)}
+@pytest.mark.slow(15)
+def test_wrong_program(said):
+    found = {int(line) for line in re.findall(r"wrong\.py:(\d+): error: ", said)}
     lines = enumerate(WRONG.splitlines(), start=1)
     assert found == {i for i, line in lines if "# wrong" in line}, said
