@@ -7,7 +7,6 @@ has seen them: the start and the trees, before the booster is rewritten.
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -351,6 +350,7 @@ def saved_model(kind, folder, n_classes=2, name="model.json"):
 @contextmanager
 def no_room_beyond(size):
     """What is written beyond this size of a file fails, as on a full disk."""
+    resource = pytest.importorskip("resource")  # Windows has none
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

@@ -13,6 +13,7 @@ from tests.dask.clusters import each_kind, lazy, local_cluster, rows
 
 
 @pytest.mark.slow(20)
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no such signal")
 @each_kind
 def test_a_lost_worker_is_an_error_within_a_minute(kind, local_kind, quiet, monkeypatch):
     monkeypatch.setattr(_cluster, "GRACE", 1.0)

@@ -138,13 +138,14 @@ def test_formulas_can_be_bound_to_other_elementary_functions():
 
 
 CACHED = """
-import resource, signal, sys, warnings
+import signal, sys, warnings
 import numpy as np
 from skfocal import BinaryFocalLoss
 from skfocal._kernels import cpu
 
 folder, limit = sys.argv[1], int(sys.argv[2])
 if limit:  # of the size of a file: what is written beyond it fails, as on a full disk
+    import resource
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 with warnings.catch_warnings(record=True) as caught:
@@ -225,6 +226,7 @@ def test_every_kind_of_damage_is_survived(damage, tmp_path, monkeypatch):
 @pytest.mark.slow(5)
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is cached")
 def test_full_disk_is_said_once(tmp_path):
+    pytest.importorskip("resource")  # Windows has none
     hits, warned = cached(tmp_path, limit=3000)
     assert hits == 0
     assert len(warned) == 1
