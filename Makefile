@@ -2,10 +2,14 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+ifeq ($(OS),Windows_NT)
+  BIN := $(VENV)/Scripts
+else
+  BIN := $(VENV)/bin
+endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-oldest lint bench bench-quality docs linkcheck clean
+.PHONY: demo test test-quick test-slow coverage test-oldest test-nightly lint bench bench-quality docs linkcheck clean
 
 # One stamp per dependency group; pip installs a group on top of what is there.
 $(VENV)/.pip:
@@ -22,25 +26,62 @@ demo: $(VENV)/.group-bench
 	$(BIN)/python -m examples.plot_credit
 
 # Threads of OpenMP that wait must not spin, where tests and what they start share the processors.
-test: export OMP_WAIT_POLICY = passive
-# The first run executes the kernels as plain Python, which is how coverage can see them.
+test coverage test-quick test-slow: export OMP_WAIT_POLICY = passive
+PYTEST := -m pytest --numprocesses 2 --dist loadgroup
+
+# Both parts, and the coverage of the quick one.
 test: $(VENV)/.group-test
+	$(MAKE) coverage
+	$(MAKE) test-slow
+	$(BIN)/coverage report
+
+# Coverage cannot see compiled code: the first run executes the loops as plain Python. There one of
+# the weights that are none is enough.
+coverage: $(VENV)/.group-test
+	$(BIN)/python -m tests.kernel_cache restore
 	$(BIN)/coverage erase
-	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest --quiet --numprocesses 2 \
-	  tests/test_math.py tests/test_kernels.py tests/test_losses.py tests/test_metrics.py
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run $(PYTEST) --quiet -m "not slow" \
+	  -k "not each_loop_sees or nan" \
+	  tests/kernels/test_math.py tests/kernels/test_kernels.py tests/losses/test_losses.py \
+	  tests/metrics
+	$(BIN)/coverage run $(PYTEST) -m "not slow"
+	$(BIN)/python -m tests.kernel_cache save
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Each part alone, without coverage. Compiled loops are kept between clean checkouts.
+test-quick: $(VENV)/.group-test
+	$(BIN)/python -m tests.kernel_cache restore
+	$(BIN)/python $(PYTEST) -m "not slow"
+	$(BIN)/python -m tests.kernel_cache save
+
+test-slow: $(VENV)/.group-test
+	$(BIN)/python -m tests.kernel_cache restore
+	$(BIN)/python $(PYTEST) -m slow
+	$(BIN)/python -m tests.kernel_cache save
 
 # The oldest supported versions, in an environment of their own.
 test-oldest:
 	$(MAKE) test VENV=.venv-oldest CONSTRAINT=tests/oldest.txt
 
+# The development version of one library, in an environment of its own. XGBoost's nightly wheels
+# have no index: it is built from its repository.
+NIGHTLY_scikit-learn = --pre --extra-index-url https://pypi.anaconda.org/scientific-python-nightly-wheels/simple scikit-learn
+NIGHTLY_lightgbm = --no-deps --index-url https://pypi.anaconda.org/lightgbm-packages/simple lightgbm
+NIGHTLY_xgboost = --no-deps "git+https://github.com/dmlc/xgboost\#subdirectory=python-package"
+test-nightly:
+	$(MAKE) .venv-$(LIBRARY)/.group-test VENV=.venv-$(LIBRARY)
+	.venv-$(LIBRARY)/bin/python -m pip uninstall --quiet --yes $(LIBRARY) $(LIBRARY:xgboost=xgboost-cpu)
+	.venv-$(LIBRARY)/bin/python -m pip install --upgrade $(NIGHTLY_$(LIBRARY))
+	$(MAKE) test-quick test-slow VENV=.venv-$(LIBRARY)
+
 lint: $(VENV)/.group-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --quiet tests/test_docstrings.py
+	$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.toml' '*.yml' '*.yaml' Makefile)
+	$(BIN)/check-yaml $$(git ls-files '*.yml' '*.yaml')
+	$(BIN)/python -m pytest --quiet tests/project/test_docstrings.py
 
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
 	for name in kernels start logistic convergence training stability links memory distributed claims; do \
@@ -52,7 +93,7 @@ bench-quality: $(VENV)/.group-bench $(VENV)/.group-peers
 
 docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
-	$(BIN)/python -m pytest --quiet -rs tests/test_site.py
+	$(BIN)/python -m pytest --quiet -rs tests/project/test_site.py
 
 # Links to other hosts, which needs a network; those within the site are tested by docs.
 linkcheck: $(VENV)/.group-docs

@@ -6,16 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from draws import register_profiles
 from sklearn.datasets import make_classification
+
+from tests.draws import register_profiles
 
 REFERENCE = Path(__file__).parent / "reference"
 
 register_profiles(int(os.environ.get("SKFOCAL_EXAMPLES", 2000)))
 
 
+def seconds(item):
+    """About how long a test takes; 0 for one that is quick."""
+    slow = item.get_closest_marker("slow")
+    return slow.args[0] if slow else 0
+
+
 def pytest_collection_modifyitems(items):
-    """Skip what needs a CUDA device where there is none."""
+    """Begin with the longest tests, and skip what needs a CUDA device where there is none."""
+    items.sort(key=seconds, reverse=True)
     on_device = [item for item in items if item.get_closest_marker("gpu")]
     if on_device:
         from numba import cuda

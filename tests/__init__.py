@@ -1,0 +1,1 @@
+"""The tests mirror the package: a folder has the name of what it tests."""

@@ -1,0 +1,408 @@
+"""Every argument of every public function, given wrongly, is refused by its name.
+
+A public function, method or argument that is missing from the table fails a test.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from skfocal import (
+    BinaryFocalLoss,
+    FocalEvalMetric,
+    FocalLogisticRegression,
+    FocalObjective,
+    MulticlassFocalLoss,
+    metrics,
+)
+from skfocal.plotting import FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay
+from tests.project.test_docstrings import MEMBERS, NAMES
+
+Y, RAW, WEIGHT = np.array([0, 1, 1, 0]), np.array([0.5, -1.0, 2.0, 0.0]), np.ones(4)
+Y3, RAW3 = np.array([0, 1, 2, 0]), np.arange(12.0).reshape(4, 3) / 5
+PROBA = np.array([[0.9, 0.1], [0.3, 0.7], [0.2, 0.8], [0.6, 0.4]])
+PROBA3 = np.array([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.4, 0.4, 0.2]])
+LABELS = np.array(["no", "yes", "yes", "no"])
+
+GAMMAS = [-1.0, np.nan, np.inf, 1e308, 101.0, 10**400, "2", b"2", True, None, 1j, [1.0]]
+GAMMAS += [
+    [[1.0, 2.0]],
+    [1.0, -1.0],
+    ["1", "2"],
+    [True, False],
+    [1j, 2.0],
+    (g for g in (1.0, 2.0)),
+    {0: 1.0},
+]
+NUMERIC_ALPHAS = [0.0, 1.0, -0.5, np.nan, np.inf, True, 1j, "balanced", {0: 1.0, 1: 2.0}, [1.0]]
+NUMERIC_ALPHAS += [[1.0, 0.0], [1.0, -1.0], [1.0, np.nan], [1.0, 1e39], [1.0, 1e-40]]
+NUMERIC_ALPHAS += [[[1.0, 2.0]]]
+NUMERIC_ALPHAS += [["1", "2"], (a for a in (1.0, 2.0)), [1.0, [2.0]]]
+ALPHAS = [alpha for alpha in NUMERIC_ALPHAS if alpha not in ("balanced", {0: 1.0, 1: 2.0})]
+ALPHAS += ["inverse", ("effective", 1.0), ("effective", "x"), {0: 1.0}, {0: 1.0, 1: -1.0}]
+CHOICES = ["none", 1, None, ["focal"]]
+CODES = [[0, 1, 1, 2], [0, 1], [0, 1, 1, -1], [0, 1, 1, 0.5], [0, 1, 1, np.nan], LABELS, None]
+CODES += [[Y], ["0", "1", "1", "0"], [0, 1, 1, 1e300], [0, 1, 1, 1j], Y.astype("M8[s]")]
+CODES += [[[0], [1, 2]]]
+WEIGHTS = [-WEIGHT, [1, 1, 1, np.nan], [1, 1, 1, np.inf], [1.0, 1.0], WEIGHT[:, None], 1.0]
+WEIGHTS += ["balanced", ["a"] * 4, [1j] * 4, [], {0: 1.0}]
+MARGINS = ["x", None, 0.5, ["a"] * 4, [1j] * 4, RAW3, RAW[:2, None], [[0.5], [1.0, 2.0]], {}]
+MARGINS3 = ["x", None, 0.5, RAW, RAW3[:, :2], RAW3[None], RAW3.astype(complex), RAW3.astype(str)]
+THREADS = [0, -1, 1.5, True, "2", None, np.nan]
+POSTERIORS = ["x", None, 0.5, PROBA[:, 0], PROBA3, -PROBA, 2 * PROBA, PROBA / 2, np.eye(4)[:, :2]]
+POSTERIORS += [np.full((4, 2), np.nan), PROBA.astype(str)]
+PROBABILITIES = ["x", None, 0.5, [0.1, 0.2], PROBA / 2, PROBA - 0.5, PROBA + 1, PROBA3]
+PROBABILITIES += [PROBA * np.nan]
+NO_LABELS = [[], None, 3, [[0, 1], [1, 0]], [0, 1, np.nan, 1], ["no", None, "yes", "no"]]
+NO_LABELS += [[1, 1, 1, 1]]
+NO_FLAGS = ["no", None, 1, [True]]
+NO_AXES = ["x", 3, plt]
+
+
+def outs(shape):
+    """Pairs that cannot be filled."""
+    a, b = np.empty(shape), np.empty(shape)
+    fixed = np.empty(shape)
+    fixed.flags.writeable = False
+    wide = np.empty(shape[0] + 1)
+    wrong = [a, (a,), (a, b, b), (a, a), (a, a.view()), (a, fixed), "ab", 3, (a.tolist(), b)]
+    wrong += [(a.astype(t), b.astype(t)) for t in (int, "f2", "g", ">f8", complex, object)]
+    wrong += [(a, b.astype("f4")), (a, b[:-1]), (a, b[None])]
+    return wrong if len(shape) > 1 else [*wrong, (wide[1:], wide[:-1])]
+
+
+OPTIONS = {
+    "max_step": [0, -1, np.nan, 1e-300, "4", None, True],
+    "min_hessian": [np.nan, np.inf, "0", None],
+    "scale": [0, -1.0, np.nan, np.inf, "1", None, 10**400],
+    "hessian_scale": [0, -1.0, np.nan, np.inf, "1", None],
+    "bits": [0, -20, 54, 22.0, "22", None, True],
+    "dtype": [np.int32, "i4", "f2", "g", ">f4", "x", complex, 3],
+    "n_threads": THREADS,
+}
+
+
+@dataclass
+class Entry:
+    """A call that works, wrong values of its arguments, and arguments that are not checked."""
+
+    call: Callable[..., Any]
+    good: Mapping[str, Any]
+    bad: Mapping[str, list[Any]]
+    free: Mapping[str, str] = field(default_factory=dict)
+
+
+def loss_entries(name, loss, y, raw, codes, margins, posteriors):
+    """Of the methods of a loss; the posterior link takes part in what depends on labels."""
+    rows = {"y_true": y, "raw_prediction": raw, "sample_weight": np.ones(len(y))}
+    bad = {"y_true": codes, "raw_prediction": margins, "sample_weight": WEIGHTS}
+    threads = {"n_threads": THREADS}
+    labels = {k: v for k, v in rows.items() if k != "raw_prediction"}
+    bad_labels = {k: v for k, v in bad.items() if k in labels}
+    bad_labels["sample_weight"] = [*WEIGHTS, np.zeros(4)]
+    margin = {"raw_prediction": margins}
+    posterior = loss.raw_prediction(np.full((4, loss.n_classes), 1 / loss.n_classes))
+    out = {"out": [*outs(raw.shape), (raw, np.empty_like(raw))]}
+    table = {
+        "loss": Entry(loss.loss, rows, bad | threads),
+        "gradient": Entry(loss.gradient, rows, bad | threads),
+        "loss_gradient": Entry(loss.loss_gradient, rows, bad | threads),
+        "loss_gradient_hessian": Entry(loss.loss_gradient_hessian, rows, bad | threads),
+        "gradient_hessian": Entry(loss.gradient_hessian, rows, bad | OPTIONS | out),
+        "intercept": Entry(loss.intercept, labels, bad_labels),
+        "log_loss_scale": Entry(loss.log_loss_scale, labels, bad_labels),
+        "posterior": Entry(loss.posterior, {"raw_prediction": posterior}, margin),
+        "decision": Entry(loss.decision, {"raw_prediction": raw}, margin),
+        "log_odds": Entry(loss.log_odds, {"raw_prediction": raw}, margin),
+        "raw_prediction": Entry(
+            loss.raw_prediction,
+            {"posterior": np.full((4, loss.n_classes), 1 / loss.n_classes)},
+            {"posterior": posteriors},
+        ),
+        "convert": Entry(
+            loss.convert, {"raw_prediction": raw, "link": "focal"}, margin | {"link": CHOICES}
+        ),
+    }
+    if isinstance(loss, MulticlassFocalLoss):
+        table["full_hessian_bound"] = Entry(loss.full_hessian_bound, rows, bad)
+    return {f"{name}.{method}": entry for method, entry in table.items()}
+
+
+PARAMETERS = {
+    "gamma": GAMMAS,
+    "alpha": NUMERIC_ALPHAS,
+    "hessian": ["none", 1, None],
+    "link": CHOICES,
+}
+
+
+def objective(y_true=Y, y_pred=RAW, sample_weight=None, **parameters):
+    return FocalObjective(**parameters)(y_true, y_pred, sample_weight)
+
+
+def metric(y_true=Y, y_pred=RAW, sample_weight=None, **parameters):
+    return FocalEvalMetric(**parameters)(y_true, y_pred, sample_weight)
+
+
+def objective_entries():
+    bad = {
+        "y_true": CODES,
+        "y_pred": [m for m in MARGINS if m is not RAW3],
+        "sample_weight": WEIGHTS,
+    }
+    good = {"y_true": Y, "y_pred": RAW}
+    # of no margins: another number of classes, or of rows, is right
+    starts = {"y_true": [*CODES[2:], [], [0, 1, 1, 7]], "sample_weight": [*WEIGHTS, np.zeros(4)]}
+    alphas = {"alpha": ALPHAS}
+    return {
+        "FocalObjective": Entry(objective, {}, PARAMETERS | alphas | {"n_threads": THREADS}),
+        "FocalObjective.__call__": Entry(FocalObjective(), good, bad),
+        "FocalObjective.init_score": Entry(FocalObjective().init_score, {"y_true": Y}, starts),
+        "FocalObjective.base_score": Entry(FocalObjective().base_score, {"y_true": Y}, starts),
+        "FocalObjective.predict_proba": Entry(
+            FocalObjective().predict_proba,
+            {"raw_prediction": RAW},
+            {"raw_prediction": [m for m in MARGINS if m is not RAW3]},
+        ),
+        "FocalEvalMetric": Entry(
+            metric, {}, {k: PARAMETERS[k] for k in ("gamma", "alpha", "link")}
+        ),
+        "FocalEvalMetric.__call__": Entry(
+            FocalEvalMetric(), good, bad | {"sample_weight": [*WEIGHTS, np.zeros(4)]}
+        ),
+    }
+
+
+def metric_entries():
+    scores = {"y_true": LABELS, "y_proba": PROBA, "sample_weight": WEIGHT}
+    bad = {
+        "y_true": NO_LABELS,
+        "y_proba": PROBABILITIES,
+        "sample_weight": [*WEIGHTS, np.zeros(4)],
+        "labels": [[], 3, ["no"], [["no", "yes"], ["yes", "no"]], ["no", None], ["no", "perhaps"]],
+    }
+    weighting = {"gamma": GAMMAS, "alpha": ALPHAS, "link": CHOICES}
+    bins = {"n_bins": [0, -1, 1.5, True, "5", None], "strategy": ["size", None, 1]}
+    scorer = {
+        "gamma": [g for g in GAMMAS if g != [1.0]],
+        "alpha": [a for a in ALPHAS if a not in ([1.0], {0: 1.0})],
+        "labels": [[], 3, [[0, 1], [1, 0]], [0, None]],
+    }
+    return {
+        "metrics.focal_loss": Entry(metrics.focal_loss, scores, bad | weighting),
+        "metrics.make_focal_scorer": Entry(metrics.make_focal_scorer, {}, scorer),
+        "metrics.expected_calibration_error": Entry(
+            metrics.expected_calibration_error, scores, bad | bins
+        ),
+    }
+
+
+def figure_entries():
+    X = np.linspace(-1, 1, 40)[:, np.newaxis]
+    y = (np.arange(40) % 3 > 0).astype(int)
+    model = FocalLogisticRegression().fit(X, y)
+    curve = PosteriorCalibrationDisplay.from_estimator(model, X, y).posterior
+    bins = {"n_bins": [0, 1.5, True, None], "strategy": ["size", None]}
+    kinds = {"kind": ["density", None, 1]}
+    search = {"param_focal_gamma": [0.0, 1.0], "split0_test_score": [0.1, 0.2]}
+    path = GammaPathDisplay(gamma=[0.0, 1.0], scores=[[0.1], [0.2]])
+    line = FocalLossDisplay.from_losses(plot=False)
+    plotted = {"ax": NO_AXES}
+    calibration = PosteriorCalibrationDisplay(raw=curve, posterior=curve)
+    shapes = "scikit-learn's checks of tables have their own words"
+    of_rows = {"sample_weight": [-np.ones(40), np.ones(3), "x"], "pos_label": [7, [0, 1], "a"]}
+    of_rows |= bins | plotted | {"log": NO_FLAGS}
+    return {
+        "FocalLossDisplay": Entry(
+            FocalLossDisplay,
+            {"x": [0.0, 1.0], "curves": [[0.0, 1.0]], "labels": ["a"]},
+            {
+                "x": ["ab", [[0.0, 1.0]], None, ["a", "b"]],
+                "curves": [[0.0, 1.0], [[0.0]], "x", None],
+                "labels": ["a", ["a", "b"]],
+                **kinds,
+            },
+        ),
+        "FocalLossDisplay.from_losses": Entry(
+            FocalLossDisplay.from_losses,
+            {},
+            {
+                "losses": [[], 3, [2.0], BinaryFocalLoss(2.0), "loss"],
+                "labels": ["abcde", ["a"], 3],
+                "n_points": [0, 1, 5.0, True, None, "9"],
+                "plot": NO_FLAGS,
+                **kinds,
+                **plotted,
+            },
+        ),
+        "FocalLossDisplay.from_estimator": Entry(
+            FocalLossDisplay.from_estimator,
+            {"estimator": model},
+            {"estimator": [3, None, "model"], **kinds, **plotted},
+        ),
+        "FocalLossDisplay.plot": Entry(line.plot, {}, plotted),
+        "PosteriorCalibrationDisplay": Entry(
+            PosteriorCalibrationDisplay,
+            {"raw": curve, "posterior": curve},
+            {"raw": [3, None, [0.1]], "posterior": [3, None, [0.1]]},
+            {"label": "it is a text beside the axes"},
+        ),
+        "PosteriorCalibrationDisplay.from_estimator": Entry(
+            PosteriorCalibrationDisplay.from_estimator,
+            {"estimator": model, "X": X, "y": y},
+            {"estimator": [3, None], **of_rows},
+            {"X": shapes, "y": shapes},
+        ),
+        "PosteriorCalibrationDisplay.from_predictions": Entry(
+            PosteriorCalibrationDisplay.from_predictions,
+            {"y_true": y, "y_proba": model.predict_proba(X), "loss": model.loss_},
+            {
+                "y_true": [[], 3, [y], [0, None]],
+                "y_proba": ["x", None, X, [[0.5, 0.5]], np.full((40, 2), 0.4)],
+                "loss": ["focal", 2.0, None],
+                "labels": [[], [0, 1, 2], 3],
+                **of_rows,
+            },
+        ),
+        "PosteriorCalibrationDisplay.plot": Entry(
+            calibration.plot, {}, {"log": NO_FLAGS, **plotted}
+        ),
+        "GammaPathDisplay": Entry(
+            GammaPathDisplay,
+            {"gamma": [0.0, 1.0], "scores": [[0.1], [0.2]]},
+            {
+                "gamma": [2.0, [], "x", [[0.0], [1.0]], ["a", "b"]],
+                "scores": [[0.1, 0.2], [[0.1]], "x", None],
+            },
+            {"score_name": "it is a text beside the axes"},
+        ),
+        "GammaPathDisplay.from_estimator": Entry(
+            GammaPathDisplay.from_estimator,
+            {"estimator": model, "X": X, "y": y, "gamma": [0.0, 1.0], "cv": 2},
+            {
+                "estimator": [3, None, FocalLogisticRegression],
+                "gamma": [2.0, [], "x", [[1.0]], [-1.0], [1e308]],
+                "param_name": ["gama", 3],
+                "cv": ["x", 1],
+                "scoring": ["x", 3],
+                "n_jobs": [1.5, "2", True],
+                "relative": NO_FLAGS,
+                **plotted,
+            },
+            {"X": shapes, "y": shapes},
+        ),
+        "GammaPathDisplay.from_cv_results": Entry(
+            GammaPathDisplay.from_cv_results,
+            {"cv_results": search},
+            {
+                "cv_results": [3, None, [search]],
+                "param_name": ["gama", 3],
+                "score": ["auc", None, 3],
+                "relative": NO_FLAGS,
+                **plotted,
+            },
+        ),
+        "GammaPathDisplay.plot": Entry(path.plot, {}, {"relative": NO_FLAGS, **plotted}),
+    }
+
+
+def table():
+    scaled = {"link": "posterior"}
+    return {
+        "BinaryFocalLoss": Entry(BinaryFocalLoss, {}, PARAMETERS),
+        "MulticlassFocalLoss": Entry(
+            MulticlassFocalLoss,
+            {"n_classes": 2},
+            PARAMETERS | {"n_classes": [1, 0, 2.0, True, "2", None, np.nan]},
+        ),
+        **loss_entries(
+            "BinaryFocalLoss", BinaryFocalLoss(**scaled), Y, RAW, CODES, MARGINS, POSTERIORS
+        ),
+        **loss_entries(
+            "MulticlassFocalLoss",
+            MulticlassFocalLoss(3, **scaled),
+            Y3,
+            RAW3,
+            CODES[1:],
+            MARGINS3,
+            [PROBA, *[p for p in POSTERIORS if p is not PROBA3]],
+        ),
+        **objective_entries(),
+        **metric_entries(),
+        **{f"plotting.{name}": entry for name, entry in figure_entries().items()},
+    }
+
+
+TABLE = {f"skfocal.{name}": entry for name, entry in table().items()}
+plt.close("all")
+FITTED = ("decision_function", "fit", "predict", "predict_proba")
+BOOSTED = (*FITTED, "from_booster", "load_model")
+ELSEWHERE = {
+    "skfocal.FocalLogisticRegression": (*FITTED, "predict_log_proba"),  # test_bad_input
+    "skfocal.FocalLGBMClassifier": (*BOOSTED, "save_model"),  # test_bad_input
+    "skfocal.FocalXGBClassifier": (  # test_bad_input
+        *(*BOOSTED, "apply", "get_xgb_params", "save_model"),
+    ),
+    "skfocal.dask.DaskFocalLGBMClassifier": (  # test_dask, which has a cluster
+        *(*BOOSTED, "save_model", "score", "set_params", "to_local"),
+    ),
+    "skfocal.dask.DaskFocalXGBClassifier": (
+        *(*BOOSTED, "apply", "get_xgb_params", "save_model", "score", "to_local"),
+    ),
+    "skfocal.dask.WorkerLostError": (),
+    "skfocal.onnx.to_onnx": (),  # test_onnx, where the converters may be missing
+}
+KNOWN_ELSEWHERE = {*ELSEWHERE} | {f"{k}.{method}" for k, v in ELSEWHERE.items() for method in v}
+
+
+def parameters(name):
+    """Names of the arguments of a public class or function, none of a property."""
+    module, _, rest = name.partition(".")
+    value = import_module(module)
+    for part in rest.split("."):
+        static = inspect.getattr_static(value, part, None)
+        if isinstance(static, property):
+            return []
+        value = getattr(value, part) if hasattr(value, part) else import_module(f"{module}.{part}")
+    return [p for p in inspect.signature(value).parameters if p != "self"]
+
+
+def test_the_table_has_every_public_name_and_argument():
+    names = {name for name in (*NAMES, *MEMBERS) if name not in KNOWN_ELSEWHERE}
+    arguments = {name: parameters(name) for name in names}
+    assert {name for name, given in arguments.items() if given} == {*TABLE}
+    for name, entry in TABLE.items():
+        assert {*entry.bad, *entry.free} == {*arguments[name]}, name
+
+
+CASES = [(name, argument) for name, entry in TABLE.items() for argument in entry.bad]
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_calls_of_the_table_are_right_without_the_wrong_argument(name):
+    TABLE[name].call(**TABLE[name].good)
+
+
+@pytest.mark.parametrize("name, argument", CASES)
+def test_wrong_arguments_are_refused_by_name(name, argument):
+    entry = TABLE[name]
+    for value in entry.bad[argument]:
+        refusal = None
+        try:
+            entry.call(**{**entry.good, argument: value})
+        except Exception as error:
+            refusal = error
+        assert isinstance(refusal, (TypeError, ValueError)), f"{argument}={value!r}: {refusal!r}"
+        assert argument in str(refusal), f"{argument}={value!r}: {refusal!r}"

@@ -1,0 +1,105 @@
+"""Every snippet of the documentation runs, and prints what the page says that it prints.
+
+A page is one program: its Python blocks in order, run in an empty folder. A ``text`` block
+behind one is its output; numbers may differ by a fifth or by two units of their last digit, as
+libraries' versions do.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))  # the README has a test of its own
+PAGES = [page for page in PAGES if "_build" not in page.parts and "```python" in page.read_text()]
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\s*^```text\n(?P<output>.*?)^```\n)?",
+    re.MULTILINE | re.DOTALL,
+)
+# a comment of the page's source, for what has to be in the environment
+ENVIRONMENT = re.compile(r"^% environment: (\w+)=(\S+)$", re.MULTILINE)
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e-?\d+)?")
+MARK = "-- end of block --"
+
+
+def blocks(page):
+    return [(match["code"], match["output"]) for match in BLOCK.finditer(page.read_text())]
+
+
+def run(page, folder):
+    """What each block of a page prints."""
+    # guarded, as workers of a cluster that a page starts import the program again
+    program = folder / "page.py"
+    program.write_text(
+        'if __name__ == "__main__":\n'
+        f"    for code in {[code for code, _ in blocks(page)]!r}:\n"
+        "        exec(code, globals())\n"
+        f"        print({MARK!r}, flush=True)\n"
+    )
+    settings = {"MPLBACKEND": "Agg", **dict(ENVIRONMENT.findall(page.read_text()))}
+    done = subprocess.run(
+        [sys.executable, program.name],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    # LightGBM 4.6 names the columns of arrays, and then misses the names at prediction
+    warned = done.stderr.replace("UserWarning: X does not have valid feature names, but LGBM", "")
+    assert "Warning" not in warned, done.stderr
+    return done.stdout.split(f"{MARK}\n")[:-1]
+
+
+def assert_same_output(printed, expected):
+    assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", expected).split(), printed
+    for number, shown in zip(NUMBER.findall(printed), NUMBER.findall(expected), strict=True):
+        unit = 10.0 ** -len(shown.partition(".")[2])
+        assert float(number) == pytest.approx(float(shown), rel=0.2, abs=2.01 * unit), printed
+
+
+@pytest.mark.slow(10)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_snippets_run(page, tmp_path):
+    outputs = [output for _, output in blocks(page)]
+    printed = run(page, tmp_path)
+    assert len(printed) == len(outputs)
+    for each, expected in zip(printed, outputs, strict=True):
+        if expected is not None:
+            assert_same_output(each, expected)
+
+
+def test_no_other_way_to_write_python():
+    """Each block that is not run would be of another language, or hidden from the pattern above."""
+    known = {"python", "text", "bash", "{toctree}", "{figure}", "{include}", ""}
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        if "_build" in page.parts or "auto_examples" in page.parts:
+            continue
+        text = page.read_text()
+        assert set(re.findall(r"^\s*`{3,}(\S*)", text, flags=re.MULTILINE)) <= known, page
+        assert not re.search(r"^\s*~~~", text, flags=re.MULTILINE), page
+        outputs = [output for _, output in blocks(page) if output is not None]
+        assert text.count("```python") == len(blocks(page)), page
+        assert text.count("```text") == len(outputs), page
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_the_repository_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text())
+    assert all((ROOT / link).exists() for link in links if "://" not in link)
+
+
+def test_citations_of_formulas_exist():
+    """Code cites formulas by their numbers in docs/mathematics.md, and uses each one of them."""
+    page = (ROOT / "docs" / "mathematics.md").read_text()
+    numbered = set(re.findall(r"\\tag\{(M\d+)\}", page))
+    sources = [path.read_text() for path in (ROOT / "skfocal").rglob("*.py")]
+    cited = {number for text in sources for number in re.findall(r"\((M\d+)\b", text)}
+    assert cited == numbered
+    assert len(numbered) >= 12
