@@ -251,13 +251,13 @@ def test_a_start_of_ones_own(client, kind, local_kind, quiet):
 
 def test_labels_are_counted_where_they_are(client):
     y = da.from_array(np.repeat([3, 1, 2], 100), chunks=70)
-    target, counts = _tables.summarise(client, y, None)
-    assert_array_equal(target.classes, [1, 2, 3])
-    assert_array_equal(target.sample_weight, [100, 100, 100])
-    assert [int(block.totals.sum()) for block in counts] == [70, 70, 70, 70, 20]
-    assert not any(block.has_zeros for block in counts)
+    totals, blocks = _tables.summarise(client, y, None)
+    assert_array_equal(totals.classes, [1, 2, 3])
+    assert_array_equal(totals.weights, [100, 100, 100])
+    assert [int(block.weights.sum()) for block in blocks] == [70, 70, 70, 70, 20]
+    assert not any(block.has_zeros for block in blocks)
     with dask.config.set(scheduler="synchronous"):
-        assert_array_equal(_tables.encode(y, target.classes), np.repeat([2, 0, 1], 100))
+        assert_array_equal(_tables.encode(y, totals.classes), np.repeat([2, 0, 1], 100))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

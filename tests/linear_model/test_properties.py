@@ -210,10 +210,10 @@ def test_linear_model_does_not_see_units(problem, seed):
     # rows that are many, and labels that are noisy: else there is no finite minimum
     free = seed % 2 and len(rows.y) > 20 * p * rows.n_classes
     unit = 10.0 ** rng.uniform(-6, 6, p) if free else np.ones(p)
-    C = 1e4 if free else 1.0
+    C = np.inf if free else 1.0
     model, warned = fit(problem, C=C, **TIGHT)
     other, warned_too = fit(
-        problem, rows.X * unit + offset * unit, C=np.inf if free else C, **TIGHT
+        problem, rows.X * unit + offset * unit, C=C, **TIGHT
     )
     assume(not (warned or warned_too))
     P = other.predict_proba(rows.X * unit + offset * unit)
