@@ -79,8 +79,8 @@ lint: $(VENV)/.group-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.toml' '*.yml' '*.yaml' Makefile)
-	$(BIN)/check-yaml $$(git ls-files '*.yml' '*.yaml')
+	$(BIN)/codespell skfocal tests benchmarks examples docs *.md *.toml Makefile
+	$(BIN)/check-yaml .pre-commit-config.yaml $(wildcard .github/*.yml .github/*/*.yml .github/*/*/*.yml)
 	$(BIN)/python -m pytest --quiet tests/project/test_docstrings.py
 
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
