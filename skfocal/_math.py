@@ -1,20 +1,19 @@
-"""The formulas of the focal loss, one margin at a time (floor 0).
+"""The formulas of the focal loss, for one margin at a time.
 
-Plain Python on floats; the kernels compile these very functions. Only ``math`` is
-imported, and what the functions call is looked up as globals, so that a kernel can bind
-other implementations of ``exp`` (here for arguments <= 0), ``log1p``, ``log1p_unit`` and
-``power``.
+A margin is the raw score of a model, before sigmoid or softmax. The functions are plain Python
+on floats; the kernels compile the same source. Only ``math`` is imported. Functions are looked
+up as globals, so that a kernel can replace ``exp``, ``log1p``, ``log1p_unit`` and ``power``.
+Its ``exp`` takes only arguments <= 0.
 
-Notation, for a row whose true class has margin ``m`` (binary: ``m = z`` for a positive
-row and ``-z`` for a negative one; softmax: the true class's margin less the logsumexp of
-the others):
+Notation, for the margin ``m`` of a row's true class (binary: ``m = z`` for a positive row and
+``-z`` for a negative one; softmax: the true class's margin less the logsumexp of the others):
 
     p = sigmoid(m), the paper's p_t        s = softplus(-m) = -log p
     q = 1 - p = sigmoid(-m)                t = softplus(m)  = -log q
 
-Everything is written in the margin, never in 1 - p: nothing is clipped, and
-0 < gamma < 1 needs no special case because no power (1 - p)**(gamma - 1) is left.
-Numbers such as (M1) are those of the formulas in docs/mathematics.md.
+All formulas are functions of the margin, never of 1 - p. They clip nothing. 0 < gamma < 1 is no
+special case, because no power (1 - p)**(gamma - 1) occurs. Numbers such as (M1) are those of the
+formulas in docs/mathematics.md.
 
 References
 ----------
@@ -25,11 +24,11 @@ CVPR 2021, arXiv:2011.09172.
 
 from math import exp, expm1, inf, log, log1p
 
-log1p_unit = log1p  # for arguments in [0, 1], where a cheaper one may be bound
+log1p_unit = log1p  # for arguments in [0, 1]; a kernel replaces it by a cheaper one
 
 
 def sigmoids(m):
-    """p, q, s and c = log1p(exp(-|m|)) of the margin m, each to a few last places."""
+    """p, q, s and c = log1p(exp(-|m|)) of the margin m, each exact to a few last places."""
     e = exp(-abs(m))
     c = log1p_unit(e)
     r = 1.0 / (1.0 + e)
@@ -40,20 +39,20 @@ def sigmoids(m):
 
 
 def power(m, c, gamma):
-    """q**gamma, with c as from `sigmoids`: -log q = max(m, 0) + c."""
+    """q**gamma, where -log q = max(m, 0) + c, with c from `sigmoids`."""
     return exp(-gamma * (max(m, 0.0) + c))
 
 
 def loss_gradient_hessian(m, gamma, exact):
-    """Focal loss l, l' and l'' of the margin m; l'' bounded above unless ``exact``.
+    """Focal loss l, l', and l'' or, unless ``exact``, its upper bound, of the margin m.
 
         l(m) = q**gamma s                                    (M1; Lin et al. 2017, eq. 4)
         l'(m) = -q**gamma (q + gamma p s), always negative                           (M2)
         l''(m) = p q**gamma [(1 + 2 gamma) q + gamma (gamma p - q) s]                (M3)
 
-    l'' is negative for badly missed rows. The bound (1 + gamma) p |l'(m)| (M4) is positive; it
-    exceeds l'' by gamma p q**gamma (s - q), and s = -log(1 - q) >= q; the two are equal at
-    gamma = 0.
+    l'' is negative for badly missed rows. The bound (1 + gamma) p |l'(m)| (M4) is positive. It
+    exceeds l'' by gamma p q**gamma (s - q), where s = -log(1 - q) >= q. At gamma = 0 the two are
+    equal.
     """
     p, q, s, c = sigmoids(m)
     factor = power(m, c, gamma)
@@ -75,7 +74,7 @@ def scaled_softplus(m):
     """k(m) = exp(-m) softplus(m), which falls from 1 (m = -inf) to 0 (m = inf)."""
     e = exp(-abs(m))
     c = log1p_unit(e)
-    # log1p(e) / e = 1 - e/2 + O(e**2); the quotient is 0/0 once e underflows.
+    # log1p(e) / e = 1 - e/2 + O(e**2). Where e underflows the quotient would be 0/0.
     left = 1.0 - 0.5 * e if e < 1e-8 else c / e
     return (m + c) * e if m > 0.0 else left
 
@@ -84,13 +83,13 @@ def log_odds(m, gamma):
     """Log of h(p) = -1 / phi'(p) with phi(p) = -(1 - p)**gamma log p.
 
     At the minimiser of the expected weighted focal loss the posterior of class k is
-    proportional to h(p_k) / w_k: this function is the map from p to the posterior, up to
-    weights and normalisation (Charoenphakdee et al. 2021, extended by class weights and
-    one gamma per class): (M7). In the margin,
+    proportional to h(p_k) / w_k (M7). Up to weights and normalisation this function therefore
+    maps p to the posterior (Charoenphakdee et al. 2021; here with class weights and one gamma
+    per class). In the margin,
 
         log h = gamma t - s - log1p(gamma k(-m)),                                    (M8)
 
-    the expanded form of log p - (gamma - 1) log q - log(q - gamma p log p).
+    which is log p - (gamma - 1) log q - log(q - gamma p log p), expanded.
     """
     _, _, s, c = sigmoids(m)
     return gamma * (max(m, 0.0) + c) - s - log1p(gamma * scaled_softplus(-m))
@@ -99,8 +98,8 @@ def log_odds(m, gamma):
 def log_odds_slope(m, gamma):
     """Derivative of `log_odds`, positive for every margin and gamma >= 0.
 
-    With k = k(-m), whose derivative is k - p:
-    [2 gamma p + q + gamma (gamma - 1) p k] / (1 + gamma k) (M9).
+    It is [2 gamma p + q + gamma (gamma - 1) p k] / (1 + gamma k) (M9) with k = k(-m), whose
+    derivative is k - p.
     """
     p, q, _, _ = sigmoids(m)
     k = scaled_softplus(-m)
@@ -110,9 +109,9 @@ def log_odds_slope(m, gamma):
 def simplex_terms(m, x, back, gamma):
     """p, q, m - `log_odds` and 1 / `log_odds_slope` of a margin m < 700, with few divisions.
 
-    exp(m), for which larger margins leave no room, comes from the same division as
-    1 / (1 + exp(-m)). p may be had exp(s) times as large, with x = m + s <= 0 and
-    back = exp(-s); else x is m and back is 1.
+    exp(m) comes from the same division as 1 / (1 + exp(-m)); it would overflow for larger
+    margins. With x = m and back = 1 the first result is p. With x = m + s <= 0 and
+    back = exp(-s) it is p exp(s).
     """
     power = exp(-abs(x))
     e = power * back
@@ -130,7 +129,7 @@ def simplex_terms(m, x, back, gamma):
 def binary_log_odds(z, gamma_neg, gamma_pos):
     """T(z) = log(w+ P+ / (w- P-)) (M10), the weighted posterior log-odds of the margin z.
 
-    Strictly increasing; for equal gammas it is odd and close to (1 + gamma) z.
+    T is strictly increasing. For equal gammas it is odd and close to (1 + gamma) z.
     """
     return log_odds(z, gamma_pos) - log_odds(-z, gamma_neg)
 
@@ -138,12 +137,12 @@ def binary_log_odds(z, gamma_neg, gamma_pos):
 def posterior_terms(m, u, gamma, other_gamma):
     """Focal loss of two classes, and its slope and expected curvature under the posterior link.
 
-    Derivatives are in the log-odds ``u`` of the posterior; ``m`` is the margin that belongs
-    to it, both of the row's own class. With T the map from margin to log-odds,
+    ``u`` are the log-odds of the posterior and ``m`` is the focal margin that has them, both of
+    the row's own class. The derivatives are in ``u``. With T the map from margin to log-odds,
 
-        dl/du = l'(m) / T'(m),    E[d2l/du2] = |dl/du| sigmoid(u),
+        dl/du = l'(m) / T'(m),    E[d2l/du2] = |dl/du| sigmoid(u).
 
-    the latter over the labels, and the same for both of them.
+    The expectation is over the labels, so it is the same for both labels.
     """
     value, first, _ = loss_gradient_hessian(m, gamma, False)
     slope = first / (log_odds_slope(m, gamma) + log_odds_slope(-m, other_gamma))
@@ -152,7 +151,7 @@ def posterior_terms(m, u, gamma, other_gamma):
 
 
 def _newton_step(x, low, high, residual, slope):
-    """Newton's step from x, or the middle of (low, high) where it leaves the bracket."""
+    """Newton's step from x, or the middle of (low, high) if the step leaves this bracket."""
     step = x - residual / slope
     if low < step < high:
         return step
@@ -162,7 +161,7 @@ def _newton_step(x, low, high, residual, slope):
 
 
 def binary_margin(u, gamma_neg, gamma_pos):
-    """The margin z with ``binary_log_odds(z) = u``: Newton, safeguarded by bisection."""
+    """The margin z with ``binary_log_odds(z) = u``, by Newton's method within a bracket."""
     z = u / (1.0 + (gamma_pos if u > 0.0 else gamma_neg))
     low, high = -inf, inf
     for _ in range(100):
@@ -184,7 +183,7 @@ def binary_margin(u, gamma_neg, gamma_pos):
 def margin_of_log_odds(v, gamma):
     """The margin m with ``log_odds(m, gamma) = v``; infinity where there is none.
 
-    log h is not bounded above for gamma > 0; for gamma = 0 it is log p < 0.
+    For gamma > 0 log h is not bounded above. For gamma = 0 it is log p < 0.
     """
     if gamma == 0.0:
         return inf if v >= 0.0 else v - log(-expm1(v))
@@ -199,7 +198,7 @@ def margin_of_log_odds(v, gamma):
         else:
             return m
         new = _newton_step(m, low, high, residual, log_odds_slope(m, gamma))
-        if new > 800.0:  # p is 1 to the last place long before
+        if new > 800.0:  # long before this p is 1 to the last place
             return inf
         if abs(new - m) <= 1e-16 + 2e-16 * abs(m):
             return new
@@ -210,8 +209,8 @@ def margin_of_log_odds(v, gamma):
 def _excess(c, target, gamma, margin):
     """sum(p) - 1 and its derivative in c for log h(p_k) = target_k - c; fills margin.
 
-    The largest class enters by its complement q, which keeps the sum exact where one
-    class holds nearly everything.
+    The sum has -q of the largest class, which is p - 1. This keeps its digits where the share
+    of one class is nearly 1.
     """
     top = 0
     for k in range(len(target)):
@@ -231,9 +230,9 @@ def _excess(c, target, gamma, margin):
 def multiclass_margins(target, gamma, margin):
     """Fill ``margin`` with logit(p_k) where log h(p_k) = target_k - c and sum(p) = 1.
 
-    ``target`` is log(w_k P_k): this inverts the posterior map, row by row, and with class
-    shares for P it gives the constant that minimises the weighted focal loss. Both
-    brackets of c are where the class that binds has p = 1 / K.
+    ``target`` is log(w_k P_k). The function is the inverse of the map to the posterior. With
+    the classes' shares for P it gives the constant that minimises the weighted focal loss. The
+    bounds of c are the smallest and the largest value at which one class has p = 1 / K.
     """
     n_classes = len(target)
     even = -log(n_classes - 1.0)
@@ -258,9 +257,10 @@ def multiclass_margins(target, gamma, margin):
 
 
 def _set_top_margin(margin):
-    """The largest margin from the sum of the others' p, where that is tiny.
+    """Compute the largest margin from the sum of the others' p, where this sum is tiny.
 
-    At gamma = 0 log h is log p, which tells margins less and less apart, from 36 on no more.
+    At gamma = 0 log h is log p, which hardly changes with large margins. Beyond a margin of 36
+    the changes are below the rounding error of target_k - c.
     """
     top = 0
     for k in range(len(margin)):
@@ -276,11 +276,11 @@ def _set_top_margin(margin):
 
 
 def against_rest(z, k):
-    """The margin of class k against the logsumexp of the others, and two parts of it.
+    """The margin of class k less the logsumexp of the others, and two parts of it.
 
     Returns z[k] - z[a] - log1p(rest), the index a of the largest of the others, and
-    rest = sum of exp(z_j - z_a) over the remaining ones. Class k never enters the sum, so
-    1 - p_k loses no digit however close p_k is to 1.
+    rest, the sum of exp(z_j - z_a) over the remaining classes. Class k is not in the sum, so
+    that 1 - p_k keeps its digits however close p_k is to 1.
     """
     a = 1 if k == 0 else 0
     for j in range(len(z)):
@@ -305,7 +305,7 @@ def softmax_margins(z, margin):
             others += exp(z[j] - z[top])
     for j in range(len(z)):
         if j != top:
-            # others - exp(..) >= 0 and log1p sees it beside 1: no digits are lost
+            # no digits are lost: others - exp(..) >= 0, and log1p adds 1 to it
             rest = max(others - exp(z[j] - z[top]), 0.0)
             margin[j] = z[j] - z[top] - log1p(rest)
     margin[top], _, _ = against_rest(z, top)

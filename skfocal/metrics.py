@@ -1,4 +1,4 @@
-"""Scores of probabilities: focal loss, its proper form, calibration (floor 3)."""
+"""Scores of probabilities: focal loss, the proper focal loss, calibration error."""
 
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, Literal
@@ -36,7 +36,7 @@ def check_labels(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
     values : array-like of shape (n,)
         Labels of any type, n >= 1.
     name : str
-        What the caller calls them.
+        The name of the argument, for messages.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def check_labels(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
     Raises
     ------
     ValueError
-        If there are none, or they have another shape, or one is missing.
+        If there is no label, the shape is another, or a label is missing.
     """
     try:
         labels = np.asarray(values)
@@ -58,7 +58,7 @@ def check_labels(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
         raise ValueError(
             f"{name} must be a sequence of at least one label; got shape {labels.shape}."
         )
-    if labels.dtype.kind == "O":  # pandas' NA compares with nothing
+    if labels.dtype.kind == "O":  # pandas' NA cannot be compared
         missing = any(_is_missing(each) for each in labels)
     else:
         missing = bool((labels != labels).any())
@@ -76,14 +76,14 @@ def _is_missing(label: Any) -> bool:
 def _encode(
     y_true: npt.ArrayLike, labels: npt.ArrayLike | None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Sorted labels and codes."""
+    """The sorted labels, and the codes of the rows."""
     own = check_labels(y_true, "y_true")
     known = own if labels is None else check_labels(labels, "labels")
     try:
         encoder = LabelEncoder().fit(known)
     except TypeError:
         name = "y_true" if labels is None else "labels"
-        raise TypeError(f"{name} must hold labels that can be sorted, all of one kind.") from None
+        raise TypeError(f"{name} must hold labels that can be sorted, all of one type.") from None
     classes = encoder.classes_
     if len(classes) < 2:
         name = "y_true has" if labels is None else "labels have"
@@ -98,7 +98,7 @@ def _encode(
 
 
 def _columns(y_proba: npt.ArrayLike, n_rows: int, n_classes: int) -> Array:
-    """Probabilities (n, K) in their own precision, clipped as scikit-learn's log loss."""
+    """Probabilities (n, K) in double, clipped by the precision they had, as in scikit-learn."""
     proba = floating(y_proba, "y_proba")
     if proba.ndim == 1 and n_classes == 2:
         proba = np.column_stack([1 - proba, proba])
@@ -167,22 +167,24 @@ def focal_loss(
     y_true : array-like of shape (n,)
         Labels of any type.
     y_proba : array-like of shape (n,) or (n, K)
-        Probabilities, columns in the sorted order of the labels, of sum 1 to 1e-3; with two
-        labels also the second one's alone. Clipped to [eps, 1 - eps] of their precision, as
-        `sklearn.metrics.log_loss` does.
+        Probabilities, with columns in the sorted order of the labels. Rows must sum to 1, with
+        a tolerance of 1e-3. With two labels the probabilities of the second label are enough.
+        They are clipped to [eps, 1 - eps], where eps is that of their precision, as in
+        `sklearn.metrics.log_loss`.
     gamma : float or sequence of K floats, default=2.0
         Focusing parameter.
     alpha : float, str, tuple, dict, sequence of K floats or None, default=None
-        Class weights in every form that the classifiers take; words are resolved on
+        Class weights in any form that the classifiers accept. Words are resolved on
         ``y_true``.
     sample_weight : array-like of shape (n,), default=None
         Weights of rows.
     labels : array-like, default=None
-        All labels, where ``y_true`` may lack one.
+        All labels, for a ``y_true`` that may lack one.
     link : {"focal", "posterior"}, default="focal"
-        What ``y_proba`` is. ``"focal"``: the paper's p [1]_, the plain loss. ``"posterior"``:
-        P(class | row), to which the p belongs that has it as posterior [2]_; only then is the
-        score proper (M13), smallest in expectation for the true probabilities.
+        What ``y_proba`` is. ``"focal"``: the paper's p [1]_, of which the plain loss is
+        computed. ``"posterior"``: P(class | row). The loss is then computed of the p that has
+        this posterior [2]_. Only then is the score proper (M13): its expectation is smallest
+        for the true probabilities.
 
     Returns
     -------
@@ -225,8 +227,8 @@ def make_focal_scorer(
     Parameters
     ----------
     gamma : float or sequence of K floats, default=2.0
-        As in `focal_loss`. Keep it fixed over a search, and alpha too: values of different
-        losses do not compare.
+        As in `focal_loss`. Keep gamma and alpha fixed over a search: values of different losses
+        cannot be compared.
     alpha : float, str, tuple, dict, sequence of K floats or None, default=None
         As in `focal_loss`.
     labels : array-like, default=None
@@ -240,11 +242,11 @@ def make_focal_scorer(
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not as above, as far as this shows without rows.
+        If a parameter is not as above, as far as this can be seen without rows.
 
     See Also
     --------
-    focal_loss : The loss, here of posteriors.
+    focal_loss : The loss, which the scorer computes of posteriors.
 
     Examples
     --------
@@ -270,7 +272,7 @@ def make_focal_scorer(
 
 
 def _check_weighting(gamma: Gamma, alpha: Alpha, labels: npt.ArrayLike | None) -> None:
-    """Check gamma and alpha now: a search makes a warning of what a scorer raises."""
+    """Check gamma and alpha at once: a search turns errors of a scorer into warnings."""
     if labels is not None:
         known = np.unique(check_labels(labels, "labels"))
     elif isinstance(alpha, Mapping):
@@ -294,8 +296,9 @@ def expected_calibration_error(
 ) -> float:
     """Mean distance between predicted probability and observed frequency, by bins.
 
-    Two labels: of the second label's probability. More: of the largest probability and
-    the accuracy of its label ("top-label" calibration).
+    With two labels it is computed for the probability of the second label. With more labels it
+    is computed for the largest probability and the accuracy of its label ("top-label"
+    calibration).
 
     Parameters
     ----------
@@ -306,12 +309,12 @@ def expected_calibration_error(
     n_bins : int, default=10
         Number of bins.
     strategy : {"quantile", "uniform"}, default="quantile"
-        Bins of equal numbers of rows or of equal width. On imbalanced tables nearly all
+        Bins with equal numbers of rows, or of equal width. On imbalanced tables nearly all
         probabilities fall into the first uniform bin.
     sample_weight : array-like of shape (n,), default=None
         Weights of rows.
     labels : array-like, default=None
-        All labels, where ``y_true`` may lack one.
+        All labels, for a ``y_true`` that may lack one.
 
     Returns
     -------
@@ -349,7 +352,7 @@ def expected_calibration_error(
 
 
 def calibration_bins(confidence: Array, n_bins: int, strategy: Strategy) -> npt.NDArray[np.intp]:
-    """The bin of each probability, by quantiles or of equal width.
+    """The bin of each probability.
 
     Parameters
     ----------
@@ -358,17 +361,17 @@ def calibration_bins(confidence: Array, n_bins: int, strategy: Strategy) -> npt.
     n_bins : int
         Number of bins.
     strategy : {"quantile", "uniform"}
-        Of equal numbers of rows or of equal width.
+        Bins with equal numbers of rows, or of equal width.
 
     Returns
     -------
     ndarray of shape (n,)
-        Numbers from 0; a bin may have no rows.
+        Numbers of bins, from 0; a bin may have no rows.
 
     Raises
     ------
     TypeError, ValueError
-        If ``n_bins`` or ``strategy`` is none of these.
+        If ``n_bins`` or ``strategy`` is not as above.
     """
     check_choice(strategy, ("quantile", "uniform"), "strategy")
     check_integer(n_bins, "n_bins", 1)

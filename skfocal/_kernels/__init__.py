@@ -1,4 +1,4 @@
-"""Loops over rows, chosen by the type of the arrays (floor 1)."""
+"""Compiled loops over rows, for NumPy arrays and for arrays on CUDA devices."""
 
 from skfocal._kernels._choice import Options, Outputs, is_cross_entropy
 from skfocal._kernels._device import fetched, of_library, on_device

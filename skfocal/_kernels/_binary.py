@@ -1,12 +1,16 @@
-"""Loops over rows of two classes (floor 1).
+"""Loops over rows of two classes.
 
-Plain Python, which ``skfocal._kernels.cpu`` compiles in two precisions; names with an
-underscore are inlined. ``start`` and ``stop`` are the rows to do, of arrays in the forms
-that ``skfocal._kernels`` gives them: labels are float32 codes, ``gamma`` and ``weight``
-pairs (negative, positive). What is None is left out where the loop is compiled.
+This is plain Python, which ``skfocal._kernels.cpu`` compiles in two precisions. Functions with
+an underscore are inlined. A loop computes the rows from ``start`` to ``stop``. Its arrays have
+the forms of `_forms`: labels are float32 codes; ``gamma`` and ``weight`` are pairs (negative,
+positive).
 
-Margins go through a buffer that stays in the first-level cache, so that the loop proper
-handles numbers of one size and vectorises at full width whatever the arrays hold.
+An argument may be None. numba then leaves out the code that uses it, but only if it is an
+argument of its own. Loops therefore have many arguments, one a line, and may be longer than
+other functions.
+
+Margins are copied through a buffer that stays in the first-level cache. The inner loop then
+handles numbers of one size, and vectorises at full width whatever the arrays hold.
 """
 
 import numpy as np
@@ -20,7 +24,7 @@ HUGE = 0.5 * np.finfo(np.float64).max
 
 
 def _rounded(x, half, mask):
-    """X with only the bits in ``mask``; ``half`` is half of the last of them."""
+    """X rounded to the bits in ``mask``; ``half`` is half of the last of these bits."""
     if mask is None:
         return x
     bits = integer(integer(real(x).view(integer) + integer(half)) & integer(mask))
@@ -38,9 +42,9 @@ def _are_codes(y, n_classes):
     wrong = integer(0)
     for i in range(y.size):
         code = real(y[i])
-        # adding and subtracting it rounds to an integer
-        whole = (code + TABLE.round_up) - TABLE.round_up
-        right = (code >= 0.0) & (code < limit) & (whole == code)
+        # to add and subtract this number rounds to an integer
+        rounded = (code + TABLE.round_up) - TABLE.round_up
+        right = (code >= 0.0) & (code < limit) & (rounded == code)
         wrong = integer(wrong | (0 if right else 1))
     return wrong == 0
 
@@ -53,6 +57,17 @@ def _are_weights(sample_weight, start, stop):
     for w in sample_weight[start:stop]:
         wrong = integer(wrong | (0 if (w >= 0.0) & (w < HUGE) else 1))
     return wrong == 0
+
+
+def _finished(terms, positive, w, absolute, ratio, half, mask):
+    """Loss, gradient and Hessian in the margin, from those in the margin of the row's class."""
+    value, slope, curvature = terms
+    if absolute is None:
+        curvature = max(curvature, -ratio * slope)
+    elif absolute:
+        curvature = abs(curvature)
+    slope = _rounded(w * slope if positive else -w * slope, half, mask)
+    return w * value, slope, _rounded(w * curvature, half, mask)
 
 
 def binary_rows(
@@ -72,13 +87,14 @@ def binary_rows(
     half,
     mask,
 ):
-    """Loss, gradient and Hessian of each row, those that are asked for.
+    """Fill loss, gradient and Hessian of each row; an output that is None is left out.
 
-    False where a label is no code or a weight no weight; what is filled then means nothing.
+    Returns False if a label is no code, or a weight is negative or not finite. The outputs then
+    mean nothing.
 
-    The Hessian is bounded from above and raised to ``ratio * |gradient|`` if ``absolute``
-    is None; else it is the true one, for True in size alone. It is never below ``floor``.
-    Gradient and Hessian are rounded before sample weights multiply.
+    If ``absolute`` is None the Hessian is the upper bound (M4), raised to ``ratio * |gradient|``.
+    If it is False the Hessian is the true one, if it is True its absolute value. The Hessian is
+    never below ``floor``. Gradient and Hessian are rounded before sample weights multiply.
     """
     if not _are_codes(y_true[start:stop], 2):
         return False
@@ -106,14 +122,8 @@ def binary_rows(
             m = margin[i] if positive else -margin[i]
             g = gamma_pos if positive else gamma_neg
             w = weight_pos if positive else weight_neg
-            value, slope, curvature = loss_gradient_hessian(m, g, absolute is not None)
-            if absolute is None:
-                curvature = max(curvature, -ratio * slope)
-            elif absolute:
-                curvature = abs(curvature)
-            value *= w
-            slope = _rounded(w * slope if positive else -w * slope, half, mask)
-            curvature = _rounded(w * curvature, half, mask)
+            terms = loss_gradient_hessian(m, g, absolute is not None)
+            value, slope, curvature = _finished(terms, positive, w, absolute, ratio, half, mask)
             if sample_weight is not None:
                 value *= row_weight[i]
                 slope *= row_weight[i]

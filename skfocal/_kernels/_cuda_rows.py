@@ -1,10 +1,10 @@
-"""Rows of margins on a CUDA device, one to a thread (floor 1).
+"""Kernels for CUDA devices: each thread computes one row of margins.
 
-Plain Python, which ``skfocal._kernels.cuda`` compiles: functions whose names end in
-``_kernel`` are what it launches. They call the formulas and, for more than two classes, the
-functions of the CPU's loops, for which a row is a block of one. Conventions as in ``_binary``;
-None is no argument of a kernel, so that what is left out is told by the constants below,
-which are set where a kernel is compiled, and another array stands in its place.
+This is plain Python, which ``skfocal._kernels.cuda`` compiles. It launches the functions whose
+names end in ``_kernel``. They call the formulas and, for more than two classes, the functions
+of the CPU's loops, with blocks of one row. The conventions are those of ``_binary``, with one
+difference: None cannot be an argument of a kernel. The constants below say what is left out,
+and another array stands in its place. They are set where a kernel is compiled.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ from skfocal._kernels._posterior_binary import (
 )
 from skfocal._kernels._posterior_multiclass import GRADIENT as POSTERIOR_GRADIENT
 from skfocal._kernels._posterior_multiclass import HESSIAN as POSTERIOR_HESSIAN
-from skfocal._kernels._posterior_multiclass import N_RESULTS
+from skfocal._kernels._posterior_multiclass import N_RESULTS, _posterior_column, _posterior_evaluate
 from skfocal._kernels._posterior_multiclass import VALUE as POSTERIOR_VALUE
 from skfocal._kernels._simplex import (
     FARTHEST,
@@ -62,18 +62,20 @@ from skfocal._math import (
     softmax_margins,
 )
 
-# The type of the margins, and the number of their columns.
+# The type of the margins, and the number of classes.
 raw_type, N_CLASSES = np.float64, 2
 # As `absolute` in the loops of the CPU.
 ABSOLUTE = None
 # Whether there are sample weights, and which outputs to fill.
 HAS_WEIGHT, FILL_LOSS, FILL_GRADIENT, FILL_HESSIAN = True, True, True, True
-# Whether margins have the focal link, for kernels that take either.
+# Whether margins have the focal link, for kernels that serve both links.
 FOCAL_LINK = True
-# `_math.multiclass_margins` in double, whatever the precision.
+# `_math.multiclass_margins` in double precision, also where all else is in single.
 double_multiclass_margins = multiclass_margins
 
 N_FOCAL_COLUMNS = HESSIAN + 1
+# The functions of these names of `_elementary` and `_simplex` are for the CPU.
+REPLACES = ("fma", "_solve")
 
 
 def fma(a, b, c):
@@ -138,9 +140,12 @@ def binary_kernel(
 
 
 def _slope_against(v, table, largest):
-    """The slope of the class that the log-odds v are against; see `tabulated_rows`."""
+    """The slope of the loss of the class that the log-odds v make less likely.
+
+    See `_posterior_binary.tabulated_rows`.
+    """
     x = abs(v) + 1.0
-    x = x if x < largest else largest  # NaN goes there too
+    x = x if x < largest else largest  # NaN becomes this too
     bits = integer(real(x).view(integer))
     first = 0 if v < 0.0 else len(table) // 2
     piece = (bits >> PIECE_SHIFT) - 127 * PIECES + first
@@ -167,7 +172,7 @@ def tabulated_kernel(
 ):
     """Gradient and expected Hessian from a table; see `_posterior_binary.tabulated_rows`.
 
-    ``largest`` is what 1 + |v| is limited to, within the last piece of the table.
+    1 + |v| is limited to ``largest``, a number in the last piece of the table.
     """
     i = cuda.grid(1)
     if i >= raw.size:
@@ -272,16 +277,15 @@ def multiclass_posterior_kernel(
     work = cuda.local.array((N_COLUMNS, 1), real)
     part = cuda.local.array((N_CLASS_COLUMNS, N_CLASSES, 1), real)
     found = cuda.local.array((N_RESULTS, 1), real)
-    work[TOP, 0] = 0.0  # NaN among the margins leaves it so
+    work[TOP, 0] = 0.0  # it stays 0 where a margin is NaN
     _solve_block(raw[i : i + 1], gamma, weight, constants, wide, wide_part, work, part)
-    # bound to the functions of these names in `_posterior_multiclass`
-    _evaluate(y_true[i : i + 1], gamma, weight, wide, work, part, found)
+    _posterior_evaluate(y_true[i : i + 1], gamma, weight, wide, work, part, found)
     row_weight = _row_weight(sample_weight, i)
     if FILL_LOSS:
         loss_out[i] = found[POSTERIOR_VALUE, 0] * row_weight
     if FILL_GRADIENT or FILL_HESSIAN:
         for j in range(N_CLASSES):
-            _column(j, ratio, scale, half, mask, work, part, found)
+            _posterior_column(j, ratio, scale, half, mask, work, part, found)
             if FILL_GRADIENT:
                 gradient_out[i, j] = found[POSTERIOR_GRADIENT, 0] * row_weight
             if FILL_HESSIAN:

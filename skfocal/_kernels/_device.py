@@ -1,4 +1,4 @@
-"""Arrays on a CUDA device, of whatever library: told apart, made and fetched (floor 1)."""
+"""Arrays on a CUDA device, of any library: recognise, allocate, convert and copy them."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def on_device(array: Any) -> bool:
 
 
 def empty_like(array: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
-    """An array to fill on the device of another one, and of its library where that is known."""
+    """An array to fill, on the device of ``array``, and of its library where this is known."""
     library = type(array).__module__.partition(".")[0]
     name = np.dtype(dtype).name
     if library == "torch":
@@ -29,7 +29,7 @@ def empty_like(array: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
 
 
 def of_library(array: Any, other: Any) -> Any:
-    """A device array as one of the library of another, without a copy."""
+    """A device array as an array of the library of ``other``, without a copy."""
     library = type(other).__module__.partition(".")[0]
     if library == "torch":
         import torch
@@ -49,7 +49,7 @@ def dtype_of(array: Any) -> np.dtype[Any]:
 
 
 def fetched(array: Any) -> Any:
-    """The array in the memory of the host; what is there already stays as it is."""
+    """The array in the memory of the host; an array that is there is returned as it is."""
     if not on_device(array):
         return array
     from numba import cuda

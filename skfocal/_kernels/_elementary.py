@@ -1,12 +1,13 @@
-"""exp and log1p as polynomials, without branches or calls: loops over them vectorise (floor 1).
+"""exp and log1p as polynomials without branches or calls, so that loops over them vectorise.
 
-The functions are written once; ``skfocal._kernels._jit.bind`` compiles them in single and
-in double precision, by exchanging ``real``, ``integer`` and ``TABLE``. Called as they
-stand, in plain Python, they compute in double.
+The functions are written once. ``skfocal._kernels._jit.bind`` compiles them in single and in
+double precision: it exchanges ``real``, ``integer`` and ``TABLE``. In plain Python they compute
+in double.
 
-Each takes the arguments that the formulas have, and no others. Largest relative errors,
-measured on dense grids against 50-digit arithmetic (``tests/test_elementary.py`` holds
-them to it; the polynomials alone are off by less than 3e-9 and 1e-17):
+The functions are right only for the arguments that the formulas need. These are the largest
+relative errors, measured on dense grids against 50-digit arithmetic and tested in
+``tests/test_elementary.py``. The error of the polynomials alone is below 3e-9 in single and
+below 1e-17 in double.
 
 ===========  ==================  ========  ========
 function     arguments           single    double
@@ -16,7 +17,7 @@ log1p        x >= 0              2e-7      4e-16
 log1p_unit   0 <= x <= 1         2e-7      4e-16
 ===========  ==================  ========  ========
 
-exp is exact to the smallest subnormal number, and 0 below it.
+exp has this accuracy down to the smallest subnormal number, and is 0 below it.
 """
 
 import numpy as np
@@ -41,18 +42,18 @@ def horner(coefficients, x):
 def exp_of_sum(a, b, c):
     """exp(a b + c) for a b + c <= 0, as if a b were not rounded.
 
-    2**k exp(r) with k = round(x / ln 2): adding ``round_up`` leaves k in the last bits of
-    the sum, from where it goes into the exponent of the result.
+    The result is 2**k exp(r) with k = round(x / ln 2). The sum with ``round_up`` has k in its
+    last bits. From there k is shifted into the exponent of the result.
     """
     x = fma(a, b, c)
-    # there the bits of the power are those of 0; the polynomial must stay finite beside it
+    # below it the power has the bits of 0, and the polynomial must stay finite
     x = TABLE.lowest if x < TABLE.lowest else x
     shifted = x * TABLE.log2_e + TABLE.round_up
     k = shifted - TABLE.round_up
     r = (fma(a, b, -k * TABLE.ln2_high) + c) - k * TABLE.ln2_low
     r = -1.0 if r < -1.0 else r
     power = integer((real(shifted).view(integer) + TABLE.raised_bias) << TABLE.shift)
-    # in two steps, since 2**k may be below the smallest normal number
+    # two factors, because 2**k may be below the smallest normal number
     return horner(TABLE.exp, r) * real(power.view(real)) * TABLE.lower
 
 
@@ -64,13 +65,14 @@ def exp(x):
 def power(m, c, gamma):
     """q**gamma = exp(-gamma (max(m, 0) + c)), c = log1p(exp(-|m|)).
 
-    For gamma |m| = 87 the rounding of the product alone would cost single precision 5e-6.
+    In single precision the rounding of the product gamma |m| = 87 alone would be an error of
+    5e-6; `exp_of_sum` does not round it.
     """
     return exp_of_sum(-gamma, max(m, 0.0), -gamma * c)
 
 
 def log1p_unit(x):
-    """log1p(x) for 0 <= x <= 1: 2 atanh(s) with s = f / (2 + f), f = x or (x - 1) / 2."""
+    """log1p(x) for 0 <= x <= 1: 2 atanh(s) with s = f / (2 + f); f is x or (x - 1) / 2."""
     halved = x > 0.41421356
     f = (x - 1.0) * 0.5 if halved else x
     s = f / (2.0 + f)
@@ -79,9 +81,10 @@ def log1p_unit(x):
 
 
 def log1p(x):
-    """log1p(x) for finite x >= 0: k ln 2 + 2 atanh(s), 1 + x = 2**k (1 + f).
+    """log1p(x) for finite x >= 0: k ln 2 + 2 atanh(s) with s = f / (2 + f).
 
-    f in [sqrt(1/2) - 1, sqrt(2) - 1) comes with what 1 + x was rounded by.
+    1 + x = 2**k (1 + f), f in [sqrt(1/2) - 1, sqrt(2) - 1). The rounding error of 1 + x is
+    added to f.
     """
     u = 1.0 + x
     bits = integer(real(u).view(integer) + integer(TABLE.one - TABLE.sqrt_half))
@@ -90,5 +93,5 @@ def log1p(x):
     mantissa = integer(integer(bits & TABLE.significand) + TABLE.sqrt_half)
     f = (real(mantissa.view(real)) - 1.0) + (x - (u - 1.0)) * real(scale.view(real))
     s = f / (2.0 + f)
-    # every processor converts 32 bits
+    # every processor has an instruction that converts 32 bits
     return real(np.int32(k)) * TABLE.ln2 + s * horner(TABLE.log, s * s)

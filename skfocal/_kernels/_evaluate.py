@@ -1,8 +1,8 @@
-"""Loops over rows, chosen by the type of the arrays (floor 1).
+"""What other packages call: functions of rows, which choose a compiled loop and run it.
 
-The functions here bring their arguments into the few forms that the loops are compiled
-for (contiguous, aligned, native byte order, inputs as read-only views) and allocate what
-they return. numba is imported with the first call, not with the package.
+The functions bring their arguments into the few forms that the loops are compiled for
+(contiguous, aligned, native byte order, inputs as read-only views), and allocate what they
+return. numba is imported with the first call, not with the package.
 """
 
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ from skfocal._kernels._forms import (
 from skfocal._kernels._slopes import slope_table
 from skfocal._kernels._threads import over_rows
 
-# Fewer numbers than this are not worth a compilation.
+# So many numbers or fewer are computed in plain Python, which takes less time than to compile.
 _FEW = 64
 
 
@@ -115,7 +115,7 @@ def multiclass_curvature(
 ) -> tuple[bool, tuple[Array, Array, Array, Array, Array]]:
     """Loss (n,), gradient (n, K), and slope, curvature (n,) and shares (n, K) of the Hessian.
 
-    Before them whether labels are codes and weights weights, as `evaluate` tells it.
+    Before these the function returns whether labels and weights are valid, as `evaluate` does.
     """
     rows = _rows(y_true, raw, sample_weight, raw.dtype)
     loss, slope, curvature = np.empty((3, raw.shape[0]), raw.dtype)
@@ -141,8 +141,8 @@ def sparse_loss_gradient(
 ) -> tuple[float, Array]:
     """Sum of losses, and its gradient in ``theta``, of the margins X coef + intercept.
 
-    X is a CSR matrix; ``theta`` has a column for two classes and K for more, with the
-    intercepts in the last row if there are any.
+    X is a CSR matrix. ``theta`` has one column for two classes and K columns for more. Its last
+    row has the intercepts if there are any.
     """
     loops = _loops(in_double(gamma, weight, link))
     p, m = X.shape[1], theta.shape[1]
@@ -165,10 +165,10 @@ def sparse_loss_gradient(
 def descend(
     matrix: Array, gradient: Array, l1: Array, theta: Array, tolerance: float, max_sweeps: int
 ) -> tuple[Array, int]:
-    """The minimum over t of g'(t - theta) + (t - theta)'H(t - theta) / 2 + sum(l1 |t|).
+    """Minimise g'(t - theta) + (t - theta)'H(t - theta) / 2 + sum(l1 |t|) over t.
 
-    By coordinate descent, and the number of sweeps that it took; coordinates whose diagonal
-    entry is 0 stay.
+    Returns the minimum, found by coordinate descent, and the number of sweeps. Coordinates
+    whose diagonal entry is 0 stay as they are.
     """
     from skfocal._kernels import cpu
 
@@ -192,7 +192,7 @@ def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
 
 
 def device_posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str) -> Any:
-    """P(class | row), shape (n, K), of margins on a device; stays there."""
+    """P(class | row) of margins on a device, in an array (n, K) on the same device."""
     from skfocal._kernels import cuda
 
     out = empty_like(raw, (raw.shape[0], len(gamma)), dtype_of(raw))

@@ -1,4 +1,4 @@
-"""Arguments in the few forms that the loops are compiled for (floor 1)."""
+"""Brings arguments into the few forms that the loops are compiled for."""
 
 from typing import Any
 
@@ -25,13 +25,13 @@ def _rows(
 ) -> tuple[Array, Array, Array | None]:
     """Labels, margins and weights in the loops' forms."""
     raw = _read_only(raw, raw.dtype)
-    with np.errstate(over="ignore"):  # what becomes infinite here is refused by the loops
+    with np.errstate(over="ignore"):  # the loops refuse what becomes infinite here
         weight = None if sample_weight is None else _read_only(sample_weight, dtype)
         return _read_only(y_true, np.float32), raw, weight
 
 
 def _per_class(raw: Array, *values: PerClass) -> tuple[Any, ...]:
-    """A tuple of two floats each for margins (n,), an array each for (n, K)."""
+    """Values of the classes: tuples for margins (n,), arrays for margins (n, K)."""
     if raw.ndim == 1:
         return values
     return tuple(np.array(value) for value in values)
@@ -42,7 +42,7 @@ def _n_columns(raw: Array) -> int:
 
 
 def like(raw: Array, dtype: npt.DTypeLike | None = None) -> Array:
-    """An array to fill, of the shape and order of margins and, unless given, their dtype."""
+    """An array to fill, of the shape and order of the margins; ``dtype`` None is theirs."""
     if on_device(raw):
         array: Array = empty_like(raw, raw.shape, dtype or dtype_of(raw))
         return array

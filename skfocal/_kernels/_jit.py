@@ -1,11 +1,11 @@
-"""One way to compile: numba, in two precisions, without the GIL, cached on disk (floor 1)."""
+"""Compiles functions with numba: in two precisions, without the GIL, cached on disk."""
 
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import FunctionType, MappingProxyType, ModuleType
+from types import CodeType, FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import numba
@@ -14,9 +14,9 @@ from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, overload
 
 
-# numba inlines these, and would look for the names of types where it does
+# no annotations: numba inlines these functions and would look up the types' names there
 def fma(a, b, c):  # type: ignore[no-untyped-def]
-    """Compute a b + c, rounded once where it is compiled."""
+    """Compute a b + c; compiled code rounds it only once."""
     return a * b + c
 
 
@@ -27,27 +27,27 @@ def _llvm_fma(typing_context, a, b, c):  # type: ignore[no-untyped-def]
 
 @overload(fma, inline="always")
 def _overload_fma(a, b, c):  # type: ignore[no-untyped-def]
-    # the context is numba's to give
+    # numba passes the context
     return lambda a, b, c: _llvm_fma(a, b, c)  # type: ignore[call-arg]
 
 
 def digest(modules: Iterable[ModuleType]) -> str:
-    """Of the source of modules whose functions are inlined into loops."""
+    """A digest of the source of modules."""
     texts = [Path(str(module.__file__)).read_bytes() for module in modules]
     return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
 
 
 class OptionalCache(FunctionCache):
-    """numba's cache on disk, without which a loop compiles and runs as well.
+    """numba's cache on disk; where it fails, loops are compiled and run all the same.
 
-    numba raises whatever a full disk or a damaged file leads to: OSError, EOFError,
+    On a full disk or with a damaged file, numba raises many types of errors: OSError, EOFError,
     UnpicklingError, TypeError and more.
     """
 
     _warned = False
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled loop, or None where there is none that can be read."""
+        """The compiled loop, or None if none can be read."""
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception as error:
@@ -58,14 +58,14 @@ class OptionalCache(FunctionCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled loop if that is possible."""
+        """Store a compiled loop if that is possible."""
         try:
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except Exception as error:
             self._warn("written to", error)
 
     def _warn(self, done: str, error: Exception) -> None:
-        """Warn once in a process: what happens to one loop happens to the others."""
+        """Warn once in a process, because the cause is the same for all loops."""
         if OptionalCache._warned:
             return
         OptionalCache._warned = True
@@ -81,24 +81,28 @@ class OptionalCache(FunctionCache):
 
 
 def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable[..., Any]:
-    """Compile a loop on first use; keep the code on disk where a directory is writable.
+    """Compile a loop on first use; store the code on disk where a directory is writable.
 
-    numba renews its cache when the file of the cached function changes, not when a
-    function that was inlined from another file does: ``tag`` in the cache's file name
-    does that. ``error_model="numpy"``: a division by zero is an infinity, not a Python
-    exception, whose check would keep the loop from vectorising.
+    numba renews its cache when the file of the cached function changes, but not when a function
+    changes that was inlined from another file. ``tag`` is therefore part of the cache's file
+    name. With ``error_model="numpy"`` a division by zero gives an infinity. Python's exception
+    would need a check, which would keep the loop from vectorising.
     """
     function.__qualname__ += f"_{tag}"
     compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy")(function)
-    if cache and hasattr(compiled, "_cache"):  # not where numba is told to leave Python as it is
-        with suppress(RuntimeError):  # numba found no place that it may write to
-            # what `numba.njit(cache=True)` does, with numba's own class
+    if cache and hasattr(compiled, "_cache"):  # it has none where NUMBA_DISABLE_JIT is set
+        with suppress(RuntimeError):  # numba found no directory that it may write to
+            # as `numba.njit(cache=True)`, but with another class of cache
             compiled._cache = OptionalCache(function)
     return compiled
 
 
 def _inlined(function: FunctionType) -> Callable[..., Any]:
-    """Compile into whatever calls it; a b + c may be one operation, nothing else may move."""
+    """Compile a function into its callers.
+
+    Here a b + c may be rounded once; in loops it may not. To move such a formula from a loop to
+    an inlined function therefore changes the last bits of results.
+    """
     return numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
 
 
@@ -114,22 +118,25 @@ def bind(
 ) -> dict[str, Any]:
     """The functions of modules, compiled in one precision, calling each other.
 
-    They keep their source. What is exchanged are the functions they look up, where those
-    of later modules replace those of earlier ones that have the same name, and then
-    ``names``; and literals, which become ``real``: beside a Python float, numba would
-    compute in double.
+    The functions keep their source. Two things are exchanged. Globals: each function sees the
+    compiled functions of all modules, then ``names``. Literals: each float becomes a ``real``,
+    because numba would compute in double beside a Python float.
+
+    A module may have a function of a name that another module uses for something else, such as
+    ``exp``. It then replaces the other in all modules, and must list the name in its constant
+    ``REPLACES``.
 
     Parameters
     ----------
     formulas, loops : iterables of modules
-        Functions of ``loops`` are cached on disk; those of ``formulas``, and those with an
-        underscore, are inlined.
+        Functions of ``loops`` are cached on disk. Functions of ``formulas``, and those whose
+        names start with an underscore, are inlined.
     real : {numpy.float32, numpy.float64}
         The precision.
     cache : bool, default=True
         Whether loops are kept on disk.
     instead : mapping, default={}
-        {name: name of the function to use in its place}.
+        {name: name of the function of the same module to use in its place}.
     inlined : callable, default=for the CPU
         Compiles the functions that are no loops.
     **names
@@ -139,25 +146,68 @@ def bind(
     -------
     dict
         The compiled functions by name.
+
+    Raises
+    ------
+    ValueError
+        If a function replaces another and its module does not say so, or if a function has
+        another one inside.
     """
-    formulas, loops = list(formulas), list(loops)
-    namespaces = {module: dict(vars(module)) for module in (*formulas, *loops)}
+    modules, loops = [*formulas, *loops], list(loops)
+    namespaces = {module: dict(vars(module)) for module in modules}
+    _check_replacements(modules)
     compiled: dict[str, Any] = {}
     exchanged = [v for v in names.values() if isinstance(v, (float, int, np.generic, tuple))]
     constants_digest = hashlib.sha256(repr(exchanged).encode()).hexdigest()[:6]
-    parts = np.dtype(real).name, *instead.values(), constants_digest, digest([*formulas, *loops])
-    tag = "_".join(parts)
+    tag = "_".join((np.dtype(real).name, *instead.values(), constants_digest, digest(modules)))
     for module, namespace in namespaces.items():
-        for name, function in vars(module).items():
-            own = isinstance(function, FunctionType) and function.__module__ == module.__name__
-            if not own or name in names:
+        for name in own_functions(module):
+            if name in names:
                 continue
-            code = getattr(module, instead.get(name, name)).__code__
-            constants = tuple(real(c) if isinstance(c, float) else c for c in code.co_consts)
-            bound = FunctionType(code.replace(co_consts=constants), namespace, name)
+            code = _in_precision(getattr(module, instead.get(name, name)), real)
+            bound = FunctionType(code, namespace, name)
             bound.__module__ = module.__name__
             is_loop = module in loops and not name.startswith("_")
             compiled[name] = jit(bound, tag, cache) if is_loop else inlined(bound)
     for namespace in namespaces.values():
         namespace |= {**compiled, "real": real, **names}
     return compiled
+
+
+def own_functions(module: ModuleType) -> dict[str, FunctionType]:
+    """The functions that a module defines, by name."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
+    }
+
+
+def _check_replacements(modules: list[ModuleType]) -> None:
+    """Each function that replaces what other modules have under its name is announced."""
+    last = {name: module for module in modules for name in own_functions(module)}
+    for name, module in last.items():
+        function = getattr(module, name)
+        replaced = [m.__name__ for m in modules if getattr(m, name, function) is not function]
+        if replaced and name not in getattr(module, "REPLACES", ()):
+            raise ValueError(
+                f"{module.__name__}.{name} would replace {name} of {', '.join(replaced)}: name it "
+                "in REPLACES, or give it another name."
+            )
+
+
+def _in_precision(function: FunctionType, real: Any) -> CodeType:
+    """The code of a function, with its float literals in a precision."""
+
+    def converted(constant: Any) -> Any:
+        if isinstance(constant, CodeType):
+            raise ValueError(
+                f"{function.__module__}.{function.__qualname__} has a function or a comprehension "
+                "inside, whose literals would stay double: make it a function of its own."
+            )
+        if isinstance(constant, tuple):
+            return tuple(map(converted, constant))
+        return real(constant) if isinstance(constant, float) else constant
+
+    code = function.__code__
+    return code.replace(co_consts=converted(code.co_consts))

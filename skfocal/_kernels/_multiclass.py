@@ -1,10 +1,10 @@
-"""Loops over rows of more classes (floor 1); conventions as in ``_binary``.
+"""Loops over rows of more classes, with the conventions of ``_binary``.
 
-Gradients and the bound of the Hessian are (M6) of docs/mathematics.md.
+The formulas of gradient and Hessian are (M6) of docs/mathematics.md.
 
-Blocks of rows go through columns of working space, so that the inner loops run over rows,
-contiguous whatever the order of the margins, and vectorise. The columns lie in one array
-at constant distances, from which the compiler sees that they do not overlap.
+Blocks of rows are copied to columns of working space. The inner loops run over the rows of a
+column, which is contiguous whatever the order of the margins, and vectorise. The columns lie in
+one array at constant distances, so that the compiler sees that they do not overlap.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ MARGIN, REST, TIES, GAMMA, WEIGHT, VALUE, SLOPE, CURVATURE, INVERSE, GRADIENT, H
 
 
 def _working_space(n_classes, dtype):
-    """Columns of numbers, codes, largest other margins; per class margins and shares."""
+    """Columns of numbers, codes, largest other margins; margins and shares of each class."""
     work = np.zeros((11, BLOCK), real)
     code, top = np.zeros(BLOCK, integer), np.zeros(BLOCK, dtype)
     margins = np.zeros((n_classes, BLOCK), dtype)
@@ -41,11 +41,12 @@ def _look_up(y, gamma, weight, work, code):
 
 
 def _exponentiate(raw, code, top, margins, work, part):
-    """Exp of the others' margins over the largest of them, as ``part``, and their sums.
+    """Fill ``part`` with exp(margin - top), and set MARGIN and REST.
 
-    MARGIN is the true class's over the same. The largest, which is 1, is not in the sum
-    REST: what it lacks from all of the others' share is then known to full precision.
-    Differences are taken in double, whatever goes in and comes out. Sums under a condition
+    The top is the largest margin of the classes other than the true one. MARGIN is the true
+    class's margin less the top. REST is the sum of ``part`` without the top class, whose own
+    term is 1: the sum then keeps its digits where the top class dominates. Differences are
+    computed in double, whatever the precision of input and output. Sums under a condition
     vectorise where assignments would not.
     """
     n_classes = raw.shape[1]
@@ -78,7 +79,7 @@ def _exponentiate(raw, code, top, margins, work, part):
 
 
 def _evaluate(absolute, work):
-    """Loss, l', l'' (or its bound) and 1 / (1 + REST)."""
+    """VALUE, SLOPE and CURVATURE: loss, l' and l'' (or its bound); INVERSE: 1 / (1 + REST)."""
     for i in range(BLOCK):
         m = work[MARGIN, i] - log1p(work[REST, i])
         value, slope, curvature = loss_gradient_hessian(m, work[GAMMA, i], absolute is not None)
@@ -94,7 +95,7 @@ def _column(j, absolute, ratio, scale, half, mask, work, code, part):
         own = code[i] == j
         slope, curvature, rest = work[SLOPE, i], work[CURVATURE, i], work[REST, i]
         share = part[j, i] * work[INVERSE, i]
-        # 1 - pi_j from the sums: it is tiny where one other class dominates
+        # 1 - pi_j is computed from the sums, because it is tiny where another class dominates
         remainder = 1.0 + (rest - part[j, i]) if part[j, i] < 1.0 else rest
         g = slope if own else -slope * share
         h = share * (curvature * share - slope * (remainder * work[INVERSE, i]))
@@ -138,10 +139,10 @@ def multiclass_rows(
     mask,
     scale,
 ):
-    """Loss, gradient and ``scale`` times the Hessian's diagonal; all else as in `binary_rows`.
+    """Fill loss, gradient and the Hessian's diagonal times ``scale``; else as `binary_rows`.
 
-    With pi the softmax over the other classes and d = e_t - pi, the Hessian is
-    l''(M) d d' + |l'(M)| (diag(pi) - pi pi').
+    pi is the softmax over the classes other than the true class t, and d = e_t - pi. The
+    Hessian is l''(M) d d' + |l'(M)| (diag(pi) - pi pi').
     """
     if not _are_codes(y_true[start:stop], raw.shape[1]):
         return False
@@ -183,9 +184,10 @@ def multiclass_curvature_rows(
     gamma,
     weight,
 ):
-    """Loss, gradient, and parts of the positive semi-definite bound of the full Hessian.
+    """Fill loss, gradient, and parts of the positive semi-definite bound of the full Hessian.
 
-    curvature d d' + slope (diag(pi) - pi pi'), with pi_t = 0; ``share_out`` receives pi.
+    The bound is curvature d d' + slope (diag(pi) - pi pi'), with pi_t = 0. ``share_out``
+    receives pi.
     """
     if not _are_codes(y_true[start:stop], raw.shape[1]):
         return False
@@ -217,7 +219,7 @@ def multiclass_curvature_rows(
 
 
 def multiclass_log_odds_rows(start, stop, raw, out, gamma):
-    """log(w_k P_k) of margins, up to a constant per row."""
+    """log(w_k P_k) of margins, up to a constant of each row."""
     row = np.empty(raw.shape[1], real)
     margin = np.empty(raw.shape[1], real)
     for i in range(start, stop):

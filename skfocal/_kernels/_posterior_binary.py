@@ -1,27 +1,29 @@
-"""Loops over rows of two classes, posterior link (floor 1); conventions as in ``_binary``.
+"""Loops over rows of two classes under the posterior link, with the conventions of ``_binary``.
 
 Margins here are log-odds u of the posterior. `binary_rows` has the name and the arguments of
-the loop for the focal link, which it replaces where it is compiled. It first solves for the
-focal margins, all rows of a block at once, by Newton's method until the block's last row has
-converged; the scalar solver, which always does, takes over after ``MAX_STEPS``.
+the loop for the focal link, and replaces it. It first solves for the focal margins by Newton's
+method, for all rows of a block at once, until the last row has converged. After ``MAX_STEPS``
+the scalar solver takes over, which always converges.
 
-`tabulated_rows` is for single precision and two classes. In the coordinate v, the log-odds
-of the weighted posterior, class weights only multiply; what is left is one function of v
-for each pair of gammas, which comes as a table of cubics.
+`tabulated_rows` is for two classes in single precision. As functions of v, the log-odds of the
+weighted posterior, slopes are only multiplied by the class weights. Without them the slope is
+one function of v for each pair of gammas. A table of cubics holds this function.
 """
 
 from math import log
 
 import numpy as np
 
-from skfocal._kernels._binary import _are_codes, _are_weights, _copy, _rounded
+from skfocal._kernels._binary import _are_codes, _are_weights, _copy, _finished, _rounded
 from skfocal._kernels._elementary import exp, integer, real
 from skfocal._kernels._multiclass import _deliver
 from skfocal._math import binary_log_odds, binary_margin, log_odds_slope, posterior_terms
 
+# The loop of this name in `_binary` is for the focal link.
+REPLACES = ("binary_rows",)
 BLOCK = 256
 MAX_STEPS = 15
-# A Newton step this small leaves an error of about its square.
+# After a Newton step of this size the error is about its square.
 SMALL_STEP = 1e-8
 LARGEST = 1e300  # stands for an infinite margin
 
@@ -70,7 +72,7 @@ def binary_rows(
     half,
     mask,
 ):
-    """Loss, gradient and expected Hessian of each row; see `_binary.binary_rows`."""
+    """Fill loss, gradient and expected Hessian of each row; see `_binary.binary_rows`."""
     if not _are_codes(y_true[start:stop], 2):
         return False
     gamma_neg, gamma_pos = real(gamma[0]), real(gamma[1])
@@ -93,11 +95,11 @@ def binary_rows(
             own = gamma_pos if positive else gamma_neg
             other = gamma_neg if positive else gamma_pos
             w = weight_pos if positive else weight_neg
-            value, slope, curvature = posterior_terms(m, u[i] if positive else -u[i], own, other)
-            curvature = max(curvature, -ratio * slope)
-            work[0, i] = w * value
-            work[1, i] = _rounded(w * slope if positive else -w * slope, half, mask)
-            work[2, i] = _rounded(w * curvature, half, mask)
+            terms = posterior_terms(m, u[i] if positive else -u[i], own, other)
+            value, slope, curvature = _finished(terms, positive, w, None, ratio, half, mask)
+            work[0, i] = value
+            work[1, i] = slope
+            work[2, i] = curvature
         if loss_out is not None:
             _deliver(work, 0, rows, None, loss_out[first:last])
         if gradient_out is not None:
@@ -105,6 +107,21 @@ def binary_rows(
         if hessian_out is not None:
             _deliver(work, 2, rows, floor, hessian_out[first:last])
     return True
+
+
+def _find_pieces(log_odds, largest, before, after, piece, position):
+    """Fill ``piece`` with rows of the table, and ``position`` with positions in the pieces.
+
+    ``before`` and ``after`` are the numbers to subtract for log-odds below and above 0.
+    """
+    for i in range(BLOCK):
+        v = log_odds[i]
+        x = abs(v) + 1.0
+        x = x if x < largest else largest  # NaN becomes this too
+        bits = integer(real(x).view(integer))
+        piece[i] = integer(bits >> PIECE_SHIFT) - (before if v < 0.0 else after)
+        local = integer((bits & PIECE_MASK) << PIECE_BITS) | ONE
+        position[i] = real(integer(local).view(real)) - 1.5
 
 
 def tabulated_rows(
@@ -123,12 +140,12 @@ def tabulated_rows(
     half,
     mask,
 ):
-    """Gradient and expected Hessian of each row, from a table of the slope.
+    """Fill gradient and expected Hessian of each row, from a table of the slope.
 
-    ``table`` has the coefficients (n, 4) of cubics in the position within a piece: the first
-    half of the n pieces is for v < 0, the second for v > 0. They give the slope of the class
-    that v is against; that of the other is exp(-|v|) times as large. ``shift`` is the
-    logarithm of the class weights' ratio.
+    ``table`` has the coefficients (n, 4) of cubics in the position within a piece. The first
+    half of the n pieces is for v < 0, the second half for v > 0. The cubics give the slope of
+    the class that v makes less likely. The slope of the other class is exp(-|v|) times as
+    large. ``shift`` is the logarithm of the class weights' ratio.
     """
     if not _are_codes(y_true[start:stop], 2):
         return False
@@ -150,14 +167,7 @@ def tabulated_rows(
             _copy(sample_weight[first:last], row_weight)
         y = y_true[first:last]
         gradient, hessian = gradient_out[first:last], hessian_out[first:last]
-        for i in range(BLOCK):
-            v = log_odds[i]
-            x = abs(v) + 1.0
-            x = x if x < largest else largest  # NaN goes there too
-            bits = integer(real(x).view(integer))
-            piece[i] = integer(bits >> PIECE_SHIFT) - (before if v < 0.0 else after)
-            local = integer((bits & PIECE_MASK) << PIECE_BITS) | ONE
-            position[i] = real(integer(local).view(real)) - 1.5
+        _find_pieces(log_odds, largest, before, after, piece, position)
         for i in range(BLOCK):
             k, x = piece[i], position[i]
             position[i] = ((table[k, 0] * x + table[k, 1]) * x + table[k, 2]) * x + table[k, 3]

@@ -1,12 +1,12 @@
-"""Loops over rows of more classes, posterior link (floor 1).
+"""Loops over rows of more classes under the posterior link.
 
-Margins here are log-odds of the posterior eta, up to a constant of the row; `_simplex` finds
-the point p that belongs to it. With d_k = p_k (1 - p_k) / (d log h / d margin),
+Margins here are log(eta_k) of the posterior eta, up to a constant of the row. `_simplex` finds
+the point p that has this posterior. With d_k = p_k (1 - p_k) / (d log h / d margin),
 rho = d / sum(d) and s the slope of the loss of the true class t,
 
     gradient = -s (e_t - rho),    expected Hessian = exp(level) sum(d) (diag(rho) - rho rho').
 
-Names and arguments of the loops are those of ``_multiclass``, which they replace.
+The loops have the names and the arguments of those in ``_multiclass``, and replace them.
 """
 
 import numpy as np
@@ -16,7 +16,6 @@ from skfocal._kernels._elementary import exp, real
 from skfocal._kernels._multiclass import BLOCK, _deliver
 from skfocal._kernels._simplex import (
     ALL,
-    BEND,
     LEVEL,
     NARROW_LOGIT,
     NORM,
@@ -24,21 +23,25 @@ from skfocal._kernels._simplex import (
     SHARE,
     SHIFT,
     TOP,
+    TOP_DENSITY,
     _solve_block,
     _solver_space,
 )
 from skfocal._math import log_odds_slope, loss_gradient_hessian
 
+# The loops of these names in `_multiclass` are for the focal link.
+REPLACES = ("multiclass_rows", "multiclass_curvature_rows")
 # Columns of the true class, and results.
 CODE, GAMMA, WEIGHT, MARGIN, OWN, HIGH, LOW, FACTOR, INVERSE_SUM = range(9)
 VALUE, SLOPE, CURVATURE, GRADIENT, HESSIAN, N_RESULTS = range(9, 15)
 
 
-def _evaluate(y, gamma, weight, wide, work, part, found):
-    """VALUE, SLOPE over sum(d) and OWN = (1 - rho_t) sum(d) of the true class; CURVATURE.
+def _posterior_evaluate(y, gamma, weight, wide, work, part, found):
+    """Set VALUE, SLOPE, OWN and CURVATURE of each row.
 
-    CURVATURE is exp(level). With log h(p_t) = target_t - level the slope is w_t d_t / h(p_t),
-    which keeps its digits where t is TOP.
+    VALUE is the loss, SLOPE the slope of the true class over sum(d), OWN (1 - rho_t) sum(d),
+    and CURVATURE exp(level). Where the true class is TOP the slope is w_t d_t / h(p_t), with
+    log h(p_t) = target_t - level, which keeps its digits.
     """
     for i in range(BLOCK):
         found[WEIGHT, i] = 0.0
@@ -65,18 +68,18 @@ def _evaluate(y, gamma, weight, wide, work, part, found):
         m, g, w = found[MARGIN, i], found[GAMMA, i], found[WEIGHT, i]
         value, first, _ = loss_gradient_hessian(m, g, False)
         found[VALUE, i] = w * value
-        # exp(HIGH + LOW): the digits beyond working precision count
+        # exp(HIGH + LOW): LOW has the digits beyond the working precision
         e = exp(-abs(found[HIGH, i]))
         multiplier = (1.0 / e if found[HIGH, i] > 0.0 else e) * (1.0 + found[LOW, i])
         slope = -first / log_odds_slope(m, g)
-        slope = work[BEND, i] * multiplier if found[CODE, i] == work[TOP, i] else slope
+        slope = work[TOP_DENSITY, i] * multiplier if found[CODE, i] == work[TOP, i] else slope
         inverse = 1.0 / work[ALL, i]
         found[INVERSE_SUM, i] = inverse
         found[SLOPE, i] = w * slope * inverse
         found[CURVATURE, i] = found[FACTOR, i] * multiplier
 
 
-def _column(j, ratio, scale, half, mask, work, part, found):
+def _posterior_column(j, ratio, scale, half, mask, work, part, found):
     """GRADIENT and HESSIAN of class j."""
     for i in range(BLOCK):
         d = part[SHARE, j, i]
@@ -106,7 +109,7 @@ def multiclass_rows(
     mask,
     scale,
 ):
-    """Loss, gradient and ``scale`` times the expected Hessian's diagonal of each row."""
+    """Fill loss, gradient and the expected Hessian's diagonal times ``scale``."""
     if not _are_codes(y_true[start:stop], gamma.size):
         return False
     ratio, floor, scale = real(ratio), real(floor), real(scale)
@@ -118,12 +121,12 @@ def multiclass_rows(
             return False
         rows = None if sample_weight is None else sample_weight[first:last]
         _solve_block(raw[first:last], gamma, weight, constants, wide, wide_part, work, part)
-        _evaluate(y_true[first:last], gamma, weight, wide, work, part, found)
+        _posterior_evaluate(y_true[first:last], gamma, weight, wide, work, part, found)
         if loss_out is not None:
             _deliver(found, VALUE, rows, None, loss_out[first:last])
         if gradient_out is not None or hessian_out is not None:
             for j in range(gamma.size):
-                _column(j, ratio, scale, half, mask, work, part, found)
+                _posterior_column(j, ratio, scale, half, mask, work, part, found)
                 if gradient_out is not None:
                     _deliver(found, GRADIENT, rows, None, gradient_out[first:last, j])
                 if hessian_out is not None:
@@ -145,9 +148,9 @@ def multiclass_curvature_rows(
     gamma,
     weight,
 ):
-    """Loss, gradient, and slope (diag(rho) - rho rho'), the expected Hessian; no curvature.
+    """Fill loss, gradient, and parts of the expected Hessian slope (diag(rho) - rho rho').
 
-    ``share_out`` receives rho.
+    ``curvature_out`` receives 0, ``share_out`` receives rho.
     """
     if not _are_codes(y_true[start:stop], gamma.size):
         return False
@@ -160,9 +163,9 @@ def multiclass_curvature_rows(
             return False
         rows = None if sample_weight is None else sample_weight[first:last]
         _solve_block(raw[first:last], gamma, weight, constants, wide, wide_part, work, part)
-        _evaluate(y_true[first:last], gamma, weight, wide, work, part, found)
+        _posterior_evaluate(y_true[first:last], gamma, weight, wide, work, part, found)
         for j in range(gamma.size):
-            _column(j, ratio, scale, None, None, work, part, found)
+            _posterior_column(j, ratio, scale, None, None, work, part, found)
             _deliver(found, GRADIENT, rows, None, gradient_out[first:last, j])
             for i in range(BLOCK):
                 part[SHARE, j, i] *= found[INVERSE_SUM, i]

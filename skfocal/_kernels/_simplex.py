@@ -1,14 +1,14 @@
-"""The point of the simplex that has a given posterior, for blocks of rows (floor 1).
+"""Finds the point of the simplex that has a given posterior, for blocks of rows.
 
-The point p solves log h(p_k) = target_k - level with target_k = log(w_k eta_k) and
-sum(p) = 1. The margins logit(p_k) and the level are found together by Newton's method, for
-all rows of a block at once; TOP is the class whose share is what the others leave, and
-p_TOP >= 1 / K. The scalar solver, which always converges, takes over after ``MAX_STEPS``.
+The point p solves log h(p_k) = target_k - level with target_k = log(w_k eta_k) and sum(p) = 1.
+Newton's method finds the margins logit(p_k) and the level together, for all rows of a block at
+once. TOP is a class with p_TOP >= 1 / K; its share is 1 less the sum of the others. After
+``MAX_STEPS`` the scalar solver takes over, which always converges.
 
 Targets, margins and levels are double in either precision, so that their differences keep
-their digits; all else is in that of the compilation. Shares are multiplied by exp(SHIFT),
-which makes that of the likeliest class but TOP about 1: they may all be tiny, and what is
-asked of them are ratios.
+their digits. All other numbers have the precision of the compilation. Only ratios of the
+others' shares matter, and all of them may be tiny. They are therefore multiplied by exp(SHIFT),
+which makes the largest of them about 1.
 """
 
 from math import log
@@ -20,23 +20,33 @@ from skfocal._kernels._multiclass import BLOCK, multiclass_margin_rows
 from skfocal._kernels._posterior_binary import LARGEST, MAX_STEPS, SMALL_STEP
 from skfocal._math import log_odds, log_odds_slope, simplex_terms
 
-# Columns of double numbers: of rows, and of classes.
+# Columns of double numbers: one a row, and one a row and class.
 LEVEL, HIGHEST, NORM, MOVING, N_WIDE = range(5)
 TARGET, LOGIT, N_WIDE_CLASS = range(3)
-# Columns in working precision: of rows,
+# Columns in working precision: one a row,
 TOP, TOP_GAMMA, TOP_MARGIN, SHIFT, BACK, STEP, OTHERS, BEND, PULL = range(9)
 M, X, GAP, ALL, REST, N_COLUMNS = range(9, 15)
-# and of classes.
+# and one a row and class.
 INVERSE, RESIDUAL, SHARE, NARROW_LOGIT, N_CLASS_COLUMNS = range(5)
+# Columns that hold something else in one stage. In `_find_top` and `_set_targets`:
+TOP_EVEN = LEVEL
+DIFFERENCE, TOP_RATIO, WEIGHTED_SUM = X, BEND, ALL
+# in `_guess`:
+FIRST_LEVEL = STEP
+# in `_set_level_step`, after the gaps of all classes are used:
+NARROW_LEVEL = GAP
+# in `_move`, and from `_share` on:
+CLASS_STEP = RESIDUAL
+TOP_DENSITY = BEND
 # Constants of each class.
 LOG_WEIGHT, EVEN, RATIO = range(3)
-NOWHERE = -1e30  # margin of TOP while it is not known
-FARTHEST = -1e6  # of a target below the highest, where shares are 0 long since
+NOWHERE = -1e30  # the margin of TOP while it is not known
+FARTHEST = -1e6  # limit of a target less the highest; shares are 0 long before it
 SMALLEST, HUGE = np.finfo(np.float64).tiny, 0.5 * np.finfo(np.float64).max
 
 
 def _solver_space(gamma, weight):
-    """Columns of both kinds; constants: log(w), log h(1 / K) and its ratios."""
+    """All columns; and constants of the classes: log(w), log h(1 / K) and ratios of h(1 / K)."""
     constants = np.empty((3, gamma.size))
     for j in range(gamma.size):
         constants[LOG_WEIGHT, j] = log(weight[j])
@@ -52,28 +62,20 @@ def _solver_space(gamma, weight):
 
 
 def _top_margin(shifted, inside, shift):
-    """logit(1 - inside), where inside = shifted * exp(-shift) is the others' share."""
+    """logit(1 - inside); inside = shifted * exp(-shift) is the share of the other classes."""
     logarithm = log1p(abs(shifted - 1.0) / min(shifted, 1.0))
     logarithm = -logarithm if shifted < 1.0 else logarithm
     return shift - logarithm - log1p(inside / (1.0 - inside))
 
 
-def _set_targets(raw, gamma, weight, constants, wide, wide_part, work):
-    """TOP, its gamma, targets less that of TOP; OTHERS, sums of their exponentials; and NORM.
+def _find_top(raw, constants, wide, wide_part, work):
+    """TOP, the class that binds where all shares are 1 / K; TARGET and their HIGHEST.
 
-    TOP is the class that binds where all shares are 1 / K, and NORM the factor between
-    exp(level) and the multiplier. As in `_multiclass`, sums under a condition vectorise
-    where assignments would not.
+    As in `_multiclass`, sums under a condition vectorise where assignments would not.
     """
-    n_classes = gamma.size
     for i in range(BLOCK):
         wide[HIGHEST, i] = -np.inf
-        wide[LEVEL, i] = 0.0
-        work[OTHERS, i] = 0.0
-        work[TOP_GAMMA, i] = 0.0
-        work[ALL, i] = 0.0
-        work[BEND, i] = 0.0
-    for j in range(n_classes):
+    for j in range(constants.shape[1]):
         column = raw[:, j]
         shift = constants[LOG_WEIGHT, j] - constants[EVEN, j]
         for i in range(column.size):
@@ -82,11 +84,26 @@ def _set_targets(raw, gamma, weight, constants, wide, wide_part, work):
             x = max(min(wide_part[TARGET, j, i], LARGEST), -LARGEST) + shift
             wide_part[TARGET, j, i] = x
             wide[HIGHEST, i] = max(wide[HIGHEST, i], x)
-    for j in range(n_classes):
+    for j in range(constants.shape[1]):
         code = real(j)
         for i in range(BLOCK):
             top = work[TOP, i]
             work[TOP, i] = code if wide_part[TARGET, j, i] >= wide[HIGHEST, i] else top
+
+
+def _set_targets(gamma, weight, constants, wide, wide_part, work):
+    """TARGET less that of TOP, TOP_GAMMA, OTHERS and NORM.
+
+    OTHERS is the sum of exp(target) over the other classes. NORM is the factor between
+    exp(level) and the multiplier.
+    """
+    n_classes = gamma.size
+    for i in range(BLOCK):
+        wide[TOP_EVEN, i] = 0.0
+        work[OTHERS, i] = 0.0
+        work[TOP_GAMMA, i] = 0.0
+        work[WEIGHTED_SUM, i] = 0.0
+        work[TOP_RATIO, i] = 0.0
     for j in range(n_classes):
         even, ratio, own_weight = constants[EVEN, j], real(constants[RATIO, j]), real(weight[j])
         own_gamma = real(gamma[j])
@@ -94,24 +111,24 @@ def _set_targets(raw, gamma, weight, constants, wide, wide_part, work):
             difference = max(wide_part[TARGET, j, i] - wide[HIGHEST, i], FARTHEST)
             wide_part[TARGET, j, i] = difference + even
             own = work[TOP, i] == j
-            wide[LEVEL, i] += even if own else 0.0
+            wide[TOP_EVEN, i] += even if own else 0.0
             work[TOP_GAMMA, i] += own_gamma if own else 0.0
-            work[BEND, i] += ratio if own else 0.0
-            work[X, i] = difference
+            work[TOP_RATIO, i] += ratio if own else 0.0
+            work[DIFFERENCE, i] = difference
         for i in range(BLOCK):
-            e = exp(work[X, i]) * ratio
+            e = exp(work[DIFFERENCE, i]) * ratio
             work[OTHERS, i] += 0.0 if work[TOP, i] == j else e
-            work[ALL, i] += e / own_weight
+            work[WEIGHTED_SUM, i] += e / own_weight
     for i in range(BLOCK):
-        work[OTHERS, i] /= work[BEND, i]
-        wide[NORM, i] = work[BEND, i] / work[ALL, i]
+        work[OTHERS, i] /= work[TOP_RATIO, i]
+        wide[NORM, i] = work[TOP_RATIO, i] / work[WEIGHTED_SUM, i]
     for j in range(n_classes):
         for i in range(BLOCK):
-            wide_part[TARGET, j, i] -= wide[LEVEL, i]
+            wide_part[TARGET, j, i] -= wide[TOP_EVEN, i]
 
 
 def _guess(wide, wide_part, work):
-    """LEVEL and margins to start from, near for even rows and for near-certain ones.
+    """Set LEVEL and LOGIT to a first guess, which is good for even and near-certain rows.
 
     With x = log(OTHERS) the level tends to softplus(x) for even rows and to
     (gamma x + log(1 + gamma)) / (1 + gamma) for x -> -inf.
@@ -119,9 +136,9 @@ def _guess(wide, wide_part, work):
     for i in range(BLOCK):
         others, g = max(work[OTHERS, i], SMALLEST), work[TOP_GAMMA, i]
         certain = g * log1p(1.0 / others) - log1p(g) / (1.0 + others)
-        work[STEP, i] = log1p(others) - certain / (1.0 + g)
+        work[FIRST_LEVEL, i] = log1p(others) - certain / (1.0 + g)
     for i in range(BLOCK):
-        wide[LEVEL, i] = work[STEP, i]
+        wide[LEVEL, i] = work[FIRST_LEVEL, i]
         wide[HIGHEST, i] = NOWHERE
     for j in range(wide_part.shape[1]):
         for i in range(BLOCK):
@@ -143,7 +160,7 @@ def _set_shift(wide, work):
 def _narrow(j, wide, wide_part, work):
     """M, X = M + SHIFT and GAP = M - target + level of class j, in working precision.
 
-    Loops that mix both precisions run at half the width: this is as little as can be.
+    Loops that mix both precisions run at half the width, so they do no more than this.
     """
     for i in range(BLOCK):
         m = wide_part[LOGIT, j, i]
@@ -152,16 +169,17 @@ def _narrow(j, wide, wide_part, work):
         work[GAP, i] = (m - wide_part[TARGET, j, i]) + wide[LEVEL, i]
 
 
-def _step(gamma, wide, wide_part, work, part):
-    """One Newton step for margins and levels together; returns the margins still moving."""
-    n_classes = gamma.size
-    most, highest = real(1.0 - 1.0 / n_classes), log(n_classes - 1.0) + 2.0
-    _set_shift(wide, work)
+def _set_residuals(gamma, wide, wide_part, work, part):
+    """INVERSE and RESIDUAL of each class but TOP, and the sums OTHERS, BEND and PULL.
+
+    INVERSE is 1 / slope of log h. The sums run over shares, over shares times (1 - p) INVERSE,
+    and over the latter times RESIDUAL.
+    """
     for i in range(BLOCK):
         work[OTHERS, i] = 0.0
         work[BEND, i] = 0.0
         work[PULL, i] = 0.0
-    for j in range(n_classes):
+    for j in range(gamma.size):
         g = real(gamma[j])
         _narrow(j, wide, wide_part, work)
         for i in range(BLOCK):
@@ -176,8 +194,13 @@ def _step(gamma, wide, wide_part, work, part):
             work[PULL, i] += p * q * inverse * residual
             part[INVERSE, j, i] = inverse
             part[RESIDUAL, j, i] = residual
+
+
+def _set_level_step(n_classes, wide, work):
+    """STEP, by which the level changes: from the equation of TOP, whose share is the rest."""
+    most = real(1.0 - 1.0 / n_classes)
     for i in range(BLOCK):
-        work[GAP, i] = wide[LEVEL, i]
+        work[NARROW_LEVEL, i] = wide[LEVEL, i]
     for i in range(BLOCK):
         others, g = max(work[OTHERS, i], SMALLEST), work[TOP_GAMMA, i]
         share = others * work[BACK, i]
@@ -186,19 +209,25 @@ def _step(gamma, wide, wide_part, work, part):
         beyond = max(share / most, 1.0)
         m = _top_margin(others / beyond, inside, work[SHIFT, i])
         slope = log_odds_slope(m, g) / (1.0 - inside)
-        residual = log_odds(m, g) + work[GAP, i] - slope * log1p(beyond - 1.0)
+        residual = log_odds(m, g) + work[NARROW_LEVEL, i] - slope * log1p(beyond - 1.0)
         step = residual * others + slope * work[PULL, i]
         step /= others + slope * work[BEND, i]
         work[STEP, i] = step
+
+
+def _move(wide, wide_part, work, part):
+    """Apply the steps of level and margins; returns the number of rows that still move."""
+    n_classes = part.shape[1]
+    highest = log(n_classes - 1.0) + 2.0
     for i in range(BLOCK):
         wide[LEVEL, i] -= work[STEP, i]
         wide[MOVING, i] = 0.0
     for j in range(n_classes):
         for i in range(BLOCK):
             step = (part[RESIDUAL, j, i] - work[STEP, i]) * part[INVERSE, j, i]
-            part[RESIDUAL, j, i] = step
+            part[CLASS_STEP, j, i] = step
         for i in range(BLOCK):
-            step = part[RESIDUAL, j, i]
+            step = part[CLASS_STEP, j, i]
             m = min(wide_part[LOGIT, j, i] - step, highest)
             wide[MOVING, i] = max(wide[MOVING, i], abs(step) - SMALL_STEP * abs(m))
             wide_part[LOGIT, j, i] = m
@@ -209,10 +238,18 @@ def _step(gamma, wide, wide_part, work, part):
     return moving
 
 
-def _solve(gamma, wide, wide_part, work, part):
-    """Margins of all classes but TOP, and levels.
+def _step(gamma, wide, wide_part, work, part):
+    """One Newton step for margins and levels; returns the number of rows that still move."""
+    _set_shift(wide, work)
+    _set_residuals(gamma, wide, wide_part, work, part)
+    _set_level_step(gamma.size, wide, work)
+    return _move(wide, wide_part, work, part)
 
-    `multiclass_margin_rows` is compiled in double wherever this is called from.
+
+def _solve(gamma, wide, wide_part, work, part):
+    """Find the margins of all classes but TOP, and the levels.
+
+    `multiclass_margin_rows` is compiled in double in either precision.
     """
     _guess(wide, wide_part, work)
     for _ in range(MAX_STEPS):
@@ -231,7 +268,7 @@ def _solve(gamma, wide, wide_part, work, part):
 
 
 def _share(gamma, wide, wide_part, work, part):
-    """D as SHARE, its sums ALL and REST, with and without TOP, and TOP's margin."""
+    """SHARE: d of each class; its sums ALL and, without TOP, REST; NARROW_LOGIT: the margins."""
     _set_shift(wide, work)
     for i in range(BLOCK):
         work[OTHERS, i] = 0.0
@@ -252,20 +289,21 @@ def _share(gamma, wide, wide_part, work, part):
         inside = min(others * work[BACK, i], most)
         m = _top_margin(others, inside, work[SHIFT, i])
         work[TOP_MARGIN, i] = m
-        # at gamma = 0 TOP's d is its share, beyond all numbers where it is multiplied
+        # at gamma = 0 the d of TOP is its share, which overflows where it is multiplied
         d = others * (1.0 - inside) / log_odds_slope(m, work[TOP_GAMMA, i])
-        work[BEND, i] = min(d, HUGE)
-        work[ALL, i] = work[REST, i] + work[BEND, i]
+        work[TOP_DENSITY, i] = min(d, HUGE)
+        work[ALL, i] = work[REST, i] + work[TOP_DENSITY, i]
     for j in range(gamma.size):
         for i in range(BLOCK):
             own = work[TOP, i] == j
-            part[SHARE, j, i] = work[BEND, i] if own else part[SHARE, j, i]
+            part[SHARE, j, i] = work[TOP_DENSITY, i] if own else part[SHARE, j, i]
             m = part[NARROW_LOGIT, j, i]
             part[NARROW_LOGIT, j, i] = work[TOP_MARGIN, i] if own else m
 
 
 def _solve_block(raw, gamma, weight, constants, wide, wide_part, work, part):
-    """All of the above for a block: LEVEL, NORM, SHIFT, SHARE, ALL, REST and NARROW_LOGIT."""
-    _set_targets(raw, gamma, weight, constants, wide, wide_part, work)
+    """Solve a block of rows: set LEVEL, NORM, SHIFT, SHARE, ALL, REST and NARROW_LOGIT."""
+    _find_top(raw, constants, wide, wide_part, work)
+    _set_targets(gamma, weight, constants, wide, wide_part, work)
     _solve(gamma, wide, wide_part, work, part)
     _share(gamma, wide, wide_part, work, part)

@@ -1,4 +1,4 @@
-"""Cubics of the slope of the loss under the posterior link (floor 1)."""
+"""Tables of the slope of the loss under the posterior link, as piecewise cubics."""
 
 from functools import lru_cache
 
@@ -17,9 +17,10 @@ def slope_table(gamma: PerClass) -> npt.NDArray[np.float32]:
 
 
 def slope_cubics(gamma: PerClass) -> Array:
-    """Cubics (n, 4) of the slope for a pair of gammas, to 1e-7, through values in double.
+    """Cubics (n, 4) of the slope for a pair of gammas, with an error of 1e-7.
 
-    They reach to where the slope is at its limit 1 / (1 + gamma), to single precision.
+    They interpolate values in double precision. The last piece reaches to where the slope is
+    equal to its limit 1 / (1 + gamma) in single precision.
     """
     from skfocal._kernels import cpu
     from skfocal._kernels._posterior_binary import PIECES
@@ -29,7 +30,7 @@ def slope_cubics(gamma: PerClass) -> Array:
     pieces = 1.0 + (np.arange(PIECES)[:, np.newaxis] + 0.5 + nodes) / PIECES
     distance = np.exp2(np.arange(n_octaves))[:, np.newaxis, np.newaxis] * pieces - 1.0
     v = np.concatenate([-distance.ravel(), distance.ravel()])
-    slope, hessian = np.empty((2, len(v)))  # both: a loop that other callers compile too
+    slope, hessian = np.empty((2, len(v)))  # both, to use a loop that others compile too
     rows = _rows(v < 0, v, None, v.dtype)
     no_limits = (0.0, -np.inf, None, None)
     classes = gamma, (1.0, 1.0)

@@ -1,7 +1,8 @@
-"""Loops over rows of a sparse matrix in CSR form (floor 1); conventions as in ``_binary``.
+"""Loops over rows of a sparse matrix in CSR form, with the conventions of ``_binary``.
 
-A block's margins, losses and gradients go through buffers, and its entries are read a
-second time while they are in a cache: one pass over the matrix gives loss and gradient.
+One pass over the matrix gives loss and gradient. Margins, losses and gradients of a block of
+rows are kept in buffers. The entries of the block are read a second time while they are still
+in the cache.
 """
 
 import numpy as np
@@ -27,7 +28,7 @@ def csr_binary_rows(
     weight,
     gradient,
 ):
-    """Sum of losses; adds the gradient in coefficients and (last) intercept."""
+    """Return the sum of losses; add the gradient in coefficients and (last) intercept."""
     raw = np.zeros(BLOCK, real)
     loss = np.empty(BLOCK, real)
     slope = np.empty(BLOCK, real)
@@ -66,7 +67,7 @@ def csr_multiclass_rows(
     weight,
     gradient,
 ):
-    """Sum of losses; adds the gradient in coefficients and (last) intercepts."""
+    """Return the sum of losses; add the gradient in coefficients and (last) intercepts."""
     n_classes = coef.shape[1]
     raw = np.zeros((BLOCK, n_classes), real)
     loss = np.empty(BLOCK, real)

@@ -1,8 +1,8 @@
-"""Slices of rows on a pool of threads (floor 1).
+"""Runs loops on slices of rows, in a pool of threads.
 
-The loops hold no lock of the interpreter, so plain threads run them side by side; and
-unlike the threading layers of numba, a pool neither ends a forked child nor minds being
-called from several threads at once.
+The loops release the GIL, so that plain threads run them in parallel. numba's own threading
+layers are not used: one of them kills forked child processes, and another aborts when several
+threads call it at once. A pool of plain threads does neither.
 """
 
 import os
@@ -22,7 +22,7 @@ _size = 0
 
 
 def _forget() -> None:
-    """In a forked child, where the parent's threads are not."""
+    """Start anew in a forked child, which does not have the threads of its parent."""
     global _lock, _pool, _size
     _lock, _pool, _size = threading.Lock(), None, 0
 
@@ -32,7 +32,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _executor(n_workers: int) -> ThreadPoolExecutor:
-    """The pool of this process; a larger one replaces it, once its tasks are done."""
+    """The pool of this process; a larger one replaces it where more threads are asked for."""
     global _pool, _size
     with _lock:
         if _pool is None or _size < n_workers:
@@ -45,15 +45,16 @@ def _executor(n_workers: int) -> ThreadPoolExecutor:
 def over_rows(
     loop: Callable[[int, int], T], n_rows: int, n_threads: int, n_columns: float = 1
 ) -> list[T]:
-    """``loop(start, stop)`` of slices that make up all rows, on up to ``n_threads`` threads.
+    """Call ``loop(start, stop)`` for slices of all rows, on up to ``n_threads`` threads.
 
-    ``n_columns`` is how many numbers a row has, to tell whether threads are worth it.
+    ``n_columns`` is the number of numbers in a row: few numbers are not worth a second thread.
+    Returns the results in the order of the slices.
     """
     n_slices = min(n_threads, int(n_rows * n_columns / MIN_NUMBERS), n_rows)
     if n_slices <= 1:
         return [loop(0, n_rows)]
     bounds = [n_rows * k // n_slices for k in range(n_slices + 1)]
-    # the tasks wait for nothing, so that callers in many threads can share the pool
+    # no task waits for another, so that callers in many threads can share the pool
     try:
         pool = _executor(n_slices - 1)
         futures = [pool.submit(loop, *slice_) for slice_ in pairwise(bounds[1:])]

@@ -1,4 +1,4 @@
-"""The loops over rows, compiled for the CPU in single and in double precision (floor 1)."""
+"""The loops over rows, compiled for the CPU in single and in double precision."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +32,7 @@ POSTERIOR_LOOPS = [
 
 
 def compiled(real: Any, loops: Any = LOOPS, **options: Any) -> SimpleNamespace:
-    """All loops in one precision; nothing is compiled before its first call."""
+    """All loops in one precision; each is compiled with its first call."""
     names = bind(
         FORMULAS,
         loops,
@@ -44,11 +44,11 @@ def compiled(real: Any, loops: Any = LOOPS, **options: Any) -> SimpleNamespace:
 
 single = compiled(np.float32)
 double = compiled(np.float64)
-# Without the logarithms and powers that come to nothing at gamma = 0.
+# Without the logarithms and powers, which are not needed at gamma = 0.
 cross_entropy = compiled(np.float64, instead={"loss_gradient_hessian": "cross_entropy"})
 posterior = compiled(np.float64, POSTERIOR_LOOPS)
 single_posterior = compiled(
-    # the scalar solver mixes with double numbers, for which single tables are not made
+    # the scalar solver computes in double
     np.float32,
     POSTERIOR_LOOPS,
     multiclass_margin_rows=double.multiclass_margin_rows,

@@ -1,11 +1,12 @@
-"""Margins on a CUDA device: `evaluate` and posteriors of arrays there (floor 1).
+"""`evaluate` and posteriors for margins on a CUDA device.
 
-Formulas and elementary functions are those that the CPU's loops compile, in the same choice
-of precision; ``_cuda_rows`` puts them together, one row to a thread. Kernels are compiled on
-first use and kept in the process. They run on the default stream of the current device:
-nothing here waits for them, and nothing is copied but constants of the classes, once.
+The kernels use the formulas and elementary functions of the CPU's loops, in the precision that
+`_choice` decides for both. ``_cuda_rows`` combines them, with one row in each thread. Kernels
+are compiled on first use and kept in the process. They run on the default stream of the
+current device, and no function here waits for them. Only constants of the classes are copied
+to the device, once.
 
-Arrays are anything with ``__cuda_array_interface__``, of any strides.
+An array is any object with ``__cuda_array_interface__``; its strides do not matter.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,15 +39,15 @@ FOCAL = [_math, _elementary, _binary, _multiclass]
 POSTERIOR = [*FOCAL, _posterior_binary, _simplex, _posterior_multiclass]
 
 THREADS_PER_BLOCK = 128
-# numba warns of smaller grids; blocks without rows end at once.
+# numba warns about smaller grids. Blocks without rows end at once.
 MIN_BLOCKS = 128
-# Streams that those of the default stream's kernels wait for by themselves: none given, the
-# default stream, and that of a thread.
+# Kernels on the default stream wait for these streams by themselves: none given, the default
+# stream, and the default stream of a thread.
 _DEFAULT_STREAMS = (None, 1, 2)
 
 
 class Variant(NamedTuple):
-    """What a kernel is compiled for, beside the types of its arguments."""
+    """All that a kernel is compiled for, beside the types of its arguments."""
 
     kernel: str
     real: Any
@@ -60,7 +61,7 @@ class Variant(NamedTuple):
 
 
 def _device_function(function: FunctionType) -> Any:
-    """Compiled where it is called from; kernels, which nothing calls, stay as they are."""
+    """Compile a function for its callers; a kernel, which has none, stays as it is."""
     is_kernel = function.__name__.endswith("_kernel")
     return function if is_kernel else cuda.jit(device=True)(function)
 
@@ -78,7 +79,7 @@ def _bound(modules: Iterable[ModuleType], real: Any, **options: Any) -> dict[str
 
 
 def python_kernel(variant: Variant) -> FunctionType:
-    """The kernel as a Python function, whose constants are set and whose callees compile."""
+    """The kernel as a Python function with its constants and compiled callees as globals."""
     instead = {}
     if variant.cross_entropy:
         instead["loss_gradient_hessian"] = "cross_entropy"
@@ -103,7 +104,7 @@ def python_kernel(variant: Variant) -> FunctionType:
 
 
 def signature(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Types of a kernel's arguments; of an array only dtype and dimensions matter."""
+    """Types of a kernel's arguments: of an array, dtype and number of dimensions."""
     return tuple(
         numba.types.Array(numba.from_dtype(a.dtype), a.ndim, "A")
         if getattr(a, "ndim", 0)
@@ -125,7 +126,7 @@ def _launch(variant: Variant, n_rows: int, arguments: tuple[Any, ...]) -> None:
 
 
 def _device_array(array: Any) -> Any:
-    """The array as one of numba's; one that another stream still fills is waited for."""
+    """The array as an array of numba; waits for another stream that may still fill it."""
     if array is None or getattr(array, "__cuda_ndarray__", False):
         return array
     stream = array.__cuda_array_interface__.get("stream")
@@ -138,7 +139,7 @@ def _copied(make: Callable[..., Array], arguments: tuple[Any, ...], context: Any
 
 
 def _constants(make: Callable[..., Array], *arguments: Any) -> Any:
-    """What ``make`` returns, on the current device."""
+    """The result of ``make``, copied to the current device once."""
     return _copied(make, arguments, cuda.current_context())
 
 
@@ -155,7 +156,7 @@ def _kernel_name(choice: Choice, binary: bool) -> str:
 
 
 def _class_arguments(kernel: str, real: Any, gamma: PerClass, weight: PerClass) -> tuple[Any, ...]:
-    """What a kernel has to know of the classes."""
+    """The arguments of a kernel that describe the classes."""
     if kernel == "multiclass_kernel":
         return _constants(np.array, gamma, real), _constants(np.array, weight, real)
     if kernel == "multiclass_posterior_kernel":
@@ -177,7 +178,7 @@ def _rounding(bits: int, real: Any) -> tuple[Any, ...]:
 
 
 def _check(raw: Any, n_classes: int, *others: tuple[Any, tuple[int, ...]]) -> None:
-    """Kernels look at no shape: what does not fit they would read or write past its end."""
+    """Check shapes and dtypes: kernels do not, and would read or write past an array's end."""
     if raw.shape[1:] != (() if raw.ndim == 1 and n_classes == 2 else (n_classes,)):
         raise ValueError(f"raw_prediction of shape {raw.shape} is not that of {n_classes} classes.")
     for array, shape in ((raw, raw.shape), *others):
@@ -224,7 +225,7 @@ def evaluate(
         has_weight=sample_weight is not None,
         fill=tuple(array is not None for array in outputs),
     )
-    # None is no argument of a kernel: in its place stands an array that is not touched
+    # None cannot be an argument of a kernel: another array, which is not used, takes its place
     substitutes = y_true, raw, y_true, y_true, raw, raw
     given = (y_true, raw, sample_weight, *outputs)
     arrays = (b if a is None else a for a, b in zip(given, substitutes, strict=True))

@@ -31,12 +31,13 @@ from skfocal.losses._rows import (
 )
 
 # Share of a class that has no rows, or none of a weight above 0. The true optimum would be an
-# infinite margin. This one is finite, and the class as improbable as a float32 can tell from 1.
+# infinite margin. With this share it is finite, and the probability of the other classes is 1 in
+# single precision.
 RAREST = 1e-9
 
 
 class FocalLossBase(ABC):
-    """Parameters, rows and the link of a loss; children add the shape of a row's margins.
+    """All of a loss but its fields, the shape of its margins and the optimal constant.
 
     The conventions are those of `skfocal.losses`.
     """
@@ -108,9 +109,9 @@ class FocalLossBase(ABC):
         raw_prediction : array-like of shape (n,) or (n, K)
             Margins.
         sample_weight : array-like of shape (n,), default=None
-            Multiplied in; None for none.
+            Factors of the rows; None for 1.
         n_threads : int, default=1
-            Threads to use at most; few rows are done by one.
+            Threads to use at most; one thread computes small numbers of rows.
 
         Returns
         -------
@@ -246,50 +247,50 @@ class FocalLossBase(ABC):
     ) -> tuple[Array, Array]:
         """Gradient and Hessian (multiclass: its diagonal) of each row.
 
-        Under the focal link the Hessian is the one that ``hessian`` names: ``"upper"``, a
-        positive bound of the true one; ``"exact"``, negative on badly missed rows;
-        ``"abs"``, its size. Under the posterior link it is the expected one, over labels
-        drawn from the posterior of the margins, which is positive too.
+        Under the focal link the parameter ``hessian`` of the loss says which one it is:
+        ``"upper"`` is a positive upper bound of the true Hessian, ``"exact"`` the true one,
+        which is negative on badly missed rows, and ``"abs"`` its absolute value. Under the
+        posterior link it is the expectation over labels that are drawn from the posterior,
+        which is positive too.
 
         Parameters
         ----------
         y_true, raw_prediction, sample_weight : array-like
             As in `loss`.
         max_step : float >= 1e-30, default=inf
-            The ``"upper"`` Hessian, under the posterior link the expected one, is raised to
-            abs(gradient) / max_step where it is smaller, so that no sum of gradients over a
-            sum of Hessians exceeds it.
+            Largest ratio of a sum of gradients to a sum of Hessians. To this end the
+            ``"upper"`` Hessian, and the one of the posterior link, is raised to
+            abs(gradient) / max_step where it is smaller.
         min_hessian : float, default=-inf
-            Floor of the Hessian, after all else.
+            Smallest Hessian. This floor is applied last.
         scale : float > 0, default=1.0
             Multiplies gradient and Hessian.
         hessian_scale : float > 0, default=1.0
-            Multiplies the diagonal of the multiclass Hessian. XGBoost's own softmax
-            objective has 2 here, LightGBM's K / (K - 1).
+            Multiplies the diagonal of the multiclass Hessian. The factor of XGBoost's own
+            softmax objective is 2, that of LightGBM's is K / (K - 1).
         bits : int from 1 to 53, default=53
             Significant bits that results are rounded to before sample weights multiply.
-            With 22, float32 results for the weights 1 to 4 are exactly multiples of the
-            unweighted ones, as if rows were repeated.
+            With 22, float32 results for the weights 1 to 4 are exact multiples of the
+            results without weights, as if the rows were repeated.
         dtype : {float32, float64}, default=None
-            Precision of the result, that of ``raw_prediction`` if None.
+            Precision of the results; None for the precision of ``raw_prediction``.
         out : (ndarray, ndarray), default=None
-            Arrays to fill and return: of the shape of ``raw_prediction``, both float32 or both
-            float64, sharing no memory with each other or with the input. Their precision is
-            that of the result.
+            Arrays to fill and return. They have the shape of ``raw_prediction``, are both
+            float32 or both float64, and share no memory with each other or with the input.
         n_threads : int, default=1
             As in `loss`.
 
         Returns
         -------
         gradient : ndarray of shape (n,) or (n, K)
-            The shape of ``raw_prediction``; in Fortran order where it is.
+            The shape of ``raw_prediction``, and Fortran order if ``raw_prediction`` has it.
         hessian : ndarray of shape (n,) or (n, K)
             As the gradient.
 
         Raises
         ------
         TypeError, ValueError
-            As in `loss`, or if ``out`` does not fit or another argument is not as described.
+            As in `loss`; or if ``out`` does not fit, or another argument is not as described.
         """
         rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
         options = checked_options(max_step, min_hessian, scale, hessian_scale, bits)
@@ -305,10 +306,11 @@ class FocalLossBase(ABC):
     def posterior(self, raw_prediction: npt.ArrayLike) -> Array:
         """P(class | row) from margins in closed form.
 
-        The map of Charoenphakdee et al. 2021 [1]_, with weights and one gamma per class.
-        Class weights and gamma are undone; sample weights, which describe the population,
-        are not. Under the focal link and with more than two classes, the order of rows
-        within a class may differ from that of softmax(margins).
+        This is the map of Charoenphakdee et al. 2021 [1]_, extended by class weights and one
+        gamma per class. It undoes the effects of class weights and gamma. It does not undo
+        sample weights, because they describe the population. Under the focal link, with more
+        than two classes, the posterior of a class may order rows differently than
+        softmax(margins) does.
 
         Parameters
         ----------
@@ -323,7 +325,7 @@ class FocalLossBase(ABC):
         Raises
         ------
         ValueError
-            If the shape of the margins is another.
+            If the margins have another shape.
 
         References
         ----------
@@ -337,9 +339,9 @@ class FocalLossBase(ABC):
         return raw_proba(self._link.log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
     def log_odds(self, raw_prediction: npt.ArrayLike) -> Array:
-        """The log-odds of the posterior, whose sigmoid or softmax it is.
+        """The log-odds of the posterior: their sigmoid or softmax is the posterior.
 
-        Class weights are undone in them, as in `posterior`; in `decision` they are not.
+        Class weights are undone, as in `posterior`, and unlike in `decision`.
 
         Parameters
         ----------
@@ -350,13 +352,13 @@ class FocalLossBase(ABC):
         -------
         ndarray of shape (n,) or (n, K)
             For `BinaryFocalLoss` log(P+ / P-), for `MulticlassFocalLoss` log P_k plus a constant
-            of the row. These are the margins under the posterior link, and at gamma 0 without
-            class weights.
+            of the row. In two cases these are the margins: under the posterior link, and at
+            gamma 0 without class weights.
 
         Raises
         ------
         ValueError
-            If the shape of the margins is another.
+            If the margins have another shape.
 
         Examples
         --------
@@ -378,14 +380,14 @@ class FocalLossBase(ABC):
         Returns
         -------
         ndarray of shape (n,) or (n, K)
-            The margins themselves under the focal link with equal gammas. Otherwise
+            Under the focal link with equal gammas, the margins. In all other cases
             log(w+ P+ / (w- P-)) for `BinaryFocalLoss`, which is positive where class 1 is
-            favoured, and log(w_k P_k) plus a constant of the row for `MulticlassFocalLoss`.
+            chosen, and log(w_k P_k) plus a constant of the row for `MulticlassFocalLoss`.
 
         Raises
         ------
         ValueError
-            If the shape of the margins is another.
+            If the margins have another shape.
         """
         raw = self._check_raw(raw_prediction)
         if self._link.keeps_decision:
@@ -394,31 +396,32 @@ class FocalLossBase(ABC):
         return (log_odds + log_weight(self.class_weight, raw)).astype(raw.dtype)
 
     def raw_prediction(self, posterior: npt.ArrayLike) -> Array:
-        """The margins that have a given posterior: the inverse of `posterior`.
+        """The margins that have a given posterior; the inverse of `posterior`.
 
         Parameters
         ----------
         posterior : array-like of shape (n, K)
-            P(class | row), > 0; two columns for `BinaryFocalLoss`.
+            P(class | row), all > 0; two columns for `BinaryFocalLoss`.
 
         Returns
         -------
         ndarray of shape (n,) or (n, K), float64
-            For `MulticlassFocalLoss` log p under the focal, log P under the posterior link.
+            For `MulticlassFocalLoss` log p under the focal link, log P under the posterior
+            link.
 
         Raises
         ------
         TypeError, ValueError
-            If rows are not probabilities > 0 of sum 1, one for each class.
+            If a row does not hold one probability > 0 for each class, of sum 1.
         """
         proba = check_posterior(posterior, self.n_classes, "posterior").astype(np.float64)
         if not (proba > 0).all():
-            raise ValueError("posterior must be > 0: the margins of probability 0 are infinite.")
+            raise ValueError("posterior must be > 0: a probability of 0 has an infinite margin.")
         log_proba = np.log(proba)
         return self._link.margins(log_proba if self._row_shape else np.diff(log_proba)[:, 0])
 
     def convert(self, raw_prediction: npt.ArrayLike, link: Link) -> Array:
-        """The margins that say the same under another link.
+        """The margins under another link that have the same posterior.
 
         Parameters
         ----------
@@ -430,12 +433,12 @@ class FocalLossBase(ABC):
         Returns
         -------
         ndarray of shape (n,) or (n, K), float64
-            For `MulticlassFocalLoss` a constant of each row is without meaning.
+            For `MulticlassFocalLoss` a constant of each row has no meaning.
 
         Raises
         ------
         ValueError
-            If the shape of the margins is another, or ``link`` neither of the two.
+            If the margins have another shape, or ``link`` is neither of the two.
 
         Examples
         --------
@@ -458,17 +461,18 @@ class FocalLossBase(ABC):
     ) -> float:
         """The factor that brings the loss to the scale of log loss.
 
-        Under the posterior link it makes the Hessian at the log-odds of the classes' shares,
-        where training starts, as large as that of log loss: with it, what boosters compare
-        with sums of Hessians (``min_child_weight``, ``min_sum_hessian_in_leaf``,
-        ``reg_lambda``) keeps its meaning. It is 1 under the focal link.
+        Boosters compare some parameters with sums of Hessians (``min_child_weight``,
+        ``min_sum_hessian_in_leaf``, ``reg_lambda``). Under the posterior link these keep their
+        meaning if the loss is multiplied by this factor. With it the Hessian at the log-odds of
+        the classes' shares, where training starts, is as large as the Hessian of log loss.
+        Under the focal link the factor is 1.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
             Class codes; a class without rows counts as very rare.
         sample_weight : array-like of shape (n,), default=None
-            Non-negative.
+            Weights >= 0.
 
         Returns
         -------
@@ -478,13 +482,14 @@ class FocalLossBase(ABC):
         Raises
         ------
         TypeError, ValueError
-            If a code is none of 0..K-1, a weight is negative or not finite, or all are 0.
+            If a code is none of 0..K-1, a weight is negative or not finite, or all weights
+            are 0.
         """
         if not self.is_scaled:
             return 1.0
         totals = checked_totals(y_true, self.n_classes, sample_weight)
         if not totals.any():
-            raise ValueError("y_true must have rows, and sample_weight not be 0 for all of them.")
+            raise ValueError("y_true must have at least one row with a sample_weight above 0.")
         shares = np.maximum(totals / totals.sum(), RAREST)
         start = self.raw_prediction(shares[np.newaxis])
         _, hessian = self.gradient_hessian(np.zeros(1), start)
@@ -526,7 +531,7 @@ class FocalLossBase(ABC):
             self._refuse(rows[0], rows[2], outputs.dtype)
 
     def _refuse(self, codes: Any, weight: Any, dtype: npt.DTypeLike) -> None:
-        """Say which code or weight the loops have found wrong, in the precision ``dtype``."""
+        """Raise the error that names the wrong code or weight, in the precision ``dtype``."""
         check_codes(codes, self.n_classes)
         check_row_weights(weight, dtype)
 
@@ -535,8 +540,8 @@ class FocalLossBase(ABC):
         totals = checked_totals(y_true, self.n_classes, sample_weight)
         if not totals.any():
             raise ValueError(
-                "y_true must have rows, and sample_weight not be 0 for all of them: there is no "
-                "optimal constant otherwise."
+                "y_true must have at least one row with a sample_weight above 0: otherwise there "
+                "is no optimal constant."
             )
         floored: Array = np.maximum(totals, RAREST * totals.sum())
         return floored

@@ -1,4 +1,4 @@
-"""The focal loss of two classes (floor 2)."""
+"""The focal loss of two classes."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,29 +14,31 @@ from skfocal.losses._parameters import Gamma, Hessian, Link, Weights
 class BinaryFocalLoss(FocalLossBase):
     """Focal loss of two classes, as a function of one margin.
 
-    loss = w (1 - p_t)**gamma (-log p_t) with p_t = sigmoid(margin) for positive rows and
-    sigmoid(-margin) for negative ones [1]_. gamma = 0 is cross-entropy. The posterior of
-    the classes is another function of the margin [2]_.
+    loss = w (1 - p_t)**gamma (-log p_t) [1]_ with p_t = sigmoid(margin) for positive rows and
+    sigmoid(-margin) for negative rows. The margin is the raw score, before the sigmoid.
+    gamma = 0 is cross-entropy. p_t is not the posterior of the classes, which is another
+    function of the margin [2]_.
 
     Parameters
     ----------
     gamma : float or pair of floats, default=2.0
-        Focusing parameter, from 0 to 100; a pair has one for negative and one for positive rows.
+        Focusing parameter, from 0 to 100; a pair has the values of negative and positive rows.
     alpha : float, pair of floats or None, default=None
-        Class weights: a float in (0, 1) gives alpha to positive and 1 - alpha to negative
-        rows (the paper's form), a pair (negative, positive) any positive weights, None 1.
+        Class weights. A float in (0, 1) is the paper's form: positive rows have weight alpha,
+        negative rows 1 - alpha. A pair (negative, positive) has any positive weights. None: all
+        weights are 1.
     hessian : {"upper", "exact", "abs"}, default="upper"
         What `gradient_hessian` returns as second derivative.
     link : {"focal", "posterior"}, default="focal"
-        What the margin is. ``"focal"``: sigmoid(margin) is the paper's p. ``"posterior"``:
-        sigmoid(margin) is the posterior of class 1, from which p follows. It is the same
-        loss with the same optimum in other coordinates, in which it is cross-entropy with
-        rows weighted by a function of their margin alone.
+        What the margin means. ``"focal"``: sigmoid(margin) is the paper's p. ``"posterior"``:
+        sigmoid(margin) is the posterior of class 1, from which p is computed. This is the same
+        loss with the same optimum, as a function of another margin. Its gradient is that of
+        cross-entropy, where the weight of a row depends on its margin alone.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is none of these.
+        If a parameter is not as described.
 
     References
     ----------
@@ -61,7 +63,7 @@ class BinaryFocalLoss(FocalLossBase):
 
     n_classes = 2
 
-    if TYPE_CHECKING:  # the fields are of what any sequence becomes
+    if TYPE_CHECKING:  # arguments may be any sequences, which become the fields' tuples
 
         def __init__(
             self,
@@ -74,16 +76,16 @@ class BinaryFocalLoss(FocalLossBase):
     def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """The margin z0 that minimises the weighted loss of a constant.
 
-        Under the posterior link it is the log-odds of the prevalence, log(W+ / W-), W the
-        sums of sample weights; under the focal link the solution of T(z0) =
-        log(w+ W+ / (w- W-)) (M11), T the map to the posterior's log-odds.
+        W+ and W- are the sums of the sample weights. Under the posterior link z0 is the
+        log-odds of the prevalence, log(W+ / W-). Under the focal link it is the solution of
+        T(z0) = log(w+ W+ / (w- W-)) (M11), where T maps margins to the posterior's log-odds.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
             Class codes; a class without rows, or without weight, counts as very rare.
         sample_weight : array-like of shape (n,), default=None
-            Non-negative.
+            Weights >= 0.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The loss of a number of classes, and its mean over rows (floor 2)."""
+"""Makes the loss for a number of classes, and averages it over rows."""
 
 from typing import Any
 
@@ -27,13 +27,13 @@ def make_loss(
     n_classes : int
         K >= 2.
     gamma : float or sequence of floats, default=2.0
-        As in the losses, and so are the others.
+        Focusing parameter. This and the other parameters are those of the losses.
     alpha : float, sequence of floats or None, default=None
         Class weights.
     hessian : {"upper", "exact", "abs"}, default="upper"
         The second derivative.
     link : {"focal", "posterior"}, default="focal"
-        What the margins are.
+        What the margins mean.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def mean_loss(
     raw: Array,
     sample_weight: Array | None = None,
 ) -> float:
-    """sum(sw w l) / sum(sw) in double."""
+    """sum(sw w l) / sum(sw) in double precision; w l is the loss of a row, sw its weight."""
     rows = loss.loss(y_true, raw, sample_weight)
     total = len(rows) if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
     return float(np.sum(rows, dtype=np.float64) / total)

@@ -1,4 +1,4 @@
-"""The focal loss of K classes (floor 2)."""
+"""The focal loss of K classes."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,27 +17,28 @@ from skfocal.losses._rows import checked_rows
 class MulticlassFocalLoss(FocalLossBase):
     """Focal loss of K classes, as a function of K margins through the softmax.
 
-    loss = w_t (1 - p_t)**gamma_t (-log p_t), p = softmax(margins), t the true class [1]_. With
-    two classes it is `BinaryFocalLoss` of the difference of the margins.
+    loss = w_t (1 - p_t)**gamma_t (-log p_t) [1]_ with p = softmax(margins) and t the true class.
+    The margins are the raw scores, before the softmax. With two classes this is
+    `BinaryFocalLoss` of the difference of the margins.
 
     Parameters
     ----------
     n_classes : int
         K >= 2.
     gamma : float or sequence of K floats, default=2.0
-        Focusing parameter, from 0 to 100, of all classes or of each.
+        Focusing parameter, from 0 to 100; a sequence has one value per class.
     alpha : sequence of K floats, float or None, default=None
-        Class weights; a float in (0, 1) only for two classes, None for 1.
+        Class weights. A float in (0, 1) is for two classes only. None: all weights are 1.
     hessian : {"upper", "exact", "abs"}, default="upper"
         What `gradient_hessian` returns on the diagonal.
     link : {"focal", "posterior"}, default="focal"
-        What the margins are. ``"focal"``: softmax(margins) is the paper's p.
+        What the margins mean. ``"focal"``: softmax(margins) is the paper's p.
         ``"posterior"``: softmax(margins) is the posterior; see `BinaryFocalLoss`.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is none of these.
+        If a parameter is not as described.
 
     References
     ----------
@@ -59,7 +60,7 @@ class MulticlassFocalLoss(FocalLossBase):
     hessian: Hessian = "upper"
     link: Link = "focal"
 
-    if TYPE_CHECKING:  # the fields are of what any sequence becomes
+    if TYPE_CHECKING:  # arguments may be any sequences, which become the fields' tuples
 
         def __init__(
             self,
@@ -77,15 +78,16 @@ class MulticlassFocalLoss(FocalLossBase):
     def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Array:
         """The margins of the constant that minimises the weighted loss.
 
-        Under the posterior link they are the logarithms of the classes' shares; under the
-        focal link log p with log h(p_k) = log(w_k W_k) - c and sum(p) = 1.
+        Under the posterior link they are the logarithms of the classes' shares. Under the
+        focal link they are log p with log h(p_k) = log(w_k W_k) - c and sum(p) = 1, where W_k
+        are the sums of the sample weights.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
             Class codes; a class without rows, or without weight, counts as very rare.
         sample_weight : array-like of shape (n,), default=None
-            Non-negative.
+            Weights >= 0.
 
         Returns
         -------
@@ -111,8 +113,8 @@ class MulticlassFocalLoss(FocalLossBase):
         """Loss and gradient, and parts of a positive semi-definite K x K Hessian of each row.
 
         With t the true class and d = e_t - pi, the Hessian is
-        ``curvature`` d d' + ``slope`` (diag(pi) - pi pi'). Under the focal link it bounds
-        the true one; under the posterior link it is the expected one.
+        ``curvature`` d d' + ``slope`` (diag(pi) - pi pi'). Under the focal link it is an upper
+        bound of the true Hessian, under the posterior link the expected Hessian.
 
         Parameters
         ----------
@@ -122,13 +124,13 @@ class MulticlassFocalLoss(FocalLossBase):
         Returns
         -------
         loss : ndarray of shape (n,)
-            As of `loss`.
+            As `loss` returns it.
         gradient : ndarray of shape (n, K)
-            As of `gradient`.
+            As `gradient` returns it.
         slope, curvature : ndarray of shape (n,)
             Factors of the two matrices.
         pi : ndarray of shape (n, K)
-            Under the focal link the softmax over the classes other than the true one.
+            Under the focal link the softmax over the classes other than the true class.
 
         Raises
         ------

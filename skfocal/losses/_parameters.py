@@ -1,7 +1,7 @@
-"""gamma and alpha as users write them: checked, and resolved to one number per class.
+"""Checks gamma and alpha as users give them, and resolves them to one number per class.
 
-Floor 2, below the losses. Every message names the argument as its caller calls it
-(``gamma`` of a loss, ``focal_gamma`` of an estimator) and says what to do.
+Every error message names the argument as the user knows it (``gamma`` of a loss,
+``focal_gamma`` of an estimator) and says what to do.
 """
 
 import math
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Numbers = npt.NDArray[np.floating | np.integer]
-# What users may pass: of gamma; of class weights, to the losses and to all else.
+# What users may pass for gamma, and for class weights: `Weights` to the losses, `Alpha` to all
+# others.
 Gamma = float | Sequence[float] | Numbers
 Weights = float | Sequence[float] | Numbers | None
 Alpha = (
@@ -26,10 +27,10 @@ ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
 Hessian = Literal["upper", "exact", "abs"]
 Link = Literal["focal", "posterior"]
 Probability = Literal["posterior", "raw"]
-# At gamma 100 a row with p = 1/2 weighs 2**-100; soon after, single precision, in which
-# boosters train, has no such numbers, and the scale of the posterior link has none either.
+# At gamma 100 a row with p = 1/2 has the weight 2**-100. Boosters train in single precision,
+# where the weights of larger gammas, and the scale of the posterior link, soon underflow.
 MAX_GAMMA = 100.0
-# What single precision holds, with room for the factors beside them.
+# Numbers that single precision can hold, with room for the factors that multiply them.
 MIN_WEIGHT, MAX_WEIGHT = 1e-30, 1e30
 _ALPHA_FORMS = (
     'None, a float in (0, 1) for two classes, "balanced", "effective", '
@@ -50,7 +51,7 @@ def _is_real(value: Any) -> bool:
 
 
 def check_number(value: Any, name: str, expected: str, valid: Callable[[float], bool]) -> float:
-    """``value`` as a float if it is a real number and ``valid`` says yes; NaN never is."""
+    """``value`` as a float if it is a real number, not NaN, and ``valid`` accepts it."""
     if not _is_real(value):
         raise TypeError(f"{name} must be {expected}; got {value!r}.")
     try:
@@ -63,7 +64,7 @@ def check_number(value: Any, name: str, expected: str, valid: Callable[[float], 
 
 
 def check_integer(value: Any, name: str, minimum: int, maximum: int | None = None) -> int:
-    """``value`` as an int if it is one from ``minimum`` to ``maximum``; booleans are none."""
+    """``value`` as an int if it is an integer from ``minimum`` to ``maximum``, not a boolean."""
     expected = f"an integer >= {minimum}"
     expected += "" if maximum is None else f" and <= {maximum}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
@@ -84,7 +85,7 @@ def _numbers(value: Any, name: str, expected: str) -> npt.NDArray[np.float64]:
     array: npt.NDArray[Any] | None
     try:
         array = np.asarray(value)
-        # neither text of digits nor booleans, and nothing that would be cut to fit
+        # refuses digits in texts, booleans, and types that would lose a part, such as complex
         array = array.astype(np.float64) if array.dtype.kind in "iufO" else None
     except (TypeError, ValueError, OverflowError):
         array = None
@@ -121,9 +122,9 @@ def check_class_weights(weights: Any, n_classes: int, name: str = "alpha") -> tu
         raise ValueError(f"{name} must have {expected}; got {values.size} values.")
     if (values == 0).any():
         raise ValueError(
-            f"{name} must have {expected}; got {weights!r}. A model learns nothing of a class of "
-            "weight 0, so its probability could not be recovered: give the class a small weight, "
-            "give its rows sample_weight=0, or leave them out."
+            f"{name} must have {expected}; got {weights!r}. A model learns nothing about a class "
+            "of weight 0, so its probability could not be recovered: give the class a small "
+            "weight, give its rows sample_weight=0, or leave them out."
         )
     if not ((values >= MIN_WEIGHT) & (values <= MAX_WEIGHT)).all():
         raise ValueError(f"{name} must have {expected}; got {weights!r}.")
@@ -138,7 +139,7 @@ def class_weights(alpha: float | tuple[float, ...] | None, n_classes: int) -> tu
 
 
 def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float, ...] | None:
-    """The weights behind a numeric alpha: None, a float (binary) or one value per class."""
+    """Class weights from a numeric alpha: None, a float (binary) or one value per class."""
     if alpha is None:
         return None
     if _is_real(alpha):
@@ -149,8 +150,8 @@ def check_alpha(alpha: Any, n_classes: int, name: str = "alpha") -> tuple[float,
             )
         if not MIN_WEIGHT <= alpha < 1 or float(alpha) == 1:
             raise ValueError(
-                f"{name} must lie in (0, 1), it weighs the second class and 1 - {name} the "
-                f"first; got {alpha!r}. Other weights: give one per class."
+                f"{name} must lie in (0, 1): it is the weight of the second class, and 1 - {name} "
+                f"that of the first; got {alpha!r}. For other weights give one per class."
             )
         return class_weights(float(alpha), 2)
     if isinstance(alpha, (str, Mapping)):
@@ -164,7 +165,7 @@ def is_word(alpha: Any) -> bool:
 
 
 def _effective(totals: npt.NDArray[np.float64], beta: Any, name: str) -> npt.NDArray[np.float64]:
-    """Inverse effective number of samples (M12), of mean 1 over rows (Cui et al. 2019)."""
+    """Inverse effective numbers of samples (M12; Cui et al. 2019), with mean 1 over rows."""
     total = totals.sum()
     if beta is None:
         if total <= 1:
@@ -186,7 +187,7 @@ def _from_mapping(weights: Mapping[Any, float], labels: npt.NDArray[Any], name: 
     known = labels.tolist()
     missing = [label for label in known if label not in weights]
     unknown = [label for label in weights if label not in known]
-    if missing:  # more labels are of rows that a fold may lack
+    if missing:  # unknown labels alone are allowed: a fold may lack their rows
         raise ValueError(
             f"{name} must have one weight for each label in y, {known!r}: "
             f"missing {missing!r}, unknown {unknown!r}."
@@ -195,12 +196,13 @@ def _from_mapping(weights: Mapping[Any, float], labels: npt.NDArray[Any], name: 
 
 
 def weights_by_label(weights: Mapping[Any, float], labels: npt.NDArray[Any]) -> list[float]:
-    """``class_weight`` of each label, by scikit-learn's rule: 1 for one that it does not name.
+    """The ``class_weight`` of each label; as in scikit-learn, 1 for labels that it lacks.
 
     Raises
     ------
     ValueError
-        If it leaves out a label and names one that is not in ``labels``: likely a typing error.
+        If it lacks a label and has one that is not in ``labels``, which is likely a typing
+        error.
     """
     known = labels.tolist()
     missing = [label for label in known if label not in weights]
@@ -219,22 +221,22 @@ def resolve_alpha(
     totals: npt.NDArray[np.float64],
     name: str = "alpha",
 ) -> tuple[float, ...] | None:
-    """Class weights of every form of alpha, on training labels.
+    """Class weights from any form of alpha, with the training labels.
 
     Parameters
     ----------
     alpha : see `_ALPHA_FORMS`
     labels : ndarray of shape (n_classes,)
-        The labels in the order of their codes; keys of a dict.
+        The labels in the order of their codes; a dict has them as keys.
     totals : ndarray of shape (n_classes,)
-        Sum of the sample weights of each class, the number of rows where there are none.
+        Sum of the sample weights of each class; the number of its rows without weights.
     name : str
         What the user calls the argument.
 
     Returns
     -------
     tuple of float or None
-        None where all classes weigh 1.
+        None where all weights are 1.
     """
     n_classes = len(labels)
     if is_word(alpha):

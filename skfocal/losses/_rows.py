@@ -10,7 +10,7 @@ from skfocal._kernels import Array, on_device
 
 
 def row_blocks(n_rows: int) -> Iterator[slice]:
-    """Rows in parts, for what would otherwise copy as many numbers as a large table has rows."""
+    """Slices of rows, for computations that would otherwise copy a whole column."""
     size = 2**17
     return (slice(start, start + size) for start in range(0, n_rows, size))
 
@@ -28,17 +28,18 @@ def class_totals(
     return totals
 
 
-# How far the sum of a row's probabilities may be from 1: tables often hold them rounded.
+# How far the sum of a row's probabilities may be from 1: they are often rounded.
 SUM_TOLERANCE = 1e-3
 
 
 def numbers(values: Any, name: str) -> npt.NDArray[Any]:
-    """An array of real numbers; what is one stays as it is.
+    """An array of real numbers; an array that is one is returned as it is.
 
     Raises
     ------
     TypeError
-        If it is of anything else: text, dates, complex numbers, rows of unequal length.
+        If the values are not real numbers: text, dates, complex numbers, rows of unequal
+        length.
     """
     try:
         array = np.asarray(values)
@@ -61,7 +62,7 @@ def _short(values: Any) -> str:
 
 def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32]:
     """Class codes as float32, the dtype in which the boosters hold them."""
-    with np.errstate(over="ignore"):  # what becomes infinite is no code
+    with np.errstate(over="ignore"):  # infinity is refused below
         codes = numbers(y_true, "y_true").astype(np.float32, copy=False)
     valid = (codes >= 0) & (codes < n_classes) & (codes == np.floor(codes))
     if not valid.all():
@@ -72,7 +73,7 @@ def check_codes(y_true: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32
 
 
 def check_row_weights(sample_weight: npt.ArrayLike | None, dtype: npt.DTypeLike) -> None:
-    """Weights are finite in the precision of what they multiply, and not negative."""
+    """Check that weights are >= 0, and finite in the precision of the numbers they multiply."""
     if sample_weight is None:
         return
     weight = np.asarray(sample_weight)
@@ -84,7 +85,7 @@ def check_row_weights(sample_weight: npt.ArrayLike | None, dtype: npt.DTypeLike)
 
 
 def check_margins(margins: Any, name: str) -> Array:
-    """Margins (n,) or (n, K), K >= 2, of a number of classes that they tell."""
+    """Margins (n,) of two classes, or (n, K) of K >= 2 classes."""
     raw = floating(margins, name)
     if raw.ndim not in (1, 2) or (raw.ndim == 2 and raw.shape[1] < 2):
         raise ValueError(
@@ -95,7 +96,7 @@ def check_margins(margins: Any, name: str) -> Array:
 
 
 def check_posterior(posterior: npt.ArrayLike, n_classes: int, name: str) -> Array:
-    """Rows of ``n_classes`` probabilities of sum 1, in their own precision or in double."""
+    """Rows of ``n_classes`` probabilities of sum 1, in float32 or float64."""
     proba = floating(numbers(posterior, name), name)
     if proba.ndim != 2 or proba.shape[1] != n_classes:
         raise ValueError(
@@ -109,13 +110,13 @@ def check_posterior(posterior: npt.ArrayLike, n_classes: int, name: str) -> Arra
     if wrong.any():
         raise ValueError(
             f"Each row of {name} must sum to 1; got a sum of {total[wrong][0]:g}. Divide rows by "
-            "their sums if they are shares of something."
+            "their sums if they are shares of a total."
         )
     return proba
 
 
 def n_classes_in(y_true: npt.ArrayLike) -> int:
-    """The number of classes that codes tell, at least 2."""
+    """The number of classes: the largest code plus 1, at least 2."""
     try:
         codes = numbers(y_true, "y_true")
     except TypeError:
@@ -126,7 +127,7 @@ def n_classes_in(y_true: npt.ArrayLike) -> int:
     if codes.ndim != 1 or not len(codes):
         raise ValueError(f"y_true must have shape (n,) with n >= 1; got {codes.shape}.")
     largest = np.max(codes)
-    if not 0 <= largest < max(2, len(codes)):  # NaN is not either
+    if not 0 <= largest < max(2, len(codes)):  # also if it is NaN
         raise ValueError(
             f"y_true must hold the class codes 0..K-1, each of them at least once; got {largest:g} "
             f"in {len(codes)} rows. Encode labels, such as by sklearn.preprocessing.LabelEncoder."
@@ -137,7 +138,7 @@ def n_classes_in(y_true: npt.ArrayLike) -> int:
 def checked_totals(
     y_true: npt.ArrayLike, n_classes: int, sample_weight: npt.ArrayLike | None
 ) -> npt.NDArray[np.float64]:
-    """`class_totals` of codes and weights that are checked before."""
+    """Check codes and weights; return their `class_totals`."""
     codes = numbers(y_true, "y_true")
     weight = None if sample_weight is None else numbers(sample_weight, "sample_weight")
     if codes.ndim != 1:
@@ -154,11 +155,12 @@ def checked_totals(
 
 
 def floating(margins: Any, name: str = "raw_prediction") -> Array:
-    """Margins as float32 or float64; those on a device stay as they are."""
+    """Margins as float32 or float64; margins on a device are returned as they are."""
     if not on_device(margins):
         margins = numbers(margins, name)
         if margins.dtype not in (np.float32, np.float64):
-            single = margins.dtype.kind == "f" and margins.dtype.itemsize == 4  # bytes swapped
+            # float32 in another byte order
+            single = margins.dtype.kind == "f" and margins.dtype.itemsize == 4
             margins = margins.astype(np.float32 if single else np.float64)
     array: Array = margins
     return array

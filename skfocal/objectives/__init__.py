@@ -1,4 +1,4 @@
-"""The losses in the calling conventions of LightGBM and XGBoost (floor 3)."""
+"""The losses as objectives and evaluation metrics of LightGBM and XGBoost."""
 
 from skfocal.objectives._metric import FocalEvalMetric
 from skfocal.objectives._objective import FocalObjective

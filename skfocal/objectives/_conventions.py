@@ -30,9 +30,9 @@ def from_lightgbm(margins: Array, dataset: Any) -> bool:
     return bool(margins.dtype == np.float64)
 
 
-def base_score(start: float | Array) -> float | list[float]:
+def base_score(intercept: float | Array) -> float | list[float]:
     """XGBoost's ``base_score`` for a constant margin: a probability; for K margins, of sum 0."""
-    margins = np.asarray(start)
+    margins = np.asarray(intercept)
     if margins.ndim == 0:
         # XGBoost stores it as float32, and refuses 0 and 1. XGBoost 3.2 raises values below
         # 1e-6 to 1e-6. The trees then have to correct it, in XGBClassifier as well; where

@@ -21,19 +21,19 @@ class HasLoss(Protocol):
 class FocalEvalMetric:
     """Mean focal loss of margins, as an evaluation metric named ``"focal_loss"``.
 
-    For training with `FocalObjective`, where both libraries hand margins to metrics:
+    It is for training with `FocalObjective`, where both libraries pass margins to metrics:
     ``lgb.train(feval=m)``, ``xgb.train(custom_metric=m)``, ``LGBMClassifier.fit(
-    eval_metric=m)``, ``XGBClassifier(eval_metric=m)``. The classifiers of this package have
-    their own under the name ``"focal_loss"``. The value is
-    sum(sw w l) / sum(sw), sw the sample weights, w the class weights.
+    eval_metric=m)``, ``XGBClassifier(eval_metric=m)``. The classifiers of this package compute
+    the metric themselves; there its name is ``"focal_loss"``. The value is
+    sum(sw w l) / sum(sw) with the sample weights sw and the class weights w.
 
     Parameters
     ----------
     gamma : float or sequence of floats, default=2.0
         As in `FocalObjective`.
     alpha : float, sequence of floats or None, default=None
-        Class weights in numbers. `FocalObjective.eval_metric` gives a metric that shares
-        the weights which its objective found on the training labels.
+        Class weights as numbers. A metric from `FocalObjective.eval_metric` uses the class
+        weights that its objective has found on the training labels.
     link : {"focal", "posterior"}, default="focal"
         As in `FocalObjective`.
 
@@ -91,7 +91,7 @@ class FocalEvalMetric:
         Raises
         ------
         AttributeError
-            If the metric shares the weights of an objective that has not seen labels.
+            If the metric uses the class weights of an objective that has not seen labels.
         TypeError, ValueError
             If a parameter of the metric, a shape or a label is not as described.
         """

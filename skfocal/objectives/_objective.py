@@ -48,14 +48,14 @@ class FocalObjective:
 
     One object serves ``lgb.train(params={"objective": f})``, ``xgb.train(obj=f)``,
     ``LGBMClassifier(objective=f)`` and ``XGBClassifier(objective=f)``, binary and
-    multiclass (by the shape of the margins). Sample weights count in each. It can be
+    multiclass (by the shape of the margins). Sample weights count in each call. It can be
     pickled and copied, and so can a model that has it as a parameter.
 
-    Give the library the start as well: `init_score` for LightGBM's ``Dataset``,
-    `base_score` for XGBoost. From margin 0, or from the log-odds of the prevalence, rare
-    positives may never be learned. What the library then predicts are margins;
-    `predict_proba` turns them into probabilities. `FocalLGBMClassifier` and
-    `FocalXGBClassifier` do all this by themselves.
+    Give the library the constant margin to start from as well: `init_score` for LightGBM's
+    ``Dataset``, `base_score` for XGBoost. From margin 0, or from the log-odds of the
+    prevalence, rare positives may never be learned. The library then predicts margins, which
+    are the raw scores before sigmoid or softmax; `predict_proba` turns them into
+    probabilities. `FocalLGBMClassifier` and `FocalXGBClassifier` do all this by themselves.
 
     Parameters
     ----------
@@ -67,20 +67,21 @@ class FocalObjective:
         a dict {class code: weight} or one positive weight per class. Words and dicts are
         resolved on the training labels and their weights.
     hessian : {"upper", "exact", "abs"}, default="upper"
-        ``"upper"`` is positive and, for gamma > 0, bounds each leaf's step; ``"exact"``
-        and ``"abs"`` are what they say, floored at 1e-16.
+        ``"upper"`` is a positive upper bound, which for gamma > 0 also bounds each leaf's
+        step. ``"exact"`` is the true Hessian and ``"abs"`` its absolute value, both floored at
+        1e-16.
     link : {"focal", "posterior"}, default="focal"
-        What the margins are. ``"focal"``: the paper's p is their sigmoid or softmax;
-        ``"posterior"``: that is the posterior, so that what the library's own ``predict``
-        gives are probabilities. Gradients and Hessians are then scaled so that a Hessian
-        at the start, `init_score`, is as large as that of log loss.
+        What the margins mean. ``"focal"``: their sigmoid or softmax is the paper's p.
+        ``"posterior"``: their sigmoid or softmax is the posterior, so that the library's own
+        ``predict`` returns probabilities. Gradients and Hessians are then scaled so that the
+        Hessian at `init_score` is as large as that of log loss.
     n_threads : int, default=1
-        Threads to use at most; few rows are done by one.
+        Threads to use at most; one thread computes small numbers of rows.
 
     Attributes
     ----------
     loss_ : BinaryFocalLoss or MulticlassFocalLoss
-        The loss with its weights resolved on the labels last seen.
+        The loss, with class weights resolved on the labels of the last call.
 
     See Also
     --------
@@ -216,7 +217,7 @@ class FocalObjective:
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> Array:
-        """The start for ``lgb.Dataset(init_score=)``: the optimal constant in each row.
+        """The argument of ``lgb.Dataset(init_score=)``: the optimal constant in each row.
 
         Parameters
         ----------
@@ -228,20 +229,20 @@ class FocalObjective:
         Returns
         -------
         ndarray of shape (n,) or (n, K)
-            LightGBM does not keep it in the model: add its first row to raw scores.
+            LightGBM does not store it in the model: add its first row to raw scores.
 
         Raises
         ------
         TypeError, ValueError
             If a parameter of the objective or a label is not as described.
         """
-        start, n_rows = self._start(y_true, sample_weight), np.size(y_true)
-        return np.tile(start, (n_rows, 1)) if np.ndim(start) else np.full(n_rows, start)
+        constant, n_rows = self._intercept(y_true, sample_weight), np.size(y_true)
+        return np.tile(constant, (n_rows, 1)) if np.ndim(constant) else np.full(n_rows, constant)
 
     def base_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float | list[float]:
-        """The start for XGBoost's ``base_score``, which the model keeps.
+        """The argument ``base_score`` of XGBoost, which stores it in the model.
 
         Parameters
         ----------
@@ -259,7 +260,7 @@ class FocalObjective:
         TypeError, ValueError
             As in `init_score`.
         """
-        return base_score(self._start(y_true, sample_weight))
+        return base_score(self._intercept(y_true, sample_weight))
 
     def predict_proba(self, raw_prediction: npt.ArrayLike) -> Array:
         """Posterior probabilities of margins; see `BinaryFocalLoss.posterior`.
@@ -267,7 +268,7 @@ class FocalObjective:
         Parameters
         ----------
         raw_prediction : array-like of shape (n,) or (n, K)
-            Margins: what the library predicts, on LightGBM with the start added.
+            Margins that the library predicts; for LightGBM, plus the first row of `init_score`.
 
         Returns
         -------
@@ -298,7 +299,7 @@ class FocalObjective:
         Returns
         -------
         FocalEvalMetric
-            It takes the class weights of the last call of the objective.
+            It uses the class weights that the objective has found in its last call.
         """
         return FocalEvalMetric._of_objective(self, self.gamma, self.link)
 
@@ -334,6 +335,6 @@ class FocalObjective:
         )
         return scale
 
-    def _start(self, y_true: Any, sample_weight: Any) -> float | Array:
+    def _intercept(self, y_true: Any, sample_weight: Any) -> float | Array:
         n_classes = n_classes_in(y_true)
         return self._resolve(y_true, sample_weight, n_classes).intercept(y_true, sample_weight)

@@ -137,6 +137,36 @@ def test_formulas_can_be_bound_to_other_elementary_functions():
     assert len(calls) == 1
 
 
+def module_of(name, source):
+    module = ModuleType(name)
+    module.__file__ = _jit.__file__  # for the digest
+    exec(source, vars(module))
+    return module
+
+
+def test_a_replacement_that_is_not_announced_is_refused():
+    first = module_of("first", "def twice(x):\n    return 2.0 * x")
+    source = "def twice(x):\n    return x + x"
+    with pytest.raises(ValueError, match=r"second\.twice would replace twice of first"):
+        _jit.bind([first, module_of("second", source)], [], np.float64)
+    second = module_of("second", f"REPLACES = ('twice',)\n{source}")
+    assert _jit.bind([first, second], [], np.float64)["twice"](1.5) == 3.0
+
+
+@pytest.mark.parametrize("inside", ["sum([0.5 * i for i in x])", "(lambda v: 0.5 * v)(x)"])
+def test_functions_inside_functions_are_refused(inside):
+    module = module_of("outer", f"def half(x):\n    return {inside}")
+    with pytest.raises(ValueError, match=r"outer\.half has a function or a comprehension inside"):
+        _jit.bind([module], [], np.float32)
+
+
+def test_literals_in_tuples_have_the_precision_too():
+    module = module_of("pair", "def both():\n    a, b = 0.5, 1.5\n    return a, b, (0.5, 'x')")
+    code = _jit._in_precision(module.both, np.float32)
+    (pair,) = (c for c in code.co_consts if isinstance(c, tuple) and len(c) == 2 and c[1] == 1.5)
+    assert {type(c) for c in pair} == {np.float32}
+
+
 CACHED = """
 import signal, sys, warnings
 import numpy as np

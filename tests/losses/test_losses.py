@@ -400,7 +400,7 @@ def test_intercept_of_a_class_without_weight_is_finite(link):
     loss = MulticlassFocalLoss(3, 2.0, (1.0, 2.0, 3.0), link=link)
     start = loss.intercept([0, 1, 1, 2], [1.0, 1.0, 2.0, 0.0])
     assert_allclose(loss.posterior(start[np.newaxis])[0], [0.25, 0.75, 1e-9], rtol=1e-6)
-    with pytest.raises(ValueError, match="must have rows, and sample_weight"):
+    with pytest.raises(ValueError, match="must have at least one row with a sample_weight"):
         binary.intercept([0, 1], [0.0, 0.0])
 
 
