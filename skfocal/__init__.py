@@ -4,12 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skfocal._booster._backend import Backend
     from skfocal._versions import show_versions
     from skfocal.lightgbm import FocalLGBMClassifier
+    from skfocal.lightgbm import _backend as _lightgbm
     from skfocal.linear_model import FocalLogisticRegression
     from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
     from skfocal.objectives import FocalEvalMetric, FocalObjective
     from skfocal.xgboost import FocalXGBClassifier
+    from skfocal.xgboost import _backend as _xgboost
+
+    # a type checker compares them with the protocol
+    _LIGHTGBM: Backend = _lightgbm
+    _XGBOOST: Backend = _xgboost
 
 __version__ = "0.1.0"
 

@@ -15,18 +15,16 @@ import numpy.typing as npt
 from lightgbm import Booster, Dataset, LGBMClassifier, LGBMModel
 from sklearn.utils import _safe_indexing
 
-from skfocal._booster._arguments import FOCAL_PARAMETERS, Metric, refuse_arguments
+from skfocal._booster._arguments import Metric, refuse_arguments
 from skfocal._booster._evaluation import Checked, Evaluation
 from skfocal._booster._plan import Plan, make_plan
 from skfocal._classifier._attributes import LearnedAttribute, restored_on_failure
 from skfocal._classifier._callbacks import Rounds, with_callbacks
 from skfocal._classifier._tables import Table, check_features
 from skfocal._classifier._target import ClassTotals, Target, make_target
-from skfocal.lightgbm._metrics import METRIC_PARAMETERS
 from skfocal.lightgbm._model import LightGBMModel
 from skfocal.lightgbm._native_data import fit_dataset
 from skfocal.lightgbm._parameters import (
-    N_CLASSES_ALIASES,
     N_ROUNDS_ALIASES,
     check_callbacks,
     check_columns,
@@ -317,14 +315,6 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
         params = self.get_params(deep=False)
         unknown = any(params.get(name) is not None for name in N_ROUNDS_ALIASES)
         return Rounds(self, None if unknown else self.n_estimators, X, y, sample_weight)
-
-    def _process_params(self, stage: str) -> dict[str, Any]:
-        """LightGBM's parameters alone, without ours and without names of metrics."""
-        params = super()._process_params(stage)
-        # with more than two classes their number is the parent's own
-        n_classes = N_CLASSES_ALIASES if self._n_classes == 2 else ()
-        ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *n_classes)
-        return {name: value for name, value in params.items() if name not in ours}
 
     def _check_parameters(self) -> None:
         self._check_probability()

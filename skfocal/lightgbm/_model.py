@@ -16,11 +16,11 @@ from skfocal._classifier._tables import Table, check_features
 from skfocal._kernels import Array
 from skfocal.lightgbm._format import check_margins, objective_of, read_booster, with_settings
 from skfocal.lightgbm._parameters import check_columns
-from skfocal.lightgbm._private import Trainer, learned_attributes, results_of
+from skfocal.lightgbm._private import OwnParameters, Trainer, learned_attributes, results_of
 from skfocal.losses._parameters import Gamma, Link, Weights, check_integer
 
 
-class LightGBMModel(FocalClassifierMixin):
+class LightGBMModel(OwnParameters, FocalClassifierMixin):
     """A fitted model: it is saved and loaded, made from a plain booster, and predicts."""
 
     booster_: Booster

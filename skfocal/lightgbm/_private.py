@@ -14,7 +14,10 @@ from lightgbm import Booster, Dataset, LGBMClassifier, LGBMModel
 from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.preprocessing import LabelEncoder
 
+from skfocal._booster._arguments import FOCAL_PARAMETERS
 from skfocal._classifier._callbacks import as_defined
+from skfocal.lightgbm._metrics import METRIC_PARAMETERS
+from skfocal.lightgbm._parameters import N_CLASSES_ALIASES
 from skfocal.losses import FocalLoss
 
 # What `LGBMClassifier.fit` leaves on the classifier besides the booster. `evals_result_`,
@@ -50,6 +53,23 @@ class Trainer(LGBMClassifier):
         if stage == "fit" and callable(self.objective):
             params["objective"] = self.objective  # it takes a data set, and needs no wrapper
         return params
+
+
+class OwnParameters:
+    """For the focal classifier: it hands LightGBM's own parameters to LightGBM, and not ours.
+
+    ``_process_params`` makes the parameters of training and of prediction from the constructor's.
+    """
+
+    _n_classes: int  # set by fit
+
+    def _process_params(self, stage: str) -> dict[str, Any]:
+        # of the class that this one is mixed into
+        params: dict[str, Any] = super()._process_params(stage)  # type: ignore[misc]
+        # with more than two classes their number is the parent's own
+        n_classes = N_CLASSES_ALIASES if self._n_classes == 2 else ()
+        ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *n_classes)
+        return {name: value for name, value in params.items() if name not in ours}
 
 
 def training_parameters(trainer: Trainer) -> dict[str, Any]:

@@ -327,7 +327,7 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
             If X is not as in fit.
         """
         check_is_fitted(self, "loss_")
-        if iteration_range is not None and self._get_iteration_range(iteration_range)[0] != 0:
+        if iteration_range is not None and self._rounds_in_use(iteration_range)[0] != 0:
             raise ValueError(
                 "iteration_range must begin at 0 where leaves are asked for; got "
                 f"{iteration_range!r}."
@@ -346,12 +346,12 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         check_is_fitted(self, "loss_")
         if is_matrix(X):
             refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
-            rounds = self._get_iteration_range(iteration_range)
+            rounds = self._rounds_in_use(iteration_range)
             return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
         X = check_table(self, X, reset=False, names=validate_features)
         base_margin = native(base_margin)
         if on_device(X):
-            rounds = self._get_iteration_range(iteration_range)
+            rounds = self._rounds_in_use(iteration_range)
             raw: Array = margins_on_device(
                 self.get_booster(), X, rounds, self.missing, base_margin, validate_features
             )

@@ -77,6 +77,10 @@ class CheckedRounds:
         )
         return rounds
 
+    def _rounds_in_use(self, iteration_range: Any) -> IterationRange:
+        """The range of rounds that predictions use."""
+        return self._get_iteration_range(iteration_range)
+
 
 class Monitor(EvaluationMonitor):
     """XGBoost's printing of metrics, with five digits for numbers below 0.1.

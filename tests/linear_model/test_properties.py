@@ -212,9 +212,7 @@ def test_linear_model_does_not_see_units(problem, seed):
     unit = 10.0 ** rng.uniform(-6, 6, p) if free else np.ones(p)
     C = np.inf if free else 1.0
     model, warned = fit(problem, C=C, **TIGHT)
-    other, warned_too = fit(
-        problem, rows.X * unit + offset * unit, C=C, **TIGHT
-    )
+    other, warned_too = fit(problem, rows.X * unit + offset * unit, C=C, **TIGHT)
     assume(not (warned or warned_too))
     P = other.predict_proba(rows.X * unit + offset * unit)
     assert_allclose(P, model.predict_proba(rows.X), atol=1e-3 if free else 1e-5)

@@ -29,7 +29,7 @@ FLOORS = {
 # In a package a file imports only from those before it. Backends have the same files.
 BACKEND = (
     *("_parameters", "_format", "_metrics", "_private", "_training", "_native_data", "_device"),
-    *("_model", "_classifier"),
+    *("_model", "_classifier", "_backend"),
 )
 INSIDE = {
     "_kernels": (
@@ -43,7 +43,7 @@ INSIDE = {
     "objectives": ("_conventions", "_memory", "_metric", "_objective"),
     "_classifier": ("_callbacks", "_attributes", "_tables", "_target", "_mixin"),
     "linear_model": ("_problem", "_scaling", "_proximal", "_solvers", "_classifier"),
-    "_booster": ("_arguments", "_settings", "_measures", "_evaluation", "_plan"),
+    "_booster": ("_arguments", "_settings", "_measures", "_evaluation", "_plan", "_backend"),
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
     "dask": ("_cluster", "_tables", "_lightgbm_workers", "_xgboost_workers", "lightgbm", "xgboost"),

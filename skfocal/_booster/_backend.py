@@ -1,0 +1,49 @@
+"""What a backend is: a package for one library of boosted trees (floor 4).
+
+A new backend is one folder with the files of ``skfocal/lightgbm``, and these registrations:
+
+- the name of its classifier in the tables of ``skfocal/__init__.py``, and its module ``_backend``
+  among those that a type checker compares with `Backend` there;
+- its floor and its files in ``tests/project/test_architecture.py``;
+- its row in ``tests/backends.py``, with which the tests of all boosters run;
+- an extra in ``pyproject.toml``, and its line in the map of the README.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._plan import Plan
+from skfocal.losses import FocalLoss
+
+
+class Backend(Protocol):
+    """What the module ``_backend`` of each backend has under the same names."""
+
+    @property
+    def BY_NAME(self) -> Mapping[str, Any]:  # noqa: N802
+        """The metrics that skfocal computes, by the library's names."""
+
+    def check_parameters(self, params: dict[str, Any], /) -> None:
+        """Refuse parameters that have no meaning, or no effect, beside a custom objective."""
+
+    def continued_booster(self, model: Any, loss: FocalLoss, /) -> Any:
+        """The booster of a model that training continues, or None."""
+
+    def evaluation_arguments(
+        self, estimator: Any, evaluation: Evaluation, plan: Plan, checked: Checked, /
+    ) -> dict[str, Any]:
+        """Arguments of the library's fit for evaluation sets, with labels as codes."""
+
+    def column_names(self, data: Any, /) -> npt.NDArray[Any] | None:
+        """The names of the columns of a data set of the library, or None."""
+
+    def learned_attributes(
+        self, booster: Any, classes: npt.NDArray[Any], loss: FocalLoss, /
+    ) -> dict[str, Any]:
+        """What fit learns, by the names of the library's attributes."""
+
+    def set_booster(self, model: Any, booster: Any, /) -> None:
+        """Replace the booster of a model of the library's class."""
