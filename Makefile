@@ -64,15 +64,12 @@ test-slow: $(VENV)/.group-test
 test-oldest:
 	$(MAKE) test VENV=.venv-oldest CONSTRAINT=tests/oldest.txt
 
-# The development version of one library, in an environment of its own. XGBoost's nightly wheels
-# have no index: it is built from its repository.
-NIGHTLY_scikit-learn = --pre --extra-index-url https://pypi.anaconda.org/scientific-python-nightly-wheels/simple scikit-learn
-NIGHTLY_lightgbm = --no-deps --index-url https://pypi.anaconda.org/lightgbm-packages/simple lightgbm
-NIGHTLY_xgboost = --no-deps "git+https://github.com/dmlc/xgboost\#subdirectory=python-package"
+# The development version of one library, in an environment of its own. NIGHTLY is what pip is told
+# to install: an index of wheels and a name, or a repository.
 test-nightly:
 	$(MAKE) .venv-$(LIBRARY)/.group-test VENV=.venv-$(LIBRARY)
 	.venv-$(LIBRARY)/bin/python -m pip uninstall --quiet --yes $(LIBRARY) $(LIBRARY:xgboost=xgboost-cpu)
-	.venv-$(LIBRARY)/bin/python -m pip install --upgrade $(NIGHTLY_$(LIBRARY))
+	.venv-$(LIBRARY)/bin/python -m pip install --upgrade $(NIGHTLY)
 	$(MAKE) test-quick test-slow VENV=.venv-$(LIBRARY)
 
 lint: $(VENV)/.group-lint
