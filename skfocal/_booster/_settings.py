@@ -1,4 +1,4 @@
-"""Model files: written whole, with labels and loss as text, which are checked (floor 4)."""
+"""Labels and loss as text in model files, and files that are replaced at once (floor 4)."""
 
 import errno
 import json
@@ -40,16 +40,16 @@ def path_of(given: Any, name: str) -> str:
 
 
 @contextmanager
-def written_whole(filename: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path to write to; the file there takes the place of ``filename`` if the block ends well.
+def replaced_at_once(filename: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to. If the block succeeds, the new file replaces ``filename``.
 
-    Until then an older file stays as it is. The path is in the same folder, and its name ends
-    as that of ``filename``. Where that is a link, what it points to is replaced.
+    Until then an older file stays as it is. The path is in the same folder, and its name has the
+    same ending. If ``filename`` is a link, the file that it points to is replaced.
 
     Raises
     ------
     OSError
-        If there is no such folder, or one of the two may not be written to.
+        If the folder does not exist, or the folder or the file cannot be written to.
     """
     given, target = Path(filename), Path(os.path.realpath(filename))
     if target.exists() and not target.is_file():  # a device or a pipe, which nothing can replace
@@ -72,7 +72,7 @@ def written_whole(filename: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _give_same_owner_and_mode(new: Path, old: Path) -> None:
-    """Let those read and write a new file who may read and write the old one."""
+    """Give a new file the owner and the permissions of the old one."""
     owner = old.stat()
     if hasattr(os, "chown"):
         with suppress(PermissionError):
@@ -88,7 +88,7 @@ def settings_text(
     Raises
     ------
     TypeError
-        If the labels are of a kind that JSON does not have, such as dates.
+        If JSON has no such labels, as with dates.
     """
     return json.dumps(
         {

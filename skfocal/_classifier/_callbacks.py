@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, of version 1.9 and newer, around the rounds of a fit (floor 4)."""
+"""scikit-learn's callbacks, of version 1.9 and newer, around the rounds of a fit (floor 3)."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -28,10 +28,10 @@ def with_callbacks(fit: _Fit) -> _Fit:
 
 
 def as_defined(method: _Fit) -> _Fit:
-    """A method of a booster's class as its library has defined it.
+    """A method of a library's class as the library defines it.
 
-    Autologging of mlflow wraps ``fit`` and saves what it was called on. That is a trainer here,
-    whose probabilities are not those of the model that it trains.
+    mlflow's autologging wraps ``fit`` and saves the object on which it was called. Here that
+    would be a trainer, whose probabilities are not those of the focal model.
     """
     library = method.__module__.partition(".")[0]
     inner: _Fit = unwrap(
@@ -43,8 +43,8 @@ def as_defined(method: _Fit) -> _Fit:
 def callers_level() -> int:
     """The ``stacklevel`` at which a warning points to the code that called this package.
 
-    It is for the function that calls this one. Between it and a user are methods of this
-    package and scikit-learn's decorators, how many depends on its version.
+    Between the warning and the user's code are methods of this package and decorators of
+    scikit-learn. Their number depends on scikit-learn's version.
     """
     frame = currentframe()
     level = 0
@@ -58,8 +58,8 @@ def callers_level() -> int:
 class Rounds:
     """Tells the callbacks of an estimator of its fit and of each round in it.
 
-    To be made first of all in a ``fit`` that is decorated `with_callbacks`. Where there are
-    no callbacks nothing happens.
+    A ``fit`` that is decorated by `with_callbacks` makes it before all else. Without callbacks
+    it does nothing.
     """
 
     def __init__(

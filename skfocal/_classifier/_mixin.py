@@ -77,13 +77,13 @@ def _resolved(
     return tuple(weights.tolist())
 
 
-def full_signature(kind: type) -> Signature:
+def full_signature(cls: type) -> Signature:
     """The parameters of a class, with those that it passes to its parents as ``**kwargs``.
 
     Parameters annotated as `Never` are left out: nobody can give them.
     """
     found: dict[str, Parameter] = {}
-    for each in kind.__mro__:
+    for each in cls.__mro__:
         if each is object or "__init__" not in vars(each):
             continue
         own = list(signature(vars(each)["__init__"]).parameters.values())[1:]

@@ -1,4 +1,4 @@
-"""Tables, checked (floor 3)."""
+"""Checks of tables of features (floor 3)."""
 
 from typing import Any
 
@@ -7,27 +7,27 @@ from sklearn.utils.validation import _check_n_features, validate_data
 
 from skfocal._kernels import on_device
 
-# Tables are of many libraries, and have no type in common.
+# Tables of many libraries are accepted. Their types have nothing in common.
 Table = Any
 
 
 def check_features(estimator: Any, X: Any, *, reset: bool, names: bool = True) -> Any:
-    """Check number and names of columns; frames stay frames, all else becomes an array.
+    """Check the number and the names of columns. Frames stay frames; all else becomes an array.
 
     Without ``names`` only the number of columns is checked.
     """
     validate = validate_data if names else _validate_without_names
     if on_device(X):
         return _check_device_table(estimator, X, reset)
-    # asked of the type, since columns of pandas are attributes of the frame
-    kind = type(X)
-    if hasattr(kind, "collect"):  # a lazy frame
+    # asked of the type, since the columns of a pandas frame are its attributes
+    table_type = type(X)
+    if hasattr(table_type, "collect"):  # a lazy frame
         X = X.collect()
-        kind = type(X)
-    if hasattr(kind, "columns") or hasattr(kind, "column_names"):
-        # only frames of pandas may have names of mixed types, which the boosters accept
-        # and scikit-learn does not: there only their number is checked
-        pandas_like = hasattr(kind, "iloc")
+        table_type = type(X)
+    if hasattr(table_type, "columns") or hasattr(table_type, "column_names"):
+        # pandas allows names of mixed types. The boosters accept them, scikit-learn does not:
+        # then only the number of columns is checked
+        pandas_like = hasattr(table_type, "iloc")
         mixed = pandas_like and len({isinstance(name, str) for name in X.columns}) > 1
         named = X.to_numpy() if mixed else X
         validate(estimator, named, reset=reset, skip_check_array=True)
@@ -42,7 +42,7 @@ def check_features(estimator: Any, X: Any, *, reset: bool, names: bool = True) -
 def _validate_without_names(
     estimator: Any, X: Any, *, reset: bool, skip_check_array: bool = False, **checks: Any
 ) -> Any:
-    """scikit-learn's `validate_data`, without a look at the names of columns."""
+    """scikit-learn's `validate_data` without the check of the names of columns."""
     if not skip_check_array:
         X = check_array(X, input_name="X", estimator=estimator, **checks)
     _check_n_features(estimator, X, reset=reset)
@@ -50,7 +50,7 @@ def _validate_without_names(
 
 
 def _check_device_table(estimator: Any, X: Any, reset: bool) -> Any:
-    """scikit-learn's checks of the shape, which it does of arrays on the host."""
+    """The checks of the shape that scikit-learn does for arrays on the host."""
     if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(
             f"X must have two dimensions, with at least one row and one column; got {X.shape}."

@@ -1,4 +1,4 @@
-"""The boosters on a Dask cluster: data and training in the memory of many machines (floor 5).
+"""The boosters on a Dask cluster: data and training in the memory of many machines (floor 6).
 
 `DaskFocalLGBMClassifier` needs LightGBM, `DaskFocalXGBClassifier` XGBoost, in the client and
 in the workers.

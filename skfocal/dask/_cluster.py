@@ -1,4 +1,4 @@
-"""The client of a cluster; a worker lost during fit is an error, no waiting (floor 5)."""
+"""The client of a cluster; a worker lost during fit is an error, no waiting (floor 6)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -47,9 +47,9 @@ __all__ = ["DaskFocalLGBMClassifier"]
 class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     """`FocalLGBMClassifier` that trains and predicts on a Dask cluster.
 
-    Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of
-    prediction are lazy Dask arrays. Labels, class weights (``"balanced"`` too) and the start
-    are those of the whole cluster. Every worker needs skfocal and LightGBM.
+    Data are Dask arrays or dataframes. Each worker trains on the rows that it holds. Predictions
+    are lazy Dask arrays. Labels, class weights (``"balanced"`` too) and the
+    optimal constant are those of all rows on the cluster. Every worker needs skfocal and LightGBM.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         eval_X: Collection | tuple[Collection, ...] | None = None,
         eval_y: Collection | tuple[Collection, ...] | None = None,
     ) -> Self:
-        """Fit the model on the cluster; all that is of rows is a Dask collection.
+        """Fit the model on the cluster. All arguments with one entry per row are Dask collections.
 
         Parameters
         ----------
@@ -197,7 +197,8 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         sample_weight : Dask array or series of shape (n_samples,), default=None
             Non-negative; rows of weight 0 are as if absent.
         init_score : Dask array, default=None
-            Replaces the start that skfocal computes. It is not part of the model.
+            Replaces the optimal constant, at which training starts otherwise. It is not part of
+            the model.
         eval_set : list of (X, y), default=None
             Dask collections; all workers evaluate all rows each round.
         eval_names : list of str, default=None

@@ -52,9 +52,9 @@ _OF_THE_CLUSTER = ("client", "coll_cfg")
 class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
     """`FocalXGBClassifier` that trains and predicts on a Dask cluster.
 
-    Data are Dask arrays or dataframes, of whose rows each worker keeps its own; results of
-    prediction are lazy Dask arrays. Labels, class weights (``"balanced"`` too) and the start
-    are those of the whole cluster. Every worker needs skfocal and XGBoost.
+    Data are Dask arrays or dataframes. Each worker trains on the rows that it holds. Predictions
+    are lazy Dask arrays. Labels, class weights (``"balanced"`` too) and the
+    optimal constant are those of all rows on the cluster. Every worker needs skfocal and XGBoost.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         base_margin_eval_set: Sequence[Collection | None] | None = None,
         feature_weights: npt.ArrayLike | None = None,
     ) -> Self:
-        """Fit the model on the cluster; all that is of rows is a Dask collection.
+        """Fit the model on the cluster. All arguments with one entry per row are Dask collections.
 
         Parameters
         ----------
@@ -183,7 +183,8 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         sample_weight : Dask array or series of shape (n_samples,), default=None
             Non-negative; rows of weight 0 are as if absent.
         base_margin : Dask collection, default=None
-            Replaces the start that skfocal computes. It is not part of the model.
+            Replaces the optimal constant, at which training starts otherwise. It is not part of
+            the model.
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y.
         verbose : bool or int, default=True

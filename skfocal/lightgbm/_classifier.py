@@ -47,9 +47,9 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
 
     A `lightgbm.LGBMClassifier` with the five parameters below; all others, and all
     arguments of `fit`, are LightGBM's. Training starts at the constant with the smallest
-    focal loss, and the fitted ``booster_`` is a standard binary or multiclass model with
-    that start inside: it can be saved, loaded and used where skfocal is not installed, and
-    its raw score is the margin.
+    focal loss. The fitted ``booster_`` is a standard binary or multiclass model that contains
+    this constant. It can be saved, loaded and used where skfocal is not installed. Its raw
+    score is the margin: the number whose sigmoid or softmax is a probability.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
         What the margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
         ``"posterior"``: that is the posterior, so ``booster_.predict``
         gives probabilities; the loss is the same in other coordinates. Gradients and
-        Hessians are scaled so that a Hessian at the start is as large as log loss's.
+        Hessians are scaled so that the Hessian at the first constant is as large as for log loss.
     **kwargs
         Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
         ``focal_alpha``; its ``"balanced"`` counts rows, as LightGBM's does, where that of
@@ -184,7 +184,8 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
             Non-negative; rows of weight 0 are as if absent, but their labels stay in
             ``classes_``.
         init_score : array-like, default=None
-            Replaces the start that skfocal computes. It is not part of the model.
+            Replaces the optimal constant, at which training starts otherwise. It is not part of
+            the model.
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y; LightGBM >= 4.7 prefers
             ``eval_X``, ``eval_y``. Of data sets, a list of data sets.
@@ -206,8 +207,8 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
             LightGBM's callbacks.
         init_model : str, Path, Booster or LGBMModel, default=None
             Training goes on from it. A focal classifier, or a file that one has saved, must
-            be of the same loss. Of other files and boosters nothing is known: their margins
-            are a start like any other.
+            be of the same loss. The loss of other files and boosters is not known: their
+            margins count as margins of this loss.
         eval_X, eval_y : table and labels, or tuples of them, default=None
             The evaluation sets in the form of LightGBM >= 4.7.
 

@@ -1,8 +1,8 @@
-"""LightGBM's model text: a custom model rewritten as a standard one (floor 4).
+"""LightGBM's model text: a model of a custom objective becomes a standard one (floor 5).
 
-Training on a custom objective leaves a model that has no ``objective=`` line, says
-``[objective: custom]`` among its parameters and does not contain the start. Numbers are
-written with 17 digits, so that what is not touched stays the same to the last bit.
+The model of a custom objective has no ``objective=`` line, has ``[objective: custom]`` among its
+parameters, and does not contain the intercept. LightGBM writes numbers with 17 digits, so all
+numbers that are not changed here stay the same to the last bit.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from lightgbm.basic import LightGBMError
 from skfocal._booster._settings import NAME, Settings, settings_from_text
 from skfocal._kernels import Array
 
-# Name of the line that tells whether a file is as it was written.
+# Name of the line with the digest of a file, by which a changed file is recognised.
 _DIGEST = f"{NAME}_digest"
-# Values of a tree that move with a shift of its output. Linear trees predict from
+# Values of a tree to which a shift of its output is added. Linear trees predict from
 # leaf_const; internal_value, written with six digits, is what plots and other tools show.
 _SHIFTED = ("leaf_value", "internal_value", "leaf_const")
 # Parameters of the cluster that trained a model, and what a single process has for them.
@@ -57,9 +57,9 @@ def standardised(text: str, n_classes: int, shift: float | Array | None) -> str:
 
 
 def _with_constant_trees(text: str, n_trees: int) -> str:
-    """The text of a model without trees, with an iteration of trees that are one leaf of 0.
+    """The text of a model without trees, with one iteration of trees whose only leaf is 0.
 
-    A start can only be in a model by way of its trees.
+    Only trees can hold the intercept.
     """
     empty = (
         *("split_feature", "split_gain", "threshold", "decision_type", "left_child"),

@@ -1,4 +1,4 @@
-"""Metrics of `FocalLGBMClassifier`: which are LightGBM's, and which are computed here (floor 4)."""
+"""Metrics of `FocalLGBMClassifier`: which are LightGBM's, and which are computed here (floor 5)."""
 
 from collections.abc import Callable
 from inspect import signature

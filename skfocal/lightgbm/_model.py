@@ -10,7 +10,7 @@ from lightgbm import Booster
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._booster._plan import Plan
-from skfocal._booster._settings import given_settings, path_of, settings_text, written_whole
+from skfocal._booster._settings import given_settings, path_of, replaced_at_once, settings_text
 from skfocal._classifier._mixin import FocalClassifierMixin
 from skfocal._classifier._tables import Table, check_features
 from skfocal._kernels import Array
@@ -48,7 +48,7 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
         Raises
         ------
         TypeError
-            If ``filename`` is no path, or the labels are of a kind that JSON does not have.
+            If ``filename`` is no path, or JSON has no such labels.
         OSError
             If the file cannot be written; an older one is then as it was.
         """
@@ -56,7 +56,7 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
         text = self.booster_.model_to_string()
         names = getattr(self, "feature_names_in_", None)
         settings = settings_text(self.classes_, self.loss_, names)
-        with written_whole(path_of(filename, "filename")) as path:
+        with replaced_at_once(path_of(filename, "filename")) as path:
             path.write_text(with_settings(text, settings), encoding="utf-8")
 
     def load_model(self, filename: str | Path) -> Self:

@@ -15,7 +15,7 @@ _REFUSED = {
         (1.0,),
         "weigh classes by focal_alpha={first label: 1, second label: that weight}",
     ),
-    # of no loss for classification, and what other packages call theirs
+    # LightGBM has them for regression; other packages use these names for the focal loss
     ("gamma",): ((), "the focusing parameter is focal_gamma"),
     ("alpha",): ((), "class weights are focal_alpha"),
     ("is_unbalance", "unbalance", "unbalanced_sets"): ((False,), 'use focal_alpha="balanced"'),
@@ -32,7 +32,7 @@ _REFUSED = {
 }
 N_CLASSES_ALIASES = ("num_class", "num_classes")
 N_THREADS_ALIASES = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
-# What connects the processes of a cluster: a model that keeps it waits for them at `refit`.
+# They connect the processes of a cluster. A model with them would wait for them in `refit`.
 NETWORK_PARAMETERS = (
     *("machines", "workers", "nodes", "num_machines", "num_machine", "time_out"),
     *("local_listen_port", "local_port", "port", "machine_list_filename"),
@@ -68,12 +68,12 @@ def check_parameters(params: dict[str, Any]) -> None:
 
 
 def check_columns(X: Any) -> Any:
-    """X, unless it is a polars or Arrow table at which LightGBM 4.7 ends the process."""
-    if not hasattr(type(X), "schema"):  # of the type: a column of pandas may have this name
+    """X. Refuses polars and Arrow tables with columns that make LightGBM 4.7 crash."""
+    if not hasattr(type(X), "schema"):  # asked of the type: a column of pandas may have this name
         return X
     arrow = hasattr(type(X.schema), "types")
     types = zip(X.schema.names, X.schema.types, strict=True) if arrow else X.schema.items()
-    wrong = {name: str(kind) for name, kind in types if str(kind).lower() not in _COLUMN_TYPES}
+    wrong = {name: str(type_) for name, type_ in types if str(type_).lower() not in _COLUMN_TYPES}
     if wrong:
         raise ValueError(
             f"LightGBM takes numbers and booleans from polars and Arrow tables; other columns: "

@@ -1,4 +1,4 @@
-"""The step of proximal Newton: the minimum of a quadratic model and the penalty (floor 4.2)."""
+"""The step of proximal Newton: the minimum of a quadratic model and the penalty (floor 4)."""
 
 import numpy as np
 

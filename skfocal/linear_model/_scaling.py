@@ -1,4 +1,4 @@
-"""Variables in which the linear model's Hessian is near to the identity (floor 4.1)."""
+"""Variables in which the linear model's Hessian is near to the identity (floor 4)."""
 
 import warnings
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Solvers of the linear model: L-BFGS, damped and proximal Newton (floor 4.25).
+"""Solvers of the linear model: L-BFGS, damped and proximal Newton (floor 4).
 
 All solvers measure how far the objective is from its minimum in the same way: by the decrease
 that a quadratic model of it promises, which does not depend on the scale of the columns. For

@@ -1,4 +1,4 @@
-"""Whether an ONNX graph predicts what its model predicts (floor 4.9).
+"""Whether an ONNX graph predicts what its model predicts (floor 6).
 
 The graph runs in onnxruntime, beside the model, on rows of the user's and on rows made to
 find what a converter gets wrong: at the thresholds of the trees and next to them, at zeros,

@@ -1,4 +1,4 @@
-"""ONNX graphs of the classifiers, with the posterior in the graph (floor 5).
+"""ONNX graphs of the classifiers, with the posterior in the graph (floor 6).
 
 Trees are converted by onnxmltools, pipelines by skl2onnx, which learns the three
 classifiers when this module is imported. Behind the trees, or the linear margin, come the

@@ -1,4 +1,4 @@
-"""The map from margins to the posterior, as nodes of an ONNX graph (floor 4.9)."""
+"""The map from margins to the posterior, as nodes of an ONNX graph (floor 6)."""
 
 from typing import Any
 

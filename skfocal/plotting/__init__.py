@@ -1,4 +1,4 @@
-"""Figures in scikit-learn's manner: arrays first, axes when asked (floor 5).
+"""Figures in scikit-learn's manner: arrays first, axes when asked (floor 6).
 
 Each Display keeps what it draws in arrays; `plot` draws them with matplotlib
 (``pip install "skfocal[plot]"``), which nothing else here needs.

@@ -69,7 +69,7 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         What the margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
         ``"posterior"``: that is the posterior, so ``get_booster().predict``
         gives probabilities; the loss is the same in other coordinates. Gradients and
-        Hessians are scaled so that a Hessian at the start is as large as log loss's.
+        Hessians are scaled so that the Hessian at the first constant is as large as for log loss.
     **kwargs
         Parameters of `xgboost.XGBClassifier`. Refused: another ``objective``,
         ``num_class`` and ``scale_pos_weight``, which has no effect beside a custom
@@ -160,21 +160,22 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             NaN is a missing value. Or a matrix of XGBoost's, or a `xgboost.DataIter` of
-            batches, with labels 0..K-1 and weights inside; batches are kept on disk, as an
+            batches, with labels 0..K-1 and weights inside; batches lie on disk, as an
             `xgboost.ExtMemQuantileDMatrix`, where they have a ``cache_prefix``.
         y : array-like of shape (n_samples,)
             Labels of any type, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; rows of weight 0 are as if absent.
         base_margin : array-like, default=None
-            Replaces the start that skfocal computes. It is not part of the model.
+            Replaces the optimal constant, at which training starts otherwise. It is not part of
+            the model.
         eval_set : list of (X, y), default=None
             Evaluated each round, with labels as in y. Of matrices, a list of matrices.
         verbose : bool or int, default=True
             Whether metrics are printed; a number: each how many rounds.
         xgb_model : str, Path, Booster or XGBModel, default=None
             Training goes on from it. A focal model must be of the same loss. Of others
-            nothing is known: their margins are a start like any other.
+            the loss is not known: their margins count as margins of this loss.
         sample_weight_eval_set, base_margin_eval_set : list of array-like, default=None
             For each evaluation set what ``sample_weight``, ``base_margin`` are for X.
         feature_weights : array-like of shape (n_features,), default=None

@@ -1,4 +1,4 @@
-"""Boosting whose margins, gradients and Hessians stay where the table is (floor 4).
+"""Boosting whose margins, gradients and Hessians stay where the table is (floor 5).
 
 `xgboost.train` brings the margins of each round to the host for a custom objective. Here the
 objective gets them where they are, and the newest trees are added to them by

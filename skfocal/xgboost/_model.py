@@ -13,7 +13,7 @@ from xgboost import Booster
 
 from skfocal._booster._arguments import refuse_arguments
 from skfocal._booster._plan import Plan
-from skfocal._booster._settings import given_settings, path_of, written_whole
+from skfocal._booster._settings import given_settings, path_of, replaced_at_once
 from skfocal._classifier._attributes import restored_on_failure
 from skfocal._classifier._mixin import FocalClassifierMixin
 from skfocal._classifier._tables import Table
@@ -76,8 +76,8 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         if "://" in name:  # an address, for XGBoost to write to
             super().save_model(fname)
             return
-        kind = "json" if name.lower().endswith(".json") else "ubj"
-        if not name.lower().endswith(f".{kind}"):
+        file_format = "json" if name.lower().endswith(".json") else "ubj"
+        if not name.lower().endswith(f".{file_format}"):
             warnings.warn(
                 f"{name!r} is written in the UBJSON format; a name that ends in .ubj or .json says "
                 "the format, also to XGBoost when it loads the file.",
@@ -88,17 +88,17 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         booster = self.get_booster()
         booster.set_attr(scikit_learn=json.dumps({"_estimator_type": "classifier"}))
         try:
-            content = booster.save_raw(kind)
+            content = booster.save_raw(file_format)
         finally:
             booster.set_attr(scikit_learn=None)
-        with written_whole(name) as path:
+        with replaced_at_once(name) as path:
             path.write_bytes(content)
 
     def load_model(self, fname: Any) -> None:
         """Become the classifier whose booster was saved, labels and loss included.
 
         They are in the model's attributes. ``focal_gamma``, ``focal_alpha`` and ``link``
-        are set to the loss's, ``base_score`` stays, as otherwise a later fit would start at
+        are set to the loss's, ``base_score`` stays; otherwise a later fit would start at
         the loaded one; all else is as in `xgboost.XGBClassifier.load_model`.
 
         Parameters

@@ -1,6 +1,7 @@
 """Imports run down the floors, and the optional libraries stay optional."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,13 @@ def test_all_files_have_their_place():
         found = {name[1] for name in names if name[0] == package and len(name) > 1}
         missing = {"_device"} if package == "lightgbm" else set()  # LightGBM trains on the host
         assert found == {*order} - missing
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_docstring_tells_the_right_floor(module):
+    own = module.removeprefix("skfocal").removeprefix(".").partition(".")[0]
+    told = re.findall(r"\(floor (.*?)\)", ast.get_docstring(ast.parse(source_of(module))) or "")
+    assert told in ([], [str(FLOORS.get(own))])
 
 
 def test_formulas_import_only_math():
