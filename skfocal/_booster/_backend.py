@@ -1,12 +1,7 @@
 """What a backend is: a package for one library of boosted trees (floor 4).
 
-A new backend is one folder with the files of ``skfocal/lightgbm``, and these registrations:
-
-- the name of its classifier in the tables of ``skfocal/__init__.py``, and its module ``_backend``
-  among those that a type checker compares with `Backend` there;
-- its floor and its files in ``tests/project/test_architecture.py``;
-- its row in ``tests/backends.py``, with which the tests of all boosters run;
-- an extra in ``pyproject.toml``, and its line in the map of the README.
+The files of a backend have the same names as those in ``skfocal/lightgbm``. ``CONTRIBUTING.md``
+lists the places where a new backend is registered.
 """
 
 from collections.abc import Mapping
