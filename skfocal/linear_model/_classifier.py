@@ -1,53 +1,33 @@
 """`FocalLogisticRegression` (floor 4)."""
 
-from numbers import Integral, Real
-from typing import Any, Literal, Never, Self
+from typing import Literal, Never, Self
 
 import numpy as np
 import numpy.typing as npt
-from joblib import effective_n_jobs
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skfocal._classifier._attributes import restored_on_failure
 from skfocal._classifier._callbacks import Rounds, with_callbacks
-from skfocal._classifier._mixin import FocalClassifierMixin
 from skfocal._classifier._tables import Table
-from skfocal._classifier._target import Target, make_target
-from skfocal._kernels import Array
-from skfocal.linear_model._problem import LinearProblem, center_of, margins
-from skfocal.linear_model._solvers import (
-    SOLVERS,
-    choose_solver,
-    solve,
-    starting_point,
-    warn_if_stopped,
+from skfocal._classifier._target import make_target
+from skfocal.linear_model._model import LinearModel
+from skfocal.linear_model._parameters import check_parameters, refuse_unknown
+from skfocal.linear_model._solvers import choose_solver, solve, starting_point
+from skfocal.linear_model._stopping import warn_if_stopped
+from skfocal.linear_model._training import (
+    Progress,
+    last_theta,
+    learned_attributes,
+    make_problem,
 )
-from skfocal.losses._parameters import (
-    Alpha,
-    ClassWeight,
-    Gamma,
-    Link,
-    Probability,
-    check_choice,
-    check_flag,
-)
+from skfocal.losses._parameters import Alpha, ClassWeight, Gamma, Link, Probability
 
 Solver = Literal["auto", "newton-cholesky", "lbfgs", "prox-newton"]
-# What stands for parameters that only scikit-learn's class has.
-_INSTEAD_OF = {
-    "penalty": "use l1_ratio=0 for 'l2', l1_ratio=1 for 'l1', and C=inf for no penalty",
-    "dual": "the solvers here are primal",
-    "intercept_scaling": "the intercept is not penalised",
-    "multi_class": "more than two classes are one softmax; see sklearn.multiclass for others",
-}
-# Sums of sample weights beyond these would overflow where they multiply or divide.
-_MIN_TOTAL, _MAX_TOTAL = 1e-100, 1e100
 
 
-class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimator):
+class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
     """Linear classifier trained on the focal loss, with an L2, L1 or elastic-net penalty.
 
     Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + (1 - r) sum(coef**2) / 2 +
@@ -151,8 +131,6 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
     0.99
     """
 
-    coef_: Array
-    intercept_: Array
     n_iter_: npt.NDArray[np.int32]
 
     def __init__(
@@ -175,9 +153,7 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
         random_state: int | np.random.RandomState | None = None,
         **unknown: Never,  # so that type checkers refuse them too
     ) -> None:
-        for name in unknown:
-            instead = _INSTEAD_OF.get(name, "see the documentation of the class")
-            raise TypeError(f"FocalLogisticRegression has no parameter {name!r}: {instead}.")
+        refuse_unknown(unknown)
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.probability = probability
@@ -218,264 +194,28 @@ class FocalLogisticRegression(FocalClassifierMixin, ClassifierMixin, BaseEstimat
             If a parameter, X, y or sample_weight is not as described; the model is then
             left as it was.
         """
-        self._check_parameters()
+        self._check_probability()
+        check_parameters(self)
         rounds = Rounds(self, self.max_iter, X, y, sample_weight)
         with restored_on_failure(self):
             X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
             target = make_target(self, X, y, sample_weight)
             X = X if target.positive is None else X[target.positive]
-            problem = self._problem(X, target)
+            problem = make_problem(self, X, target)
             solver = choose_solver(problem) if self.solver == "auto" else self.solver
-            start, null_value = starting_point(problem, self._last_theta(problem, target.classes))
-
-            def learned(theta: Array) -> dict[str, Any]:
-                known = {"loss_": problem.loss, "classes_": target.classes}
-                return {**_coefficients(problem, problem.of_columns(theta)), **known}
-
-            before = start
-
-            def watch(theta: Array) -> bool:
-                nonlocal before
-                if self.verbose:
-                    print(f"{solver}: objective {problem.value(theta):.9g} of the mean loss")
-                last, before = before, theta
-                rounds.begin(lambda: learned(last))
-                return rounds.end(lambda: learned(theta))
-
-            solution = solve(problem, solver, start, null_value, self.tol, self.max_iter, watch)
+            last = last_theta(self, problem, target.classes)
+            theta, null_value = starting_point(problem, last)
+            progress = Progress(rounds, problem, target.classes, theta, solver, self.verbose)
+            solution = solve(problem, solver, theta, null_value, self.tol, self.max_iter, progress)
             warn_if_stopped(solver, solution)
-            for name, value in learned(solution.theta).items():
+            learned = learned_attributes(problem, target.classes, solution.theta)
+            for name, value in learned.items():
                 setattr(self, name, value)
             self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
             rounds.close({})
         return self
 
-    def _problem(self, X: Any, target: Target) -> LinearProblem:
-        with np.errstate(over="ignore"):
-            total = float(target.totals.weights.sum())
-        if not _MIN_TOTAL <= total <= _MAX_TOTAL:
-            raise ValueError(
-                f"sample_weight sums to {total:g}: scale it so that the sum lies between "
-                f"{_MIN_TOTAL:g} and {_MAX_TOTAL:g}, and divide C by the same factor."
-            )
-        # beyond the largest strength all coefficients are 0
-        strength = min(1.0 / self.C / total, _MAX_TOTAL)
-        return LinearProblem(
-            X,
-            target.codes,
-            target.sample_weight,
-            self._training_loss(target.totals, self.class_weight),
-            l2=(1.0 - self.l1_ratio) * strength,
-            l1=self.l1_ratio * strength,
-            fit_intercept=bool(self.fit_intercept),
-            n_threads=effective_n_jobs(self.n_jobs),
-            center=center_of(X) if self.fit_intercept else None,
-        )
-
-    @property
-    def penalty(self) -> str | None:
-        """The penalty in the words of scikit-learn: "l1", "l2", "elasticnet" or None.
-
-        Tools such as `sklearn.feature_selection.SelectFromModel` ask for it.
-        """
-        if np.isinf(self.C):
-            return None
-        return {0.0: "l2", 1.0: "l1"}.get(float(self.l1_ratio), "elasticnet")
-
-    def sparsify(self) -> Self:
-        """Make ``coef_`` a sparse matrix, which takes less memory where many are 0.
-
-        Returns
-        -------
-        FocalLogisticRegression
-            The model itself.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If the model is not fitted.
-        """
-        check_is_fitted(self)
-        self.coef_ = sparse.csr_matrix(self.coef_)
-        return self
-
-    def densify(self) -> Self:
-        """Make ``coef_`` an array again, the inverse of `sparsify`.
-
-        Returns
-        -------
-        FocalLogisticRegression
-            The model itself.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If the model is not fitted.
-        """
-        check_is_fitted(self)
-        self.coef_ = self._dense_coef()
-        return self
-
-    def _dense_coef(self) -> Array:
-        coef: Any = self.coef_
-        dense: Array = coef.toarray() if sparse.issparse(coef) else coef
-        return dense
-
-    def decision_function(self, X: Table) -> Array:
-        """The log-odds of the probabilities that `predict_proba` gives.
-
-        Class weights (``focal_alpha`` and ``class_weight``) are undone here, as in `predict_proba`,
-        and count in `predict`. With them a threshold of 0 on two classes, or the argmax of
-        more, is another decision than `predict`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Two classes: log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. More:
-            log P_k plus a constant of the row, whose softmax is ``predict_proba(X)``. With
-            ``probability="raw"`` or ``link="posterior"`` it is the margin.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, TypeError, ValueError
-            As in `predict`.
-        """
-        raw = self._margins(X)
-        return self._decision(raw)
-
-    def predict_proba(self, X: Table) -> Array:
-        """Probability of each class, as ``probability`` says.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, TypeError, ValueError
-            As in `predict`.
-        """
-        return self._proba(self._margins(X))
-
-    def predict_log_proba(self, X: Table) -> Array:
-        """Logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, TypeError, ValueError
-            As in `predict`.
-        """
-        return np.log(self.predict_proba(X))
-
-    def predict(self, X: Table) -> npt.NDArray[Any]:
-        """The label with the largest weight times posterior.
-
-        The weights are those of ``focal_alpha`` and ``class_weight``. Without them it is the
-        likeliest class; with them it is not what the sign or argmax of `decision_function` says.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels of ``classes_``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If the model is not fitted.
-        TypeError, ValueError
-            If X is not as in `fit`.
-        """
-        return self._label(self._margins(X))
-
-    def _margins(self, X: Table) -> Array:
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        theta = np.vstack([self._dense_coef().T, self.intercept_])
-        return margins(X, theta, True).astype(X.dtype, copy=False)
-
-    def _check_parameters(self) -> None:
-        self._check_probability()
-        check_choice(self.solver, ("auto", *SOLVERS), "solver")
-        if not (_is_number(self.C, Real) and self.C > 0):
-            raise ValueError(f"C must be a number > 0 (inf for no penalty); got {self.C!r}.")
-        if not (_is_number(self.l1_ratio, Real) and 0 <= self.l1_ratio <= 1):
-            raise ValueError(f"l1_ratio must be a number in [0, 1]; got {self.l1_ratio!r}.")
-        if self.l1_ratio > 0 and self.solver not in ("auto", "prox-newton"):
-            raise ValueError(
-                f"solver={self.solver!r} has no L1 penalty, which l1_ratio={self.l1_ratio!r} "
-                'asks for: use "prox-newton" or "auto".'
-            )
-        if not (_is_number(self.tol, Real) and 0 <= self.tol < np.inf):
-            raise ValueError(f"tol must be a finite number >= 0; got {self.tol!r}.")
-        if not (_is_number(self.max_iter, Integral) and self.max_iter >= 0):
-            raise ValueError(f"max_iter must be an integer >= 0; got {self.max_iter!r}.")
-        check_flag(self.fit_intercept, "fit_intercept")
-        check_flag(self.warm_start, "warm_start")
-        if not (isinstance(self.verbose, Integral) and self.verbose >= 0):
-            raise ValueError(f"verbose must be an integer >= 0; got {self.verbose!r}.")
-        if not (self.n_jobs is None or (_is_number(self.n_jobs, Integral) and self.n_jobs != 0)):
-            raise ValueError(
-                f"n_jobs must be None or an integer other than 0; got {self.n_jobs!r}."
-            )
-
-    def _last_theta(self, problem: LinearProblem, classes: npt.NDArray[Any]) -> Array | None:
-        """Theta of the last fit, if it is to be taken up and fits."""
-        if not (self.warm_start and hasattr(self, "coef_")):
-            return None
-        coef = self._dense_coef().T
-        shape = (problem.X.shape[1], problem.n_outputs)
-        if coef.shape != shape or self.loss_.link != problem.loss.link:
-            return None
-        if not np.array_equal(self.classes_, classes):
-            return None
-        theta = np.vstack([coef, self.intercept_]).astype(np.float64)
-        return problem.of_margins(theta) if problem.fit_intercept else theta[:-1]
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _coefficients(problem: LinearProblem, theta: Array) -> dict[str, Array]:
-    dtype = problem.X.dtype
-    intercept = np.zeros(problem.n_outputs)
-    if problem.fit_intercept:
-        theta, intercept = theta[:-1], theta[-1]
-        if problem.n_outputs > 1:
-            # the softmax does not see a common shift: report the one of sum 0
-            intercept = intercept - intercept.mean()
-    return {
-        "coef_": np.ascontiguousarray(theta.T, dtype=dtype),
-        "intercept_": intercept.astype(dtype),
-    }
-
-
-def _is_number(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and not isinstance(value, (bool, np.bool_))

@@ -1,13 +1,9 @@
-"""The objective of the linear model: passes over X (floor 4).
-
-Dense X is read in blocks of rows that fit into a cache, once per evaluation: margins,
-losses, gradient and, for Newton's method, the matrix are made of a block while it is
-there. Sparse X goes through compiled loops in the same way.
+"""The objective of the linear model: its value, gradient and matrix from passes over X (floor 4).
 
 A column whose values are all far from 0, such as a date in seconds, is nearly a multiple of
 the intercept. Such columns are centred: the problem is one of X - center. No centred copy of
-X is made. Blocks of dense X are centred while they are in the cache. For sparse X the
-gradient and the matrix are transformed.
+X is made. Blocks of a dense X are centred while they are in the cache. A sparse X stays as it is;
+the gradient and the matrix that are made of it are transformed.
 """
 
 from collections.abc import Iterator
@@ -21,15 +17,10 @@ from scipy import sparse
 
 from skfocal import _kernels
 from skfocal._kernels import Array
-from skfocal.losses import FocalLoss, MulticlassFocalLoss
+from skfocal.linear_model._blocks import Columns, add_gradient, centred, margins, row_slices
+from skfocal.linear_model._matrix import Rows, add_block, center_matrix, make_definite
+from skfocal.losses import FocalLoss
 from skfocal.losses._rows import class_totals
-
-# Numbers in a block of dense X: 1 MB of doubles; and bounds of its rows.
-_BLOCK, _MIN_ROWS, _MAX_ROWS = 2**17, 512, 8192
-# A column is centred where its mean is more than this many standard deviations from 0.
-_FAR = 10.0
-# Rows from which means and standard deviations are estimated; any number near the mean will do.
-_ROWS_FOR_CENTER = 1000
 
 
 @dataclass(frozen=True)
@@ -61,6 +52,12 @@ class LinearProblem:
     def n_coefficients(self) -> int:
         """Rows of theta."""
         return int(self.X.shape[1]) + self.fit_intercept
+
+    @property
+    def matrix_is_cheap(self) -> bool:
+        """Whether the matrix of all rows costs next to nothing."""
+        size = self.n_coefficients * self.n_outputs
+        return bool(self.X.shape[0] * size**2 <= 3e6)
 
     @cached_property
     def _scale(self) -> float:
@@ -155,7 +152,7 @@ class LinearProblem:
         """The problem in which all other coefficients are 0."""
         if len(columns) == self.X.shape[1]:
             return self
-        X = self.X[:, columns] if sparse.issparse(self.X) else _Columns(self.X, columns)
+        X = self.X[:, columns] if sparse.issparse(self.X) else Columns(self.X, columns)
         return replace(self, X=X, center=None if self.center is None else self.center[columns])
 
     def value(self, theta: Array) -> float:
@@ -175,7 +172,7 @@ class LinearProblem:
         for block, rows in self._blocks(theta):
             losses, slopes = self.loss.loss_gradient(*rows)
             total += losses.sum()
-            self._pull_back(block, slopes, gradient)
+            add_gradient(block, slopes, self.fit_intercept, gradient)
         return self._finished(total, theta, gradient), gradient
 
     def newton_terms(self, theta: Array) -> tuple[float, Array, Array]:
@@ -186,18 +183,18 @@ class LinearProblem:
         """
         q, m = theta.shape
         total, gradient, matrix = 0.0, np.zeros_like(theta), np.zeros((q, m, q, m))
-        add = self._add_binary if m == 1 else self._add_multiclass
         for block, rows in self._blocks(theta):
-            total += add(block, *rows, gradient, matrix)
+            total += add_block(self.loss, block, rows, self.fit_intercept, gradient, matrix)
         value = self._finished(total, theta, gradient)
         matrix *= self._scale
         if self._transforms:
-            self._center_matrix(matrix)
+            assert self.center is not None
+            center_matrix(matrix, self.center)
         ridge = np.arange(self.X.shape[1])
         for j in range(m):
             matrix[ridge, j, ridge, j] += self.l2
         if m > 1:
-            self._fix_gauge(matrix)
+            make_definite(matrix, 0 if self.l1 == 0 else self.X.shape[1])
         return value, gradient, matrix
 
     def curvature(self, theta: Array) -> Array:
@@ -224,19 +221,14 @@ class LinearProblem:
         """Whether X stays as it is, and what is made of it is centred."""
         return self.center is not None and sparse.issparse(self.X)
 
-    def _blocks(self, theta: Array) -> Iterator[tuple[Any, tuple[Array, Array, Array | None]]]:
-        """Rows of X, centred if they are dense, with their codes, margins and weights."""
+    def _blocks(self, theta: Array) -> Iterator[tuple[Any, Rows]]:
+        """Blocks of X, centred if X is dense, with the codes, margins and weights of their rows."""
         if self._transforms:
             theta = self.of_columns(theta)
-        size = min(max(_BLOCK // max(self.X.shape[1], 1), _MIN_ROWS), _MAX_ROWS)
-        if sparse.issparse(self.X):
-            size = 100 * _MAX_ROWS
-        for start in range(0, self.X.shape[0], size):
-            rows = slice(start, start + size)
+        for rows in row_slices(self.X):
             block = self.X[rows]
             if self.center is not None and not self._transforms:
-                # the difference in double: float32 numbers far from 0 have few digits to lose
-                block = (block - self.center).astype(self.X.dtype, copy=False)
+                block = centred(block, self.center)
             weight = None if self.sample_weight is None else self.sample_weight[rows]
             yield block, (self.codes[rows], margins(block, theta, self.fit_intercept), weight)
 
@@ -252,81 +244,6 @@ class LinearProblem:
         penalty = 0.5 * self.l2 * np.square(theta[:p]).sum() + self.l1 * np.abs(theta[:p]).sum()
         return self._scale * float(total) + float(penalty)
 
-    def _pull_back(self, block: Any, slopes: Array, gradient: Array) -> None:
-        """Add the gradient in theta of a block from that in its margins."""
-        slopes = slopes.reshape(len(slopes), -1)
-        p = self.X.shape[1]
-        gradient[:p] += block.T @ slopes.astype(block.dtype, copy=False)
-        if self.fit_intercept:
-            gradient[p] += slopes.sum(axis=0)
-
-    def _augmented(self, block: Any, weight: Array) -> Any:
-        """Diag(weight) [X 1] of a block."""
-        if sparse.issparse(block):
-            parts = [sparse.diags_array(weight) @ block]
-            if self.fit_intercept:
-                parts.append(sparse.csr_array(weight[:, np.newaxis]))
-            return sparse.hstack(parts, format="csr")
-        out = np.empty((len(block), self.n_coefficients), block.dtype)
-        weight = weight.astype(block.dtype, copy=False)
-        np.multiply(block, weight[:, np.newaxis], out=out[:, : block.shape[1]])
-        if self.fit_intercept:
-            out[:, -1] = weight
-        return out
-
-    def _add_binary(
-        self, block: Any, y: Array, raw: Array, weight: Any, gradient: Array, matrix: Array
-    ) -> float:
-        """Add a block's gradient and matrix; returns the sum of its losses."""
-        losses, slopes, curvatures = self.loss.loss_gradient_hessian(y, raw, weight)
-        self._pull_back(block, slopes, gradient)
-        # a matrix times its own transpose: NumPy calls syrk, which does half of the work
-        scaled = self._augmented(block, np.sqrt(curvatures))
-        gram = scaled.T @ scaled
-        matrix[:, 0, :, 0] += gram.toarray() if sparse.issparse(gram) else gram
-        return float(losses.sum())
-
-    def _add_multiclass(
-        self, block: Any, y: Array, raw: Array, weight: Any, gradient: Array, matrix: Array
-    ) -> float:
-        """The same; rows give x x' times curvature d d' + slope (diag(pi) - pi pi')."""
-        assert isinstance(self.loss, MulticlassFocalLoss)
-        losses, slopes, slope, curvature, share = self.loss.full_hessian_bound(y, raw, weight)
-        self._pull_back(block, slopes, gradient)
-        direction = -share
-        direction[np.arange(len(share)), y.astype(np.intp)] += 1.0
-        whole = self._augmented(block, np.ones(len(share)))
-        for j in range(self.n_outputs):
-            for k in range(j + 1):
-                pair = curvature * direction[:, j] * direction[:, k]
-                pair -= slope * share[:, j] * (share[:, k] - (j == k))
-                gram = whole.T @ self._augmented(block, pair)
-                gram = gram.toarray() if sparse.issparse(gram) else gram
-                matrix[:, j, :, k] += gram
-                if j != k:
-                    matrix[:, k, :, j] += gram
-        return float(losses.sum())
-
-    def _fix_gauge(self, matrix: Array) -> None:
-        """Make the matrix definite along shifts of all classes by one vector.
-
-        The softmax does not see them. An L2 penalty holds them at 0, where solvers start, but
-        weakly. The gradient has no part along them, so this changes no step. An L1 penalty
-        does see such shifts of coefficients: then only those of intercepts are held.
-        """
-        for i in range(0 if self.l1 == 0 else self.X.shape[1], self.n_coefficients):
-            own = matrix[i, :, i, :]
-            own += np.trace(own) / self.n_outputs**2
-
-    def _center_matrix(self, matrix: Array) -> None:
-        """Turn the matrix of X and 1 into that of X - center and 1, in place."""
-        assert self.center is not None
-        for j in range(self.n_outputs):
-            for k in range(self.n_outputs):
-                part = matrix[:, j, :, k]
-                part[:-1] -= np.outer(self.center, part[-1])
-                part[:, :-1] -= np.outer(part[:, -1], self.center)
-
     def _sparse_value_gradient(self, theta: Array) -> tuple[float, Array]:
         total, gradient = _kernels.sparse_loss_gradient(
             self.X,
@@ -340,37 +257,3 @@ class LinearProblem:
             self.n_threads,
         )
         return self._finished(total, theta, gradient), gradient
-
-
-class _Columns:
-    """Some columns of a dense X, copied a block of rows at a time."""
-
-    def __init__(self, X: Array, columns: npt.NDArray[Any]) -> None:
-        self.X, self.columns = X, columns
-        self.shape, self.dtype = (X.shape[0], len(columns)), X.dtype
-
-    def __getitem__(self, rows: slice) -> Array:
-        return self.X[rows][:, self.columns]
-
-
-def center_of(X: Any) -> Array | None:
-    """What to subtract from the columns that are far from 0; None where there are none."""
-    rows = X[:: max(1, X.shape[0] // _ROWS_FOR_CENTER)].astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):  # see `refuse_overflow`
-        mean = np.asarray(rows.mean(axis=0)).ravel()
-        if sparse.issparse(rows):
-            squares = np.asarray(rows.multiply(rows).mean(axis=0)).ravel()
-            deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
-        else:
-            deviation = rows.std(axis=0)
-        far = np.abs(mean) > _FAR * deviation
-    return np.where(far, mean, 0.0) if far.any() else None
-
-
-def margins(X: Any, theta: Array, fit_intercept: bool) -> Array:
-    """X coef + intercept in double, of shape (n,) where theta has one column."""
-    p = X.shape[1]
-    raw = np.asarray(X @ theta[:p].astype(X.dtype, copy=False), dtype=np.float64)
-    if fit_intercept:
-        raw = raw + theta[p]
-    return raw[:, 0] if theta.shape[1] == 1 else raw

@@ -18,10 +18,10 @@ from sklearn.svm import l1_min_c
 
 from benchmarks.convergence import BAR, TABLES, measure
 from skfocal import FocalLogisticRegression, _kernels
+from skfocal.linear_model._lbfgs import inverse_hessian_times
 from skfocal.linear_model._problem import LinearProblem
-from skfocal.linear_model._proximal import minimum_of_model
+from skfocal.linear_model._quadratic_model import minimum_of_model
 from skfocal.linear_model._scaling import sampled_matrix
-from skfocal.linear_model._solvers import inverse_hessian_times
 from skfocal.losses import make_loss
 from tests.conftest import table
 

@@ -43,7 +43,11 @@ INSIDE = {
     ),
     "objectives": ("_conventions", "_memory", "_metric", "_objective"),
     "_classifier": ("_callbacks", "_attributes", "_tables", "_target", "_mixin"),
-    "linear_model": ("_problem", "_scaling", "_proximal", "_solvers", "_classifier"),
+    "linear_model": (
+        *("_blocks", "_matrix", "_problem", "_scaling", "_stopping", "_lbfgs", "_newton_cholesky"),
+        *("_quadratic_model", "_prox_newton", "_solvers", "_parameters", "_training", "_model"),
+        "_classifier",
+    ),
     "_booster": ("_arguments", "_settings", "_measures", "_evaluation", "_plan", "_backend"),
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
