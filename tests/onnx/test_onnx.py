@@ -17,9 +17,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-import skfocal.onnx
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
-from skfocal.onnx import to_onnx
+from skfocal.onnx import _converter, _lightgbm, _linear, _xgboost, to_onnx
 from tests import backends
 from tests.backends import margins, quiet_fit
 from tests.conftest import table
@@ -314,27 +313,30 @@ def test_a_table_of_another_shape_is_refused(kind, in_a_pipeline):
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize(
-    "kind, part, wrong",
+    "kind, module, part, wrong",
     [
         (
             LOGISTIC,
-            "_linear_margin",
+            _linear,
+            "margin",
             lambda margin: lambda *of: of[0].node("Mul", margin(*of), 1.1),
         ),
-        (LGBM, "_as_lightgbm_reads", lambda _: lambda graph, X, columns: X),
-        (XGB, "_xgboost_start", lambda start: lambda booster: start(booster) * np.float32(1.01)),
+        (LGBM, _lightgbm, "as_lightgbm_reads", lambda _: lambda graph, X, columns: X),
+        (
+            XGB,
+            _xgboost,
+            "margin_before_trees",
+            lambda margin: lambda booster: margin(booster) * np.float32(1.01),
+        ),
     ],
 )
-def test_a_graph_of_another_model_is_refused(kind, part, wrong, n_classes, monkeypatch):
+def test_a_graph_of_another_model_is_refused(kind, module, part, wrong, n_classes, monkeypatch):
     X, y = table_with_zeros(n_classes)
     if kind is LOGISTIC:
         X = np.nan_to_num(X)
     extra = {"zero_as_missing": True} if kind is LGBM else {}
     model = make(kind, **extra).fit(X, y)
-    changed = wrong(getattr(skfocal.onnx, part))
-    monkeypatch.setattr(skfocal.onnx, part, changed)
-    if kind is LOGISTIC:
-        monkeypatch.setitem(skfocal.onnx._MARGINS, "FocalLogisticRegression", changed)
+    monkeypatch.setattr(module, part, wrong(getattr(module, part)))
     with pytest.raises(NotImplementedError, match=r"another model .* rows tried differ.*has \["):
         to_onnx(model, X)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # not installed
@@ -348,7 +350,7 @@ def test_splits_that_are_one_step_off_are_refused(kind, n_classes, monkeypatch):
     X, y, _ = table(n_classes)
     X = X.astype(np.float32)
     model = make(kind, n_estimators=2).fit(X, y)
-    convert = skfocal.onnx._convert
+    convert = _converter._convert
 
     def off(*arguments):
         graph = convert(*arguments)
@@ -357,7 +359,7 @@ def test_splits_that_are_one_step_off_are_refused(kind, n_classes, monkeypatch):
         values.floats[0] = np.nextafter(np.float32(values.floats[0]), np.float32(9))
         return graph
 
-    monkeypatch.setattr(skfocal.onnx, "_convert", off)
+    monkeypatch.setattr(_converter, "_convert", off)
     with pytest.raises(NotImplementedError, match="another model"):
         to_onnx(model, X)
 

@@ -52,7 +52,10 @@ INSIDE = {
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
     "dask": ("_cluster", "_tables", "_lightgbm_workers", "_xgboost_workers", "lightgbm", "xgboost"),
-    "onnx": ("_check", "_graph", "_converter"),
+    "onnx": (
+        *("_check", "_graph", "_posterior", "_trees", "_linear", "_lightgbm", "_xgboost"),
+        "_converter",
+    ),
     "plotting": ("_style", "_estimators", "_loss", "_calibration", "_gamma_path"),
 }
 # They belong to no floor: anything may use them, and they import nothing of the package.
