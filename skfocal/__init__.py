@@ -42,7 +42,7 @@ SKOPS_TYPES = (
     "xgboost.core.Booster",
     "collections.OrderedDict",
 )
-"""What ``skops.io.load(file, trusted=SKOPS_TYPES)`` has to trust to load a classifier."""
+"""The types to trust when a classifier is loaded: ``skops.io.load(file, trusted=SKOPS_TYPES)``."""
 
 _MODULES = {
     "BinaryFocalLoss": "losses",
@@ -63,7 +63,7 @@ _SUBMODULES = (
 
 
 def __getattr__(name: str) -> Any:
-    """Public names and modules load with their first use: the boosters are optional."""
+    """Load public names and modules at their first use, because the boosters are optional."""
     if name in _SUBMODULES:
         return import_module(f"skfocal.{name}")
     if name not in _MODULES:

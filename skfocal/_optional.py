@@ -1,4 +1,4 @@
-"""One error for a missing extra."""
+"""The error for an optional library that is missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def optional_dependency(module: str, *, needed_by: str, extra: str | None = None) -> Iterator[None]:
-    """Turn a failing ``import module`` in the block into the command that helps."""
+    """If ``import module`` fails in the block, the error names the command to install it."""
     try:
         yield
     except ModuleNotFoundError as error:

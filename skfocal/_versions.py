@@ -1,4 +1,4 @@
-"""What a bug report needs to say."""
+"""The versions that a bug report should contain."""
 
 import platform
 import sys

@@ -30,43 +30,45 @@ Solver = Literal["auto", "newton-cholesky", "lbfgs", "prox-newton"]
 class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
     """Linear classifier trained on the focal loss, with an L2, L1 or elastic-net penalty.
 
-    Minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + (1 - r) sum(coef**2) / 2 +
-    r sum(abs(coef)) over coefficients and intercept, where p = sigmoid or softmax of the
-    linear margin [1]_ (with ``link="posterior"`` the p whose posterior that is), sw are
-    sample weights, w class weights and r is ``l1_ratio``. With ``focal_gamma=0`` it is
-    `sklearn.linear_model.LogisticRegression`.
+    The margin of a row is the raw score X coef + intercept, before sigmoid or softmax. Fit
+    minimises C sum(sw w (1 - p_t)**gamma (-log p_t)) + (1 - r) sum(coef**2) / 2 +
+    r sum(abs(coef)) over coefficients and intercept. There p_t is the probability of the true
+    class in the sense of the paper [1]_: the sigmoid (softmax) of the margin, unless ``link``
+    says otherwise. sw are sample weights, w are class weights and r is ``l1_ratio``. With
+    ``focal_gamma=0`` the model is `sklearn.linear_model.LogisticRegression`.
 
     Parameters
     ----------
     focal_gamma : float or sequence of floats, default=2.0
-        Focusing parameter, >= 0; a sequence has one per class in the order of
-        ``classes_``. 0 is cross-entropy; 2 is the value of the paper, no recommendation.
+        Focusing parameter gamma, >= 0. A sequence has one value per class, in the order of
+        ``classes_``. 0 is cross-entropy. 2 is the value of the paper; it is no recommendation.
     focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights: None; a float in (0, 1), alpha for ``classes_[1]`` and 1 - alpha
         for ``classes_[0]`` (two classes); ``"balanced"``, inverse class frequency;
         ``"effective"`` or ``("effective", beta)``, inverse effective number of rows; a
-        dict {label: weight}; one positive weight per class. They scale the loss against
-        the penalty too: alpha = .25 multiplies by .75 and .25.
+        dict {label: weight}; one positive weight per class. They also scale the loss against
+        the penalty: alpha = 0.25 multiplies the loss by 0.75 and 0.25.
     probability : {"posterior", "raw"}, default="posterior"
         What `predict_proba` returns: the posterior of the classes, or the sigmoid
         (softmax) of the margin.
     link : {"focal", "posterior"}, default="focal"
-        What the linear margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
-        ``"posterior"``: that is the posterior, which makes the model one of log-odds whose
-        coefficients converge to the true ones of a logistic model for every gamma.
+        What the margin means. ``"focal"``: its sigmoid (softmax) is the paper's p.
+        ``"posterior"``: its sigmoid (softmax) is the posterior, the probability of the classes
+        in the population. The margin is then log-odds, and coefficients converge to the true
+        ones of a logistic model for every gamma.
     C : float, default=1.0
         Inverse strength of the penalty, > 0; ``inf`` for none.
     fit_intercept : bool, default=True
         Whether there is an intercept. It is not penalised.
     class_weight : dict or "balanced", default=None
-        Multiplied into ``focal_alpha``; labels that a dict lacks weigh 1. As in scikit-learn,
-        ``"balanced"`` sums sample weights.
+        Class weights that are multiplied by those of ``focal_alpha``. Labels that a dict lacks
+        have weight 1. As in scikit-learn, ``"balanced"`` uses the sums of sample weights.
     l1_ratio : float, default=0.0
-        Share r of the L1 penalty, in [0, 1]; above 0 some coefficients are exactly 0.
+        Share r of the L1 penalty, in [0, 1]. Above 0 some coefficients become exactly 0.
     solver : {"auto", "newton-cholesky", "lbfgs", "prox-newton"}, default="auto"
-        ``"newton-cholesky"``, damped Newton on a positive matrix near the Hessian, for small
-        tables; ``"lbfgs"`` for larger ones; ``"prox-newton"``, coordinate descent on
-        quadratic models, for an ``l1_ratio`` above 0. ``"auto"`` chooses.
+        ``"newton-cholesky"`` is damped Newton on a positive matrix close to the Hessian; it suits
+        small tables. ``"lbfgs"`` suits larger ones. ``"prox-newton"`` is coordinate descent on
+        quadratic models, for an ``l1_ratio`` above 0. ``"auto"`` chooses among them.
     tol : float, default=1e-4
         Relative accuracy of the coefficients. The solver stops where the objective is within
         ``tol**2`` of its minimum, in units of what the fit has gained over the best constant.
@@ -75,16 +77,16 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
     max_iter : int, default=100
         Limit of iterations. A fit that has not converged gives a `ConvergenceWarning`.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit, if classes, features and link are the
-        same, and if they are better than the best constant: for a path of values of ``C``.
+        Whether to start from the coefficients of the last fit, for example along a path of
+        values of ``C``. They are used only if classes, features and link are the same, and if
+        their objective is not larger than that of the best constant.
     verbose : int, default=0
-        Above 0 a line is printed for each iteration of the solver.
+        Above 0, a line is printed for each iteration of the solver.
     n_jobs : int, default=None
-        Threads of the passes over a sparse X; None is 1, unless in a
-        `joblib.parallel_config`, and -1 all processors. A dense X is left to the threads
-        of NumPy's linear algebra.
+        Threads for a sparse X. None means 1, unless a `joblib.parallel_config` says otherwise;
+        -1 means all processors. For a dense X the threads are those of NumPy's linear algebra.
     random_state : int, RandomState instance or None, default=None
-        Not used: nothing here is random. It is accepted as in scikit-learn.
+        Not used, because nothing here is random. It is accepted as in scikit-learn.
 
     Attributes
     ----------
@@ -105,14 +107,14 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
 
     See Also
     --------
-    sklearn.linear_model.LogisticRegression : The same at gamma = 0.
+    sklearn.linear_model.LogisticRegression : The same model at gamma = 0.
 
     Notes
     -----
-    `predict` takes the class with the largest weight times posterior, and `predict_proba`
-    undoes the weights. `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities
-    and loses the costs: its ``predict`` takes the likelier class. The loss is not convex for
-    gamma > 0; all solvers start at the constant with the smallest loss.
+    `predict` takes the class with the largest weight times posterior; `predict_proba` undoes
+    the weights. `sklearn.calibration.CalibratedClassifierCV` preserves the probabilities but not
+    the costs: its ``predict`` takes the likelier class. The loss is not convex for gamma > 0.
+    All solvers start at the constant with the smallest loss.
 
     References
     ----------
@@ -177,11 +179,11 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers; float32 and float64 are taken as they are.
+            Finite numbers. float32 and float64 are used as they are.
         y : array-like of shape (n_samples,)
             Labels, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative; rows of weight 0 are as if absent.
+            Non-negative numbers. Rows of weight 0 are left out.
 
         Returns
         -------
@@ -191,8 +193,8 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter, X, y or sample_weight is not as described; the model is then
-            left as it was.
+            If a parameter, X, y or sample_weight is not as described. The model is then left as
+            it was.
         """
         self._check_probability()
         check_parameters(self)

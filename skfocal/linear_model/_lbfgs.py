@@ -25,10 +25,10 @@ _MEMORY = 20
 def solve_lbfgs(
     problem: LinearProblem, theta: Array, rule: StoppingRule, max_iter: int, watch: Watch
 ) -> Solution:
-    """SciPy's L-BFGS-B in variables in which the Hessian at the start is near to the identity.
+    """SciPy's L-BFGS-B in variables in which the first Hessian is close to the identity.
 
-    That takes a fraction of the iterations. Where the Hessian has changed on the way, so that
-    the gap is larger than it seemed, a new round begins in new variables.
+    It needs a fraction of the iterations there. On the way the Hessian changes, and the gap may
+    turn out larger than it seemed. Then a new run begins in new variables.
     """
     n_iter = 0
     while n_iter < max_iter:
@@ -37,14 +37,14 @@ def solve_lbfgs(
         n_iter += n_more
         if search.converged or search.stopped:
             return Solution(theta, n_iter, None)
-        if search.decrease <= rule.invisible(search.value):  # its line search sees no change
+        if search.decrease <= rule.invisible(search.value):  # the line search sees no change
             theta, done = _polished(problem, theta, rule)
             return Solution(theta, n_iter, None if done else BEYOND_ROUNDING)
     return Solution(theta, n_iter, out_of_iterations(max_iter))
 
 
 class _Round:
-    """One run of L-BFGS-B, in the variables that are right at its start."""
+    """One run of L-BFGS-B, in variables scaled by the Hessian where it begins."""
 
     def __init__(
         self, problem: LinearProblem, theta: Array, rule: StoppingRule, watch: Watch
@@ -58,7 +58,7 @@ class _Round:
         self.unit = 2.0 * _half_square(self.slope) or 1.0
         self.first, self.decrease = True, 0.0
         self.stopped, self.converged = False, rule.reached(_half_square(self.slope), self.value)
-        # where the last iteration ended, and (move, change of the slope) of the last ones
+        # the point and slope after the last iteration; (move, change of the slope) of the last ones
         self.at = self.scaling.to_variables(theta), self.slope
         self.moves: deque[tuple[Array, Array]] = deque(maxlen=_MEMORY)
 
@@ -87,7 +87,7 @@ class _Round:
         return self.scaling.to_theta(result.x * root), int(result.nit)
 
     def _function(self, variables: Array, root: float) -> tuple[float, Array]:
-        if not self.first:  # L-BFGS-B begins where we have been
+        if not self.first:  # the first call is at a point whose value is known
             theta = self.scaling.to_theta(variables * root)
             self.value, gradient = self.problem.value_gradient(theta)
             self.slope = self.scaling.to_gradient(gradient)
@@ -102,14 +102,14 @@ class _Round:
             raise StopIteration
         if not self.rule.reached(_half_square(self.slope), self.value):
             return
-        # new variables help where they are of a matrix; else the search goes on as it is
+        # new variables help only where they come from a matrix; without one the search goes on
         if self.scaling.factor is not None or self.rule.reached(self._gap(), self.value):
             raise StopIteration
 
     def _gap(self) -> float:
-        """The gap by the curvature that the search has met on its way, or by that of its start.
+        """The larger of two gaps: by the curvature met on the way, and by that at the beginning.
 
-        The larger of the two: the first tells whether the variables are still right.
+        The first one tells whether the variables are still right.
         """
         met = (self.slope * inverse_hessian_times(self.slope, self.moves)).sum()
         return max(_half_square(self.slope), 0.5 * float(met))
@@ -118,8 +118,8 @@ class _Round:
 def inverse_hessian_times(slope: Array, moves: Iterable[tuple[Array, Array]]) -> Array:
     """The inverse Hessian of L-BFGS times a slope: Nocedal & Wright 2006, algorithm 7.4.
 
-    Its moves are pairs of a step and the change of the slope on it. None of the sums is a
-    product of BLAS, see `_half_square`.
+    Each move is a step and the change of the slope along it. No sum calls BLAS, see
+    `_half_square`.
     """
     pairs = [(move, change, (move * change).sum()) for move, change in moves]
     pairs = [pair for pair in pairs if pair[2] > 0]
@@ -136,9 +136,10 @@ def inverse_hessian_times(slope: Array, moves: Iterable[tuple[Array, Array]]) ->
 
 
 def _polished(problem: LinearProblem, theta: Array, rule: StoppingRule) -> tuple[Array, bool]:
-    """Whole steps by the Hessian of a sample while they halve the gap; whether that sufficed.
+    """Full Newton steps while each halves the gap. Returns theta and whether the gap is reached.
 
-    They need no objective, of which rounding hides the last digits.
+    The Hessian is that of a sample of rows. The steps need no objective, whose last digits are
+    hidden by rounding.
     """
     scaling, before = make_scaling(problem, theta), np.inf
     while True:
@@ -154,9 +155,9 @@ def _polished(problem: LinearProblem, theta: Array, rule: StoppingRule) -> tuple
 
 
 def _half_square(slope: Array) -> float:
-    """Half of g'g, the gap in variables in which the Hessian is the identity.
+    """Half of g' g, the gap in variables in which the Hessian is the identity.
 
-    It is no product of BLAS: the waiting threads of NumPy's BLAS and those of SciPy's, which
-    L-BFGS-B uses between two calls, would take the processors from each other.
+    It does not call NumPy's BLAS. L-BFGS-B uses SciPy's BLAS between two calls, and the waiting
+    threads of the two libraries would take the processors from each other.
     """
     return 0.5 * float(np.square(slope).sum())

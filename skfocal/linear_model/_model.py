@@ -14,7 +14,7 @@ from skfocal.linear_model._blocks import margins
 
 
 class LinearModel(FocalClassifierMixin):
-    """A fitted model: it predicts, and its coefficients are made sparse or dense."""
+    """A fitted model: it predicts, and it makes its coefficients sparse or dense."""
 
     coef_: Array
     intercept_: Array
@@ -32,7 +32,7 @@ class LinearModel(FocalClassifierMixin):
         return {0.0: "l2", 1.0: "l1"}.get(float(self.l1_ratio), "elasticnet")
 
     def sparsify(self) -> Self:
-        """Make ``coef_`` a sparse matrix, which takes less memory where many are 0.
+        """Make ``coef_`` a sparse matrix, which takes less memory where many coefficients are 0.
 
         Returns
         -------
@@ -73,9 +73,9 @@ class LinearModel(FocalClassifierMixin):
     def decision_function(self, X: Table) -> Array:
         """The log-odds of the probabilities that `predict_proba` gives.
 
-        Class weights (``focal_alpha`` and ``class_weight``) are undone here, as in `predict_proba`,
-        and count in `predict`. With them a threshold of 0 on two classes, or the argmax of
-        more, is another decision than `predict`.
+        Class weights (``focal_alpha`` and ``class_weight``) count in `predict`, but are undone
+        here, as in `predict_proba`. With class weights the sign of the log-odds of two classes,
+        or the argmax of more, is therefore another decision than `predict`.
 
         Parameters
         ----------
@@ -85,9 +85,9 @@ class LinearModel(FocalClassifierMixin):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Two classes: log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. More:
+            For two classes log(P+ / P-), whose sigmoid is ``predict_proba(X)[:, 1]``. For more,
             log P_k plus a constant of the row, whose softmax is ``predict_proba(X)``. With
-            ``probability="raw"`` or ``link="posterior"`` it is the margin.
+            ``probability="raw"`` or ``link="posterior"`` it is the margin, the raw score.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class LinearModel(FocalClassifierMixin):
         return self._decision(raw)
 
     def predict_proba(self, X: Table) -> Array:
-        """Probability of each class, as ``probability`` says.
+        """Probability of each class: the posterior, or what ``probability`` says.
 
         Parameters
         ----------
@@ -140,8 +140,9 @@ class LinearModel(FocalClassifierMixin):
     def predict(self, X: Table) -> npt.NDArray[Any]:
         """The label with the largest weight times posterior.
 
-        The weights are those of ``focal_alpha`` and ``class_weight``. Without them it is the
-        likeliest class; with them it is not what the sign or argmax of `decision_function` says.
+        The weights are those of ``focal_alpha`` and ``class_weight``. Without them the label is
+        that of the likeliest class. With them the sign or argmax of `decision_function` may give
+        another label.
 
         Parameters
         ----------

@@ -17,13 +17,13 @@ from skfocal.linear_model._stopping import (
 def solve_newton_cholesky(
     problem: LinearProblem, theta: Array, rule: StoppingRule, max_iter: int, watch: Watch
 ) -> Solution:
-    """Damped Newton on the positive matrix of `newton_terms`, with an Armijo line search."""
+    """Damped Newton on the matrix of `LinearProblem.newton_terms`, with an Armijo line search."""
     value, gradient, matrix = problem.newton_terms(theta)
     problem.refuse_overflow(gradient, matrix)
     before = np.inf
     for n_iter in range(max_iter + 1):
         step, gap = scaled_solve(matrix, gradient)
-        # where rounding hides the gap, it may still shrink, and then the steps are good ones
+        # rounding hides a small gap; while it still shrinks, the steps are good
         hidden = gap <= rule.invisible(value) and gap > 0.25 * before
         if hidden or rule.reached(gap, value):
             return Solution(theta, n_iter, None)
@@ -45,9 +45,9 @@ def _line_search(
 ) -> tuple[Array, float, Array, Array] | None:
     """The first of the steps 1, 1/2, 1/4, ... that satisfies Armijo's condition.
 
-    Returns the new theta and its `LinearProblem.newton_terms`. The whole step nearly always
-    does: it is tried with all of them at once, in one pass over X. ``noise`` is what rounding
-    may add to the difference of two objectives.
+    Returns the new theta and its `LinearProblem.newton_terms`. The full step nearly always
+    satisfies the condition. Its objective, gradient and matrix are therefore computed together,
+    in one pass over X. ``noise`` is what rounding may add to the difference of two objectives.
     """
 
     def enough(new_value: float, length: float) -> bool:

@@ -13,7 +13,7 @@ _INSTEAD_OF = {
     "penalty": "use l1_ratio=0 for 'l2', l1_ratio=1 for 'l1', and C=inf for no penalty",
     "dual": "the solvers here are primal",
     "intercept_scaling": "the intercept is not penalised",
-    "multi_class": "more than two classes are one softmax; see sklearn.multiclass for others",
+    "multi_class": "more than two classes use one softmax; see sklearn.multiclass for others",
 }
 
 

@@ -27,9 +27,10 @@ from skfocal.losses._rows import class_totals
 class LinearProblem:
     """Mean weighted focal loss of a linear margin, and l2 / 2 sum(coef**2) + l1 sum|coef|.
 
-    The margin is (X - center) coef + intercept. ``theta`` has shape (p + 1, m) with the
-    intercept in the last row, or (p, m) without; m is 1 for two classes and K for more. It is
-    always float64; products with a float32 X are float32, losses and sums are double.
+    The margin is (X - center) coef + intercept: the raw score before sigmoid or softmax.
+    ``theta`` has shape (p + 1, m) with the intercept in the last row, or (p, m) without an
+    intercept; m is 1 for two classes and K for more. It is always float64. Products with a
+    float32 X are float32; losses and sums are float64.
     """
 
     X: Any
@@ -66,17 +67,17 @@ class LinearProblem:
 
     @property
     def rounding(self) -> float:
-        """Relative error of the objective that rounding alone can make."""
+        """The relative error that rounding alone can cause in the objective."""
         if self.X.dtype == np.float32:
             return float(np.finfo(np.float32).eps) / 100
         return 16 * float(np.finfo(np.float64).eps)
 
     def of_margins(self, theta: Array) -> Array:
-        """Theta of X - center, for theta of X."""
+        """The theta of X - center that has the same margins as a theta of X."""
         return self._with_intercept_moved(theta, 1.0)
 
     def of_columns(self, theta: Array) -> Array:
-        """Theta of X, for theta of X - center: the inverse of `of_margins`."""
+        """The theta of X that has the same margins as a theta of X - center."""
         return self._with_intercept_moved(theta, -1.0)
 
     def _with_intercept_moved(self, theta: Array, sign: float) -> Array:
@@ -87,7 +88,7 @@ class LinearProblem:
         return theta
 
     def null_model(self) -> tuple[Array, float]:
-        """Theta of the best constant margin, 0 without an intercept, and the objective there."""
+        """Theta of the best constant margin (0 without an intercept), and the objective there."""
         theta = np.zeros((self.n_coefficients, self.n_outputs))
         if self.fit_intercept:
             theta[-1] = self.loss.intercept(self.codes, self.sample_weight)
@@ -100,12 +101,12 @@ class LinearProblem:
     def refuse_overflow(self, gradient: Array, matrix: Array | None = None) -> None:
         """Name the columns that are so large that sums of their squares overflow.
 
-        Columns are looked at only where the gradient or the matrix makes it likely.
+        Columns are examined only where the gradient or the matrix makes an overflow likely.
 
         Raises
         ------
         ValueError
-            If there are such columns, or other numbers overflow.
+            If there are such columns, or if other numbers overflow.
         """
         largest = float(np.finfo(self.X.dtype).max)
         likely = not np.abs(gradient).max(initial=0.0) < 1e-12 * np.sqrt(largest)
@@ -136,7 +137,7 @@ class LinearProblem:
         return largest
 
     def some_rows(self, n_rows: int) -> "LinearProblem":
-        """The problem on about that many of its rows, evenly spread."""
+        """The problem on about ``n_rows`` of its rows, evenly spread."""
         every = max(1, self.X.shape[0] // n_rows)
         if every == 1:
             return self
@@ -178,8 +179,8 @@ class LinearProblem:
     def newton_terms(self, theta: Array) -> tuple[float, Array, Array]:
         """The objective, its gradient (p, m) and the step's positive matrix (p, m, p, m).
 
-        The matrix bounds the Hessian from above at theta (posterior link: is the expected
-        one), but is no bound elsewhere: the step needs a line search.
+        At theta the matrix bounds the Hessian from above (under the posterior link it is the
+        expected Hessian). It is no bound elsewhere, so the step needs a line search.
         """
         q, m = theta.shape
         total, gradient, matrix = 0.0, np.zeros_like(theta), np.zeros((q, m, q, m))
@@ -198,7 +199,7 @@ class LinearProblem:
         return value, gradient, matrix
 
     def curvature(self, theta: Array) -> Array:
-        """Diagonal of the matrix of `newton_terms`, or what is near to it, as theta."""
+        """About the diagonal of the matrix of `newton_terms`, in the shape of theta."""
         p = self.X.shape[1]
         out = np.zeros_like(theta)
         for block, rows in self._blocks(theta):
@@ -218,7 +219,7 @@ class LinearProblem:
 
     @property
     def _transforms(self) -> bool:
-        """Whether X stays as it is, and what is made of it is centred."""
+        """Whether X stays as it is, and the gradient and the matrix are centred instead."""
         return self.center is not None and sparse.issparse(self.X)
 
     def _blocks(self, theta: Array) -> Iterator[tuple[Any, Rows]]:
@@ -233,7 +234,7 @@ class LinearProblem:
             yield block, (self.codes[rows], margins(block, theta, self.fit_intercept), weight)
 
     def _finished(self, total: float, theta: Array, gradient: Array | None = None) -> float:
-        """The objective from its sum; the gradient is scaled and penalised in place."""
+        """The objective from a sum of losses. The gradient is scaled and penalised in place."""
         p = self.X.shape[1]
         if gradient is not None:
             gradient *= self._scale

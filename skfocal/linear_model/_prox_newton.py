@@ -20,8 +20,8 @@ def solve_prox_newton(
 ) -> Solution:
     """Proximal Newton for the elastic net: coordinate descent on quadratic models.
 
-    A model takes the gradient from all rows and the matrix from a sample of them, which
-    grows where progress is slow. It moves the coefficients that are not 0 or should not be.
+    A model takes its gradient from all rows and its matrix from a sample of the rows. The sample
+    grows where progress is slow. A step moves the coefficients that are not 0 or should not be 0.
     The gap is the decrease that the model promises.
     """
     n_rows = problem.X.shape[0] if problem.matrix_is_cheap else ROWS_TO_VARIABLE * theta.size
@@ -29,7 +29,7 @@ def solve_prox_newton(
     problem.refuse_overflow(gradient)
     before, model = np.inf, None
     for n_iter in range(max_iter + 1):
-        # the last matrix is near enough to see that there is nothing left to do
+        # often the last matrix is good enough to see that nothing is left to do
         nearly = model and rule.reached(0.1 * before, value) and model.covers(theta, gradient)
         if model and nearly and rule.reached(model.step(theta, gradient, exact=True)[1], value):
             return Solution(theta, n_iter, None)
@@ -59,7 +59,7 @@ def solve_prox_newton(
 def _shortened(
     problem: LinearProblem, theta: Array, value: float, step: Array, change: float, noise: float
 ) -> tuple[Array, float, Array] | None:
-    """The first of the steps 1, 1/2, 1/4, ... after which the objective is smaller."""
+    """The first of the steps 1, 1/2, 1/4, ... that satisfies Armijo's condition."""
     for halvings in range(40):
         length = 0.5**halvings
         new = theta + length * step

@@ -1,4 +1,4 @@
-"""The step of proximal Newton: the minimum of a quadratic model and the penalty (floor 4)."""
+"""The step of proximal Newton: the minimum of a quadratic model plus the penalty (floor 4)."""
 
 import numpy as np
 
@@ -7,15 +7,16 @@ from skfocal._kernels import Array
 from skfocal.linear_model._problem import LinearProblem
 from skfocal.linear_model._scaling import sampled_matrix, scaled_solve
 
-# Coordinate descent on a model ends at this part of the decrease, or after so many sweeps.
-# Then the coordinates that are not 0 are solved for together, and it goes on.
+# Coordinate descent on a model ends after a sweep that adds at most this part of the decrease, or
+# after so many sweeps. Then the coordinates that are not 0 are solved for together. Both are
+# repeated for at most so many turns.
 _PART, _MAX_SWEEPS, _MAX_TURNS = 1e-3, 30, 30
 
 
 class QuadraticModel:
-    """The objective near a theta, by the matrix of about ``n_rows`` rows.
+    """A quadratic model of the objective near a theta, with the matrix of about ``n_rows`` rows.
 
-    It moves the coefficients that are not 0 there, or should not be.
+    Its steps move the coefficients that are not 0 there, or should not be 0.
     """
 
     def __init__(self, problem: LinearProblem, theta: Array, gradient: Array, n_rows: int) -> None:
@@ -32,16 +33,16 @@ class QuadraticModel:
         self.l1[: len(columns)] = problem.l1
 
     def covers(self, theta: Array, gradient: Array) -> bool:
-        """Whether it moves all that should move at another theta."""
+        """Whether its steps move all coefficients that should move at another theta."""
         return not (_violates(self.problem, theta, gradient) & ~self.moving).any()
 
     def step(self, theta: Array, gradient: Array, *, exact: bool = False) -> tuple[Array, float]:
-        """The step to its minimum, and the decrease of the objective that it promises."""
+        """The step to the minimum of the model, and the decrease that the model promises."""
         part, slope, l1 = theta[self.rows], gradient[self.rows], self.l1
         flat = minimum_of_model(self.matrix, slope.ravel(), l1.ravel(), part.ravel(), exact=exact)
         minimum = flat.reshape(part.shape)
         if part.shape[1] > 1 and self.problem.l1 == 0:
-            # coordinate descent creeps along shifts of all classes, which the loss does not see
+            # coordinate descent is slow along shifts of all classes, which the loss does not see
             minimum -= minimum.mean(axis=1, keepdims=True)
         move = minimum - part
         change = float((slope * move).sum())
@@ -57,8 +58,8 @@ def minimum_of_model(
 ) -> Array:
     """The minimum over t of g'(t - start) + (t - start)'H(t - start) / 2 + sum(l1 |t|).
 
-    Where columns are nearly the same, coordinate descent creeps, and its last sweeps say
-    little of what is left. If that matters, the minimum is to be ``exact``.
+    Where columns are nearly the same, coordinate descent is slow, and its last sweeps say
+    little about the decrease that is left. Where that matters, ask for ``exact``.
     """
     linear = gradient - matrix @ start
 
@@ -82,9 +83,9 @@ def minimum_of_model(
 
 
 def _solved_together(matrix: Array, linear: Array, l1: Array, theta: Array) -> Array:
-    """From theta towards the minimum among those of the same signs and zeros.
+    """Move theta to the minimum among points with the same signs and the same zeros.
 
-    A coordinate on whose way 0 lies stops there, and the others go on without it.
+    A coordinate that reaches 0 on the way stays there, and the others go on without it.
     """
     theta = theta.copy()
     for _ in range(len(theta)):

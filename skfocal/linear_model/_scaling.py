@@ -1,4 +1,4 @@
-"""Variables in which the linear model's Hessian is near to the identity (floor 4)."""
+"""Variables in which the Hessian of the linear model is close to the identity (floor 4)."""
 
 import warnings
 from contextlib import suppress
@@ -11,17 +11,18 @@ from scipy import linalg
 from skfocal._kernels import Array
 from skfocal.linear_model._problem import LinearProblem
 
-# Rows to a variable in the sample that a matrix is made from.
+# Rows for each variable, in the sample of rows that a matrix is made from.
 ROWS_TO_VARIABLE = 20
-# More variables than this are scaled one by one, not by a factor of the matrix.
+# More variables than this are scaled one by one. Fewer are scaled by a Cholesky factor.
 _MAX_FACTOR = 2000
 
 
 class Scaling:
-    """Variables L' D^-1 theta, where D L L' D is near to the Hessian; L is 1 where it is None.
+    """Variables L' D^-1 theta, where D^-1 L L' D^-1 is close to the Hessian.
 
-    Theta is kept where its classes sum to 0, if ``centred``: the softmax does not see a shift
-    of all classes by one vector, and rounding would let theta drift along it.
+    D is the diagonal matrix of ``unit`` and L is ``factor``; L is the identity where ``factor`` is
+    None. If ``centred``, theta sums to 0 over the classes: the softmax does not see a shift of all
+    classes by one vector, and rounding would let theta drift along it.
     """
 
     def __init__(self, unit: Array, factor: Array | None, centred: bool) -> None:
@@ -39,7 +40,7 @@ class Scaling:
         return self._projected(variables.reshape(self.unit.shape) * self.unit)
 
     def to_gradient(self, gradient: Array) -> Array:
-        """The gradient in the variables of a gradient in theta."""
+        """The gradient in the variables, for a gradient in theta."""
         scaled: Array = (self._projected(gradient) * self.unit).ravel()
         if self.factor is not None:
             scaled = linalg.solve_triangular(self.factor, scaled, lower=True)
@@ -50,7 +51,7 @@ class Scaling:
 
 
 def make_scaling(problem: LinearProblem, theta: Array) -> Scaling:
-    """A scaling by the Hessian at theta: of a sample of the rows, or its diagonal of all."""
+    """A scaling by the Hessian of a sample of rows at theta, or by the diagonal of that of all."""
     centred = problem.n_outputs > 1
     if theta.size <= _MAX_FACTOR:
         with suppress(linalg.LinAlgError):  # singular
@@ -63,9 +64,9 @@ def make_scaling(problem: LinearProblem, theta: Array) -> Scaling:
 def sampled_matrix(problem: LinearProblem, theta: Array, n_rows: int, columns: Any = None) -> Array:
     """The matrix of `LinearProblem.newton_terms` from about ``n_rows`` rows.
 
-    With ``columns`` it is that of these columns, to which theta belongs. A column that is 0 in
-    all of these rows gets its curvature from all rows: a step along a column without curvature
-    would have no bounds.
+    With ``columns``, the matrix and theta are of these columns only. A column that is 0 in all of
+    the sampled rows gets its curvature from all rows. Otherwise it would have no curvature, and
+    a step along it would have no bound.
     """
 
     def part(problem: LinearProblem) -> LinearProblem:
@@ -83,11 +84,12 @@ def sampled_matrix(problem: LinearProblem, theta: Array, n_rows: int, columns: A
 
 
 def scaled_solve(matrix: Array, gradient: Array, *, bounded: bool = False) -> tuple[Array, float]:
-    """Newton's step, and the decrease that it promises, by a matrix with a diagonal of 1.
+    """Newton's step, and the decrease that it promises.
 
-    Where the scaled matrix is singular to rounding, the step has no part along its null space,
-    unless it is ``bounded`` by something else: then it is a long one there. A gradient along
-    the null space counts as a large decrease.
+    The matrix is first scaled to a diagonal of 1. Where the scaled matrix is singular up to
+    rounding, the step has no part along its null space. If something else keeps the step
+    ``bounded``, it has a long part there instead. A gradient along the null space counts as a
+    large decrease.
     """
     scaled, unit = _unit_diagonal(matrix.reshape(gradient.size, gradient.size))
     right = gradient.ravel() * unit
@@ -101,14 +103,14 @@ def scaled_solve(matrix: Array, gradient: Array, *, bounded: bool = False) -> tu
         smallest = values[-1] * len(values) * np.finfo(np.float64).eps
         parts = vectors.T @ right
         floored = np.maximum(values, smallest)
-        kept = bounded | (values > smallest)
-        step = -vectors @ np.where(kept, parts / floored, 0.0)
+        used = bounded | (values > smallest)
+        step = -vectors @ np.where(used, parts / floored, 0.0)
         gap = 0.5 * float(parts @ (parts / floored))
     return (step * unit).reshape(gradient.shape), gap
 
 
 def _unit_diagonal(matrix: Array) -> tuple[Array, Array]:
-    """D H D of which the diagonal is 1, and the diagonal of D."""
+    """D H D, whose diagonal is 1, and the diagonal of D."""
     unit = _unit_of(np.diagonal(matrix))
     scaled = matrix * unit[:, np.newaxis] * unit
     np.fill_diagonal(scaled, 1.0)
@@ -116,7 +118,7 @@ def _unit_diagonal(matrix: Array) -> tuple[Array, Array]:
 
 
 def _unit_of(curvature: Array) -> Array:
-    """One over the root; 1 for columns of zeros without a penalty, which nothing moves."""
+    """1 / sqrt(curvature). It is 1 where a column of zeros without a penalty has no curvature."""
     with np.errstate(divide="ignore"):
         unit = 1.0 / np.sqrt(curvature)
     return np.where(np.isfinite(unit), unit, 1.0)

@@ -29,16 +29,17 @@ def choose_solver(problem: LinearProblem) -> str:
 
 
 def starting_point(problem: LinearProblem, last: Array | None) -> tuple[Array, float]:
-    """Where to start, and the objective of the null model.
+    """The theta to start from, and the objective of the null model.
 
-    That is ``last``, or the null model where there is no ``last`` or it is worse.
+    A solver starts from ``last``, or from the null model if there is no ``last`` or if its
+    objective is larger.
     """
     theta, null_value = problem.null_model()
     with np.errstate(over="ignore", invalid="ignore"):
         if last is not None and problem.value(last) <= null_value:
             theta = last
     if problem.n_outputs > 1 and problem.l1 == 0:
-        # the softmax does not see a common shift, and the penalty is smallest without
+        # the softmax does not see a common shift, and without it the penalty is smallest
         theta = theta - theta.mean(axis=1, keepdims=True)
     return theta, null_value
 
@@ -52,7 +53,7 @@ def solve(
     max_iter: int,
     watch: Watch,
 ) -> Solution:
-    """Minimise from theta; see `starting_point`.
+    """Minimise the objective from the theta of `starting_point`.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def solve(
         If columns of X are so large that their squares overflow.
     """
     if len(np.unique(problem.codes)) == 1:
-        return Solution(theta, 0, None)  # all rows with a weight are of one class: a constant
+        return Solution(theta, 0, None)  # all rows have one class: a constant
     rule = StoppingRule(tol, null_value, problem.rounding)
-    with np.errstate(over="ignore", invalid="ignore"):  # it is looked for, with its reason
+    with np.errstate(over="ignore", invalid="ignore"):  # `refuse_overflow` names the reason
         return SOLVERS[solver](problem, theta, rule, max_iter, watch)

@@ -27,7 +27,7 @@ class Solution:
     theta: Array
     n_iter: int
     message: str | None
-    """Why it is not the optimum, None if it is one to the tolerance."""
+    """Why theta is not the optimum; None if it is, to the tolerance."""
 
 
 def out_of_iterations(max_iter: int) -> str:
@@ -36,10 +36,10 @@ def out_of_iterations(max_iter: int) -> str:
 
 
 class StoppingRule:
-    """Whether the gap is small beside what the fit has gained over the null model.
+    """Whether the gap is small compared with what the fit has gained over the null model.
 
-    Coefficients are known to about ``tol`` of their size where the gap is ``tol**2`` of the
-    gain. Nothing in this rule depends on the scale of the loss, of weights or of columns.
+    Coefficients are accurate to about ``tol`` of their size where the gap is ``tol**2`` of the
+    gain. This rule does not depend on the scale of the loss, of weights or of columns.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class StoppingRule:
         self._largest = 0.0
 
     def reached(self, gap: float, value: float) -> bool:
-        """Whether to stop at an objective ``value`` whose distance to the minimum is ``gap``."""
+        """Whether to stop where the objective is ``value`` and the gap is ``gap``."""
         self._largest = max(self._largest, gap)
         gain = self.null_value - value
         if gain <= self.invisible(value):
-            gain = self._largest  # as near to the null model as rounding can tell
+            gain = self._largest  # rounding cannot tell the fit from the null model
         return gap <= self.tol**2 * gain
 
     def invisible(self, value: float) -> float:

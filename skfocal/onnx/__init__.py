@@ -9,3 +9,5 @@ with optional_dependency("skl2onnx", needed_by="to_onnx", extra="onnx"):
     from skfocal.onnx._converter import to_onnx
 
 __all__ = ["to_onnx"]
+
+to_onnx.__module__ = __name__

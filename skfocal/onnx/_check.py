@@ -1,8 +1,8 @@
 """Whether an ONNX graph predicts what its model predicts (floor 6).
 
-The graph runs in onnxruntime, beside the model, on rows of the user's and on rows made to
-find what a converter gets wrong: at the thresholds of the trees and next to them, at zeros,
-missing values and infinities.
+Graph and model run on rows of the user and on rows that are made to find errors of a converter:
+at the thresholds of the trees and next to them, at zeros, missing values and infinities. The
+graph runs in onnxruntime.
 """
 
 import warnings
@@ -14,28 +14,29 @@ from scipy.sparse import issparse
 
 from skfocal._kernels import Array
 
-# A graph sums trees, and takes its input, in float32: steps of 2**-23. Two bits are for sums.
+# The input of a graph and its sums of trees are float32, with steps of 2**-23. Sums of trees
+# add errors: two more bits.
 _ROUNDING = 2.0**-21
-# No rounding of what comes before the classifier may move a margin further.
+# Rounding in the steps before the classifier may move a margin by at most this.
 _LARGEST_SLACK = 1e-3
-# Of rows of the user's, the share that may lie within a rounding of a threshold.
+# The share of the user's rows that may lie so near to a threshold that rounding matters.
 _SHARE_AT_THRESHOLDS = 0.01
 _N_EDGE_ROWS = 2000
-# LightGBM takes what is no larger as zero; the signs have float32 neighbours on both sides.
+# LightGBM takes numbers of at most this size as zero. Edge rows have it with both signs.
 _TINY = np.float32(1e-35)
 
 
 class Trees(NamedTuple):
-    """What a check has to know of the trees of a graph."""
+    """What the checks need to know of the trees of a graph."""
 
     features: npt.NDArray[np.int64]
     thresholds: npt.NDArray[np.float32]
     largest_margin: float
-    """Sum of the largest leaf of each tree, of the class where it is largest."""
+    """The sum of the largest leaves of all trees of a class, for the class where it is largest."""
 
 
 def trees_of(graph: Any) -> Trees:
-    """The splits and leaves of a graph; none of a graph without trees."""
+    """The splits and leaves of a graph. A graph without trees has none."""
     for node in graph.graph.node:
         if node.op_type == "TreeEnsembleClassifier":
             found = {a.name: a.ints or a.floats or a.strings for a in node.attribute}
@@ -62,7 +63,7 @@ def refuse_difference(model: Any, graph: Any, rows: npt.NDArray[np.float32]) -> 
     Raises
     ------
     NotImplementedError
-        If one row differs by more than rounding.
+        If a row differs by more than rounding.
     """
     session = _session(graph)
     if session is None:
@@ -70,7 +71,7 @@ def refuse_difference(model: Any, graph: Any, rows: npt.NDArray[np.float32]) -> 
     trees = trees_of(graph)
     table = np.concatenate([rows, _edge_rows(model, rows, trees)])
     with warnings.catch_warnings():
-        # the rows have no names, also where fit has seen some
+        # these rows have no column names, even if fit has seen names
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         margins = _margins(model, table)
         slack = _slack(model, table, margins, trees)
@@ -116,21 +117,21 @@ def refuse_difference_of_rows(model: Any, last: Any, graph: Any, rows: Any) -> N
         raise NotImplementedError(
             f"The ONNX graph is another model, and is not returned: {found} Usual reasons: X has "
             "numbers that float32, the precision of the graph's input, does not hold; a step "
-            "before the classifier leaves a sparse table, whose zeros XGBoost takes as missing "
-            "(make it dense); it is a scaler, whose last bit ONNX rounds otherwise (trees need "
-            "none; behind a ColumnTransformer and with X as a DataFrame of float64 columns, it "
+            "before the classifier returns a sparse table, whose zeros XGBoost takes as missing "
+            "(make it dense); a step is a scaler, whose last bit ONNX rounds differently (trees "
+            "need no scaler; in a ColumnTransformer, with X as a DataFrame of float64 columns, it "
             "computes in double)."
         )
     warnings.warn(
-        f"The ONNX graph rounds otherwise than the model: {found} A value lies within a "
-        "rounding of a number that a tree splits at.",
+        f"The ONNX graph rounds differently than the model: {found} A value is equal, up to "
+        "rounding, to a number that a tree splits at.",
         UserWarning,
         stacklevel=3,
     )
 
 
 def _session(graph: Any) -> Any:
-    """The graph in onnxruntime; None where that is not installed or too old for it."""
+    """A session of onnxruntime; None where it is not installed or too old for the graph."""
     try:
         import onnxruntime
     except ImportError:
@@ -142,7 +143,7 @@ def _session(graph: Any) -> Any:
             graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:
-        # onnxruntime has no class for it
+        # onnxruntime has no exception class for an unknown opset
         if "opset" not in str(error):
             raise
         warnings.warn(
@@ -157,7 +158,7 @@ def _session(graph: Any) -> Any:
 def _differing(
     model: Any, last: Any, session: Any, rows: Any, margins: Array, slack: Array
 ) -> tuple[npt.NDArray[np.bool_], str]:
-    """Which rows differ by more than rounding, and in words how the first one does."""
+    """Which rows differ by more than rounding, and a sentence on how the first one differs."""
     label, proba = session.run(["label", "probabilities"], _inputs(session, rows))
     expected, expected_label = model.predict_proba(rows), model.predict(rows)
     allowed = _reach(last._proba, margins, slack) + 1e-5 * expected + 1e-30
@@ -181,8 +182,8 @@ def _differing(
 
 
 def _inputs(session: Any, rows: Any) -> dict[str, npt.NDArray[Any]]:
-    """What a session is fed with: one table, or one column for each input."""
-    kinds = {
+    """The inputs of a session: one table, or one column for each input."""
+    dtypes = {
         "tensor(float)": np.float32,
         "tensor(double)": np.float64,
         "tensor(int64)": np.int64,
@@ -195,13 +196,13 @@ def _inputs(session: Any, rows: Any) -> dict[str, npt.NDArray[Any]]:
     if len(inputs) > 1:
         tables = [np.asarray(rows[column]).reshape(-1, 1) for column in rows.columns]
     return {
-        each.name: table.astype(kinds.get(each.type, table.dtype))
+        each.name: table.astype(dtypes.get(each.type, table.dtype))
         for each, table in zip(inputs, tables, strict=True)
     }
 
 
 def _margins(last: Any, X: Any) -> Array:
-    """Margins of a classifier, float64."""
+    """Margins of a classifier, its raw scores, as float64."""
     if hasattr(last, "booster_"):
         raw = last.predict(X, raw_score=True)
     elif hasattr(last, "get_booster"):
@@ -231,7 +232,7 @@ def _slack(last: Any, X: Any, margins: Array, trees: Trees) -> Array:
 
 
 def _reach(function: Any, margins: Array, slack: Array) -> Array:
-    """How far a function of the margins moves where each of them moves by ``slack``."""
+    """How far a function of the margins moves if each of them moves by ``slack``."""
     at: Array = function(margins)
     total: Array = np.zeros_like(at)
     if margins.ndim == 1:
@@ -248,7 +249,7 @@ def _reach(function: Any, margins: Array, slack: Array) -> Array:
 
 
 def _edge_rows(model: Any, rows: npt.NDArray[np.float32], trees: Trees) -> npt.NDArray[np.float32]:
-    """Rows of the table with edge values in some columns: in one of them, or in half."""
+    """Rows of the table with edge values in about one column, or in half of the columns."""
     random = np.random.default_rng(0)
     table = rows[random.integers(len(rows), size=_N_EDGE_ROWS)].copy()
     n_columns = table.shape[1]
@@ -256,7 +257,7 @@ def _edge_rows(model: Any, rows: npt.NDArray[np.float32], trees: Trees) -> npt.N
     chosen = random.random(table.shape) < share
     for column in range(n_columns):
         values = _edge_values(model, trees.thresholds[trees.features == column])
-        # each value once before one comes again
+        # all values come once before one comes twice
         order = np.concatenate([random.permutation(values)] * (len(table) // len(values) + 1))
         here = chosen[:, column]
         table[here, column] = order[: here.sum()]
@@ -264,15 +265,15 @@ def _edge_rows(model: Any, rows: npt.NDArray[np.float32], trees: Trees) -> npt.N
 
 
 def _edge_values(model: Any, thresholds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Values of one column at which a graph may be another model."""
+    """Values of one column at which a wrong graph may differ from its model."""
     values = [0.0, -0.0, _TINY, -_TINY, 1e-36, -1e-36, 0.5, -0.5, 1.0, -1.0, 1e6, -1e6]
     largest = np.float32(np.inf)
     if hasattr(model, "booster_"):
         values += [np.nan, np.inf, -np.inf]
-    elif hasattr(model, "get_booster"):  # XGBoost takes no infinities
+    elif hasattr(model, "get_booster"):  # XGBoost refuses infinities
         values += [np.nan, np.nan, np.nan]
     parts = [thresholds, np.nextafter(thresholds, -largest), np.nextafter(thresholds, largest)]
     edges = np.unique(np.concatenate(parts)) if len(thresholds) else thresholds
     edges = edges[np.isfinite(edges)]
-    every: npt.NDArray[np.float32] = np.concatenate([np.array(values, dtype=np.float32), edges])
-    return every
+    edge_values: npt.NDArray[np.float32] = np.r_[np.array(values, dtype=np.float32), edges]
+    return edge_values

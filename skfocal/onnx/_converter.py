@@ -1,9 +1,9 @@
 """ONNX graphs of the classifiers, with the posterior in the graph (floor 6).
 
-Trees are converted by onnxmltools, pipelines by skl2onnx, which learns the three
-classifiers when this module is imported. Behind the trees, or the linear margin, come the
-map to the posterior and the label of `predict`, in double precision. Where onnxruntime is
-installed, each graph is compared with its model.
+onnxmltools converts trees. skl2onnx converts pipelines; `to_onnx` tells it how the last step is
+converted. After the nodes of the margin, which is the raw score of the model, come the map from
+the margin to the posterior and the label of `predict`, in double precision. Where onnxruntime
+is installed, each graph is compared with its model.
 """
 
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from skfocal.onnx._check import refuse_difference, refuse_difference_of_rows
 from skfocal.onnx._graph import FLOAT, INT64, Graph
 from skfocal.onnx._posterior import proba_and_decision
 
-# How many rows of X a graph is compared on, about.
+# A graph is compared with its model on about so many rows of X.
 _N_ROWS = 300
 
 
@@ -43,66 +43,67 @@ CONVERSIONS: dict[str, Conversion] = {
 
 
 def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = None) -> ModelProto:
-    """An ONNX graph whose labels and probabilities are those of `predict_proba`, `predict`.
+    """An ONNX graph whose labels and probabilities are those of `predict` and `predict_proba`.
 
     Parameters
     ----------
     model : FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier or Pipeline
-        Fitted; a pipeline's last step is one of the classifiers.
+        A fitted model. The last step of a pipeline must be one of the classifiers.
     X : ndarray or DataFrame of shape (n_samples, n_features)
-        Some rows that the model takes, best a few hundred of those that it was trained on:
-        for the number and type of the inputs, and to compare graph and model. A graph of
-        trees takes float32.
+        Some rows that the model accepts, best a few hundred of those that it was trained on.
+        They tell the number and the types of the inputs, and graph and model are compared on
+        them. The input of a graph of trees is float32.
     target_opset : int or dict, default=None
-        As in `skl2onnx.to_onnx`; None for the newest that it knows.
+        As in `skl2onnx.to_onnx`; None for the newest version that it knows.
 
     Returns
     -------
     onnx.ModelProto
-        With the outputs ``label`` (n_samples,) and ``probabilities`` (n_samples, n_classes),
-        float32.
+        The graph. Its outputs are ``label`` of shape (n_samples,) and ``probabilities`` of shape
+        (n_samples, n_classes), float32.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     TypeError
-        If the last step is none of the classifiers, X is sparse, or the labels are neither
-        integers nor strings.
+        If the last step is not one of the classifiers, if X is sparse, or if the labels are
+        neither integers nor strings.
     ValueError
         If X is not as in fit.
     NotImplementedError
-        If the graph would be another model. Known beforehand are linear trees, categories of
-        pandas, integer categories from 2**24 on, categorical splits, ``missing`` other than
-        NaN, DART, vector leaves on XGBoost, and random forests of several classes there.
+        If the graph would be another model. These are refused before the conversion. LightGBM:
+        linear trees, categories of pandas, integer categories from 2**24 on. XGBoost:
+        categorical splits, ``missing`` other than NaN, DART, vector leaves, and random forests
+        of more than two classes.
 
     Warns
     -----
     UserWarning
-        If one row of X in a hundred, or fewer, differs between graph and model by more than
-        rounding; or if the installed onnxruntime is too old to run the graph, which is then
+        If at most one row of X in a hundred differs between graph and model by more than
+        rounding. Also if the installed onnxruntime is too old to run the graph, which is then
         not compared.
 
     Notes
     -----
-    Where onnxruntime is installed, the graph runs before it is returned, and its labels and
-    probabilities must be those of the model but for rounding. The classifier alone is compared
-    on about 300 rows of X, as float32, and on 2000 made of them: with values at the
-    thresholds of the trees and next to them, zeros, missing values, infinities where the
-    model takes them. The whole model is compared on the rows of X as they are. **Where
-    onnxruntime is not installed, nothing is compared**, and only what is known beforehand is
+    Where onnxruntime is installed, the graph runs before it is returned. Its labels and
+    probabilities must be those of the model, up to rounding. The classifier alone is compared
+    on about 300 rows of X, as float32, and on 2000 rows made of them. These have values at the
+    thresholds of the trees and next to them, zeros, missing values, and infinities where the
+    model accepts them. A pipeline is also compared on the rows of X as they are. **Where
+    onnxruntime is not installed, nothing is compared**, and only the models listed above are
     refused.
 
-    The margin of trees is float32, what follows double. A step before the trees that
-    computes, such as a scaler, may round its last bit otherwise in ONNX than in
-    scikit-learn; a number that a tree splits at may then fall to the other side.
+    The margin of trees is computed in float32, and what follows in double. A step before the
+    trees that computes, such as a scaler, may round the last bit in ONNX differently than in
+    scikit-learn. A number that a tree splits at may then fall to the other side.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_breast_cancer
     >>> from skfocal import FocalLogisticRegression
-    >>> from skfocal.onnx._converter import to_onnx
+    >>> from skfocal.onnx import to_onnx
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
     >>> graph = to_onnx(FocalLogisticRegression().fit(X, y), X)
@@ -114,7 +115,7 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = N
     check_is_fitted(last, "loss_")
     _refuse_unsupported(last)
     rows = _some_rows(X)
-    model.predict_proba(rows)  # refuses what is not as in fit
+    model.predict_proba(rows)  # refuses rows that are not as in fit
     sample = rows
     if model is last or (isinstance(rows, np.ndarray) and rows.dtype.kind in "fiub"):
         sample = np.asarray(rows, dtype=np.float32)
@@ -130,11 +131,11 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = N
 
 
 def _some_rows(X: Any) -> Any:
-    """About 300 rows from all over X."""
+    """About 300 rows, evenly spread over X."""
     if issparse(X):
         raise TypeError(
             "X is sparse, and the input of an ONNX graph is dense: give some rows as an array. "
-            "To XGBoost what a sparse matrix does not store is missing, NaN in an array."
+            "XGBoost takes what a sparse matrix does not store as missing: that is NaN in an array."
         )
     X = X if hasattr(X, "shape") else np.asarray(X)
     return X[:: max(1, len(X) // _N_ROWS)]
@@ -145,7 +146,7 @@ def _convert(
 ) -> ModelProto:
     if target_opset is None or isinstance(target_opset, int):
         target_opset = {"": target_opset or get_latest_tested_opset_version()}
-    # skl2onnx knows the trees of version 3, and would else take the newest that onnx has
+    # skl2onnx knows the trees of version 3. Without this it would take the newest that onnx has.
     target_opset = {"ai.onnx.ml": 3, **target_opset}
     graph: ModelProto = skl2onnx.to_onnx(
         model, sample[:1], options={id(last): {"zipmap": False}}, target_opset=target_opset
@@ -191,7 +192,7 @@ def _has_integers(classes: Any) -> bool:
         return True
     if all(isinstance(label, str) for label in classes.tolist()):
         return False
-    raise TypeError(f"ONNX has integers and strings as labels; the model has {classes!r}.")
+    raise TypeError(f"Labels in ONNX are integers or strings; the model has {classes!r}.")
 
 
 def _add_classifier(scope: Any, operator: Any, container: Any) -> None:
@@ -201,7 +202,7 @@ def _add_classifier(scope: Any, operator: Any, container: Any) -> None:
     margin = CONVERSIONS[_converted_name(type(model))].margin(graph, operator)
     proba, decision = proba_and_decision(graph, margin, model)
     if model.loss_.n_classes == 2:
-        # as exp(-softplus): onnxruntime's Sigmoid is 0 from -37 on
+        # the sigmoid as exp(-softplus): onnxruntime's Sigmoid is 0 for margins below -37
         both = graph.node("Concat", proba, graph.node("Neg", proba), axis=1)
         proba = graph.node("Exp", graph.node("Neg", graph.softplus(both)))
         code = graph.node("Cast", graph.node("Greater", decision, 0.0), to=INT64)

@@ -33,7 +33,7 @@ class Graph:
         return name
 
     def log_sum_exp(self, x: str) -> str:
-        """Over the columns of each row, (n, 1)."""
+        """The log-sum-exp of the columns of each row, (n, 1)."""
         if self.container.target_opset < 18:
             return self.node("ReduceLogSumExp", x, axes=[1], keepdims=1)
         return self.node("ReduceLogSumExp", x, self.constant([1], INT64), keepdims=1)
@@ -48,6 +48,6 @@ class Graph:
         return self.node("Exp", self.node("Neg", self.node("Abs", x)))
 
     def copy_to(self, source: str, target: str) -> None:
-        """Name a tensor as the operator wants its output."""
+        """Copy the tensor ``source`` to the output named ``target``."""
         name = self.scope.get_unique_operator_name("Identity")
         self.container.add_node("Identity", [source], [target], name=name)

@@ -12,11 +12,11 @@ from skfocal._optional import optional_dependency
 from skfocal.onnx._graph import FLOAT, Graph
 from skfocal.onnx._trees import sum_of_trees
 
-# float32 tells integers apart up to this one.
+# float32 holds all integers up to this one.
 _LAST_INTEGER = 2**24
-# LightGBM takes numbers that are no larger as zero.
+# LightGBM takes numbers of at most this size as zero.
 _ZERO = float(np.float32(1e-35))
-# LightGBM's types of missing values, in the bits 2 and 3 of a decision.
+# LightGBM's codes for what a split takes as missing, in bits 2 and 3 of its decision type.
 _ZERO_IS_MISSING, _NAN_IS_MISSING = 1, 2
 
 
@@ -32,7 +32,7 @@ def unsupported_parts(model: Any) -> list[str]:
 
 
 def _unsupported_columns(text: str) -> list[str]:
-    """Columns whose values one float32 input cannot stand for."""
+    """Columns whose values one float32 input cannot represent."""
     columns = Columns(text)
     mixed = columns.zero_is_missing & (columns.nan_is_missing | columns.categorical)
     return [
@@ -47,7 +47,7 @@ def _unsupported_columns(text: str) -> list[str]:
 
 
 class Columns:
-    """How the trees of a LightGBM model read each column, from their text."""
+    """How the trees of a LightGBM model read each column, from the text of the model."""
 
     def __init__(self, text: str) -> None:
         def of_nodes(name: str) -> npt.NDArray[np.int64]:
@@ -73,7 +73,7 @@ class Columns:
 
 
 def as_lightgbm_reads(graph: Graph, X: str, columns: Columns) -> str:
-    """Columns as LightGBM's trees take them: categories cut to integers, zeros as zeros.
+    """X as LightGBM's trees read it: categories are cut to integers, and tiny numbers are 0.
 
     Where zeros are missing values, they become NaN, which takes the same branches.
     """
@@ -87,7 +87,7 @@ def as_lightgbm_reads(graph: Graph, X: str, columns: Columns) -> str:
 
 
 def margin(graph: Graph, operator: Any) -> str:
-    """The sum of the trees up to the best iteration; the first tree has `init_score` in it."""
+    """The sum of the trees up to the best iteration. The leaves of the first contain the start."""
     from lightgbm import Booster
 
     with optional_dependency("onnxmltools", needed_by="to_onnx", extra="onnx"):

@@ -41,7 +41,7 @@ def tree_settings(booster: Any) -> TreeSettings:
     learner = json.loads(booster.save_config())["learner"]
     gradient_booster = learner["gradient_booster"]
     trees = gradient_booster.get("gbtree_model_param", {})
-    # XGBoost 3.4 calls DART a gbtree, whose trees have weights
+    # XGBoost 3.4 names DART "gbtree"; its trees have weights
     saved = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
     weighted = any(weight != 1 for weight in saved.get("model", {}).get("weight_drop", ()))
     return TreeSettings(
@@ -64,7 +64,7 @@ def margin(graph: Graph, operator: Any) -> str:
     booster = model.get_booster()
     best = booster.attr("best_iteration")
     booster = booster.copy() if best is None else booster[: int(best) + 1]
-    booster.feature_names = None  # onnxmltools knows only the columns' numbers
+    booster.feature_names = None  # onnxmltools expects numbers of columns, not names
     base_margin = margin_before_trees(booster)
     X = graph.node("Cast", operator.inputs[0].full_name, to=FLOAT)  # as XGBoost does
     if not booster.num_boosted_rounds():

@@ -1,7 +1,7 @@
-"""Figures in scikit-learn's manner: arrays first, axes when asked (floor 6).
+"""Figures as Displays, like those of scikit-learn (floor 6).
 
-Each Display keeps what it draws in arrays; `plot` draws them with matplotlib
-(``pip install "skfocal[plot]"``), which nothing else here needs.
+A Display has what it draws in arrays. Its method `plot` draws them with matplotlib
+(``pip install "skfocal[plot]"``). Nothing else in skfocal needs matplotlib.
 """
 
 from skfocal.plotting._calibration import PosteriorCalibrationDisplay
@@ -9,3 +9,6 @@ from skfocal.plotting._gamma_path import GammaPathDisplay
 from skfocal.plotting._loss import FocalLossDisplay
 
 __all__ = ["FocalLossDisplay", "GammaPathDisplay", "PosteriorCalibrationDisplay"]
+
+for _class in (FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay):
+    _class.__module__ = __name__  # where pickles look for them

@@ -19,14 +19,14 @@ from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """Mean probability and frequency of a class in bins of rows.
+    """Mean probability and observed frequency of a class in bins of rows.
 
     Parameters
     ----------
     predicted : ndarray of shape (n_bins,)
         Mean probability of each bin that has rows, ascending.
     observed : ndarray of shape (n_bins,)
-        Share of the class among its rows.
+        Share of the class among the rows of the bin.
     weight : ndarray of shape (n_bins,)
         Share of the bin in the weight of all rows.
     """
@@ -37,20 +37,21 @@ class ReliabilityCurve:
 
     @property
     def calibration_error(self) -> float:
-        """Mean distance of the two, as `skfocal.metrics.expected_calibration_error`."""
+        """Mean distance of ``predicted`` and ``observed``: the expected calibration error."""
         return float(self.weight @ np.abs(self.predicted - self.observed))
 
 
 class PosteriorCalibrationDisplay:
     """Observed frequency against the raw probability of a focal model and its posterior.
 
-    The raw probability is the paper's p, the sigmoid (softmax) of a focal margin, which
-    other packages return. The posterior is what ``predict_proba`` returns.
+    The raw probability is the paper's p: the sigmoid (softmax) of the margin, which is the raw
+    score of the model. Other packages return it. The posterior is the probability of the class in
+    the population; ``predict_proba`` returns it.
 
     Parameters
     ----------
     raw, posterior : ReliabilityCurve
-        What `plot` draws.
+        The two curves.
     label : object, default=None
         The class whose probability it is.
 
@@ -61,7 +62,7 @@ class PosteriorCalibrationDisplay:
     figure_ : matplotlib Figure
         The figure of ``ax_``.
     lines_ : list of 2 matplotlib Line2D
-        Raw, posterior.
+        The lines of the raw probability and of the posterior.
 
     See Also
     --------
@@ -123,11 +124,11 @@ class PosteriorCalibrationDisplay:
         y : array-like of shape (n,)
             Their labels.
         pos_label : object, default=None
-            The class whose probability is looked at; None for ``classes_[1]`` of two.
+            The class whose probability is shown. None for ``classes_[1]`` of two classes.
         n_bins : int, default=10
             Number of bins.
         strategy : {"quantile", "uniform"}, default="quantile"
-            Bins of equal numbers of rows or of equal width.
+            Whether bins have equal numbers of rows or equal widths.
         sample_weight : array-like of shape (n,), default=None
             Weights of rows.
         log : bool, default=False
@@ -142,7 +143,7 @@ class PosteriorCalibrationDisplay:
         Raises
         ------
         TypeError, ValueError
-            If there is no focal classifier in ``estimator``, or no class ``pos_label``.
+            If there is no focal classifier in ``estimator``, or if ``pos_label`` is no class.
         """
         model = focal_classifier(estimator)
         proba: Array = np.asarray(estimator.predict_proba(X), dtype=np.float64)
@@ -178,18 +179,18 @@ class PosteriorCalibrationDisplay:
         log: bool = False,
         ax: Any = None,
     ) -> "PosteriorCalibrationDisplay":
-        """From the posterior of rows and the loss of the model that it is from.
+        """From the posterior of rows, and the loss of the model that predicted it.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
             Labels.
         y_proba : array-like of shape (n, K)
-            The posterior, as of ``predict_proba``.
+            The posterior, as ``predict_proba`` returns it.
         loss : BinaryFocalLoss or MulticlassFocalLoss
-            ``loss_`` of the model: it tells the raw probability that belongs to a posterior.
+            ``loss_`` of the model. It maps the posterior to the raw probability.
         labels : array-like of shape (K,), default=None
-            The classes in the order of the columns; None for the sorted labels.
+            The classes in the order of the columns. None for the sorted labels.
         pos_label : object, default=None
             As in `from_estimator`.
         n_bins : int, default=10
@@ -210,7 +211,7 @@ class PosteriorCalibrationDisplay:
         Raises
         ------
         TypeError, ValueError
-            If shapes or labels do not fit, or rows of ``y_proba`` are no probabilities.
+            If shapes or labels do not match, or if rows of ``y_proba`` are not probabilities.
         """
         if not isinstance(loss, FocalLoss):
             raise TypeError(f"loss must be loss_ of a focal model; got {type(loss).__name__}.")
@@ -246,8 +247,8 @@ class PosteriorCalibrationDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
         log : bool, default=False
-            Whether axes are logarithmic, in which small probabilities can be told apart. A bin
-            without rows of the class has no place there and is left out.
+            Whether axes are logarithmic, so that small probabilities can be told apart. A bin
+            without rows of the class cannot be shown there and is left out.
 
         Returns
         -------
@@ -282,7 +283,7 @@ class PosteriorCalibrationDisplay:
 
 
 def _points(curve: ReliabilityCurve, log: bool) -> tuple[Array, Array]:
-    """What is drawn of a curve: on logarithmic axes the bins with two positive numbers."""
+    """The points of a curve. Logarithmic axes show only bins whose two numbers are positive."""
     shown = (curve.predicted > 0) & (curve.observed > 0) if log else slice(None)
     return curve.predicted[shown], curve.observed[shown]
 
@@ -293,20 +294,20 @@ def _code(classes: npt.NDArray[Any], pos_label: Any) -> int:
     found = np.flatnonzero(classes == pos_label) if np.ndim(pos_label) == 0 else np.empty(0)
     if len(found) != 1:
         raise ValueError(
-            f"pos_label must be one of {classes.tolist()}; got {pos_label!r}. With more than two "
-            "classes it has to be given."
+            f"pos_label must be one of {classes.tolist()}; got {pos_label!r}. It must be given "
+            "where there are more than two classes."
         )
     return int(found[0])
 
 
 def _focal_probability(loss: FocalLoss, posterior: Array) -> Array:
-    """The paper's p that has the posterior."""
+    """The paper's p that belongs to a posterior."""
     focal = replace(loss, link="focal", hessian="upper")
     return raw_proba(focal.raw_prediction(np.exp(_logarithm(posterior))))
 
 
 def _logarithm(proba: Array) -> Array:
-    """Logarithms; probabilities are 0 where a margin is large."""
+    """Logarithms of probabilities. A probability of 0, which a large margin gives, is raised."""
     logarithms: Array = np.log(np.maximum(proba, np.finfo(np.float64).tiny))
     return logarithms
 

@@ -8,12 +8,12 @@ from skfocal._classifier._mixin import FocalClassifierMixin
 
 
 def focal_classifier(estimator: Any) -> FocalClassifierMixin:
-    """The fitted classifier: the estimator itself, or the last one in it.
+    """The fitted focal classifier: the estimator itself, or the one inside it.
 
     Raises
     ------
     TypeError
-        If there is none.
+        If there is no focal classifier in it.
     """
     check_is_fitted(estimator)
     inner = estimator
@@ -22,11 +22,11 @@ def focal_classifier(estimator: Any) -> FocalClassifierMixin:
             inner = inner.best_estimator_
         elif hasattr(inner, "steps"):
             inner = inner.steps[-1][1]
-        elif hasattr(inner, "estimator_"):  # of a classifier with a threshold
+        elif hasattr(inner, "estimator_"):  # as in TunedThresholdClassifierCV
             inner = inner.estimator_
         else:
             raise TypeError(
                 "estimator must be a classifier of skfocal, a pipeline that ends in one, or a "
-                f"search over them that has refitted it; got {type(inner).__name__}."
+                f"search that has refitted one; got {type(inner).__name__}."
             )
     return inner

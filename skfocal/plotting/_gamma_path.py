@@ -1,4 +1,4 @@
-"""`GammaPathDisplay`: a score against gamma, with the spread of the folds."""
+"""`GammaPathDisplay`: a score against gamma, for each fold and on average."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,17 +17,18 @@ PARAMETER = "focal_gamma"
 class GammaPathDisplay:
     """Cross-validated score against gamma.
 
-    Scores of one fold differ from those of another by more than gamma moves either, so
-    what tells is the difference within a fold: ``relative=True`` draws that.
+    gamma is the focusing parameter of the focal loss. The scores of two folds often differ by
+    more than gamma changes either of them. ``relative=True`` therefore draws the differences
+    within each fold.
 
     Parameters
     ----------
     gamma : ndarray of shape (n_gammas,)
-        Ascending.
+        Values of gamma, ascending.
     scores : ndarray of shape (n_gammas, n_folds)
-        Greater is better.
+        Scores, of which greater ones are better.
     score_name : str, default="score"
-        What they are.
+        Name of the score.
 
     Attributes
     ----------
@@ -38,7 +39,7 @@ class GammaPathDisplay:
     line_ : matplotlib Line2D
         The mean over folds.
     fold_lines_ : list of matplotlib Line2D
-        One for each fold.
+        A line for each fold.
     errorbar_ : matplotlib ErrorbarContainer
         The standard error of the mean.
 
@@ -101,7 +102,7 @@ class GammaPathDisplay:
         Parameters
         ----------
         estimator : estimator
-            A focal classifier or a pipeline with one; it is cloned.
+            A focal classifier, or a pipeline with one. It is cloned.
         X : array-like of shape (n, n_features)
             Rows.
         y : array-like of shape (n,)
@@ -109,12 +110,13 @@ class GammaPathDisplay:
         gamma : sequence of floats, default=(0, 0.5, 1, 2, 5)
             Values of ``focal_gamma``.
         param_name : str, default=None
-            Name of the parameter, such as ``"classifier__focal_gamma"``; None for the one
-            that is named so.
+            Name of the parameter, such as ``"classifier__focal_gamma"``. None for the only one
+            whose name is, or ends in, ``focal_gamma``.
         cv : int, splitter or iterable, default=None
             As in `sklearn.model_selection.validation_curve`.
         scoring : str or callable, default=None
-            None is accuracy, which says little of rare classes: give one.
+            As in `sklearn.model_selection.validation_curve`. None means accuracy, which says
+            little about rare classes.
         n_jobs : int, default=None
             Processes for the fits.
         relative : bool, default=False
@@ -165,18 +167,19 @@ class GammaPathDisplay:
     ) -> "GammaPathDisplay":
         """From ``cv_results_`` of a search over ``focal_gamma``.
 
-        Where the search went over other parameters too, each gamma is shown by the candidate
-        with its best mean, as a search would choose it. Of a halving search it is the last
-        iteration in which each gamma took part.
+        If the search varied other parameters too, the scores of a gamma are those of its best
+        candidate: the one with the best mean over folds. Of a halving search, the scores are
+        from the last iteration in which each gamma took part.
 
         Parameters
         ----------
         cv_results : mapping
             ``cv_results_`` of a `GridSearchCV` or another search.
         param_name : str, default=None
-            Name of the parameter; None for the one that is named ``focal_gamma``.
+            Name of the parameter. None for the only one whose name is, or ends in,
+            ``focal_gamma``.
         score : str, default="score"
-            Name of the metric, where the search had several.
+            Name of the metric, if the search had several.
         relative : bool, default=False
             As in `plot`.
         ax : matplotlib Axes, default=None
@@ -189,7 +192,7 @@ class GammaPathDisplay:
         Raises
         ------
         TypeError, ValueError
-            If it is not clear which parameter is meant, the search had no such score, or a
+            If it is not clear which parameter is meant, if the search had no such score, or if a
             gamma is not a number.
         """
         check_flag(relative, "relative")
@@ -206,7 +209,7 @@ class GammaPathDisplay:
             names = sorted(n.removeprefix("mean_test_") for n in cv_results if "mean_test_" in n)
             raise ValueError(f"score must be one of {names}; got {score!r}.")
         scores = np.column_stack([np.asarray(cv_results[name], dtype=float) for name in splits])
-        # a search over several grids has candidates without the parameter, which are masked
+        # candidates of a search over several grids may lack the parameter: they are masked
         given = cv_results[param]
         known = ~np.broadcast_to(np.ma.getmask(given), len(given))
         try:
@@ -214,7 +217,7 @@ class GammaPathDisplay:
         except (TypeError, ValueError):
             raise ValueError(f"{param[6:]} must be one number in each candidate.") from None
         scores = scores[known]
-        if "iter" in cv_results:  # halving: scores of another iteration are of other rows
+        if "iter" in cv_results:  # halving: each iteration has other rows
             last = _last_complete(np.asarray(cv_results["iter"])[known], gammas)
             gammas, scores = gammas[last], scores[last]
         values = np.unique(gammas)
@@ -231,7 +234,7 @@ class GammaPathDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
         relative : bool, default=False
-            Whether to draw the difference from the same fold's score at the smallest gamma.
+            Whether to draw the difference from the score of the same fold at the smallest gamma.
 
         Returns
         -------
@@ -266,19 +269,19 @@ class GammaPathDisplay:
 
 
 def _last_complete(iteration: npt.NDArray[Any], gammas: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Candidates of the last iteration of a halving search that had each gamma."""
+    """Which candidates are of the last iteration of a halving search that had each gamma."""
     n_gammas = len(np.unique(gammas))
     complete = [
         k for k in np.unique(iteration) if len(np.unique(gammas[iteration == k])) == n_gammas
     ]
     if not complete:
-        raise ValueError("No iteration of the search had a candidate of each gamma.")
+        raise ValueError("No iteration of the search had a candidate for each gamma.")
     chosen: npt.NDArray[Any] = iteration == max(complete)
     return chosen
 
 
 def _known_parameter(estimator: Any, param_name: str | None) -> str:
-    """The parameter that is meant, which the estimator has."""
+    """``param_name``, or the only ``focal_gamma``; the estimator has it."""
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         raise TypeError(f"estimator must be a classifier; got {estimator!r}.")
     if param_name is None:
@@ -289,7 +292,7 @@ def _known_parameter(estimator: Any, param_name: str | None) -> str:
 
 
 def _parameter(names: Mapping[str, Any], prefix: str) -> str:
-    """The only parameter that is named ``focal_gamma``, of whatever step."""
+    """The only parameter that is named ``focal_gamma``, of the estimator or of a step in it."""
     found = [
         name
         for name in names
@@ -298,7 +301,7 @@ def _parameter(names: Mapping[str, Any], prefix: str) -> str:
     ]
     if len(found) != 1:
         raise ValueError(
-            f"There must be one parameter {PARAMETER}, of the estimator or a step; found {found}: "
-            "give param_name."
+            f"There must be one parameter {PARAMETER}, of the estimator or of a step in it; found "
+            f"{found}. Give its name as param_name."
         )
     return found[0]

@@ -1,4 +1,4 @@
-"""`FocalLossDisplay`: the figure of the paper, and what the loss does to rows."""
+"""`FocalLossDisplay`: the figure of the paper, and how the loss weights rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -23,18 +23,18 @@ Kind = Literal["loss", "gradient", "weight"]
 
 
 class FocalLossDisplay:
-    """Focal loss against the probability of the true class, or what it does to rows.
+    """Focal loss against the probability of the true class, or how the loss weights rows.
 
     Parameters
     ----------
     x : ndarray of shape (n_points,)
-        Where the curves are known.
+        The points of all curves on the horizontal axis.
     curves : ndarray of shape (n_curves, n_points)
-        Their values.
+        The values of the curves.
     labels : sequence of n_curves str
-        Their names.
+        The names of the curves.
     kind : {"loss", "gradient", "weight"}, default="loss"
-        What they are; see `from_losses`.
+        What the curves show; see `from_losses`.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class FocalLossDisplay:
     figure_ : matplotlib Figure
         The figure of ``ax_``.
     lines_ : list of matplotlib Line2D
-        One for each curve.
+        A line for each curve.
 
     See Also
     --------
@@ -109,12 +109,13 @@ class FocalLossDisplay:
             different weights or gammas has a curve for each of them.
         kind : {"loss", "gradient", "weight"}, default="loss"
             ``"loss"``: the loss against the probability p_t of the true class.
-            ``"gradient"``: its gradient's size against the margin of the true class (two
-            classes, in the loss's own link). ``"weight"``: omega(u), by which the gradient in
-            the log-odds u of the posterior is that of log loss, divided by its limit for
-            large u (two classes).
+            ``"gradient"``: the size of the gradient against the margin of the true class, the
+            raw score before the sigmoid; for two classes, under the link of the loss.
+            ``"weight"``: omega(u), for two classes. u is the log-odds of the posterior. The
+            gradient of the loss in u is that of log loss times omega(u). The curve is omega(u)
+            divided by its limit for large u.
         labels : sequence of str, default=None
-            Names of the losses; None for their gammas, and weights where these are not 1.
+            Names of the losses. None for their gammas, and their weights where these are not 1.
         n_points : int, default=501
             Points of each curve, at least 2.
         plot : bool, default=True
@@ -129,8 +130,8 @@ class FocalLossDisplay:
         Raises
         ------
         TypeError, ValueError
-            If an argument is none of these, there is not one label for each loss, or a loss of
-            more than two classes has no such curve.
+            If an argument is not as above, if there is not one label for each loss, or if there
+            is no such curve for a loss of more than two classes.
         """
         check_choice(kind, tuple(KINDS), "kind")
         check_integer(n_points, "n_points", 2)
@@ -212,11 +213,10 @@ class FocalLossDisplay:
 
 
 def _checked(losses: Iterable[FocalLoss] | None) -> list[FocalLoss]:
-    """The losses as a list, those of the paper's figure for None."""
+    """The losses as a list; None stands for those of the paper's figure."""
     if losses is None:
         return [BinaryFocalLoss(gamma) for gamma in (0.0, 0.5, 1.0, 2.0, 5.0)]
-    expected = "losses must hold at least one loss, and be a sequence of BinaryFocalLoss or "
-    expected += "MulticlassFocalLoss"
+    expected = "losses must be a sequence of at least one BinaryFocalLoss or MulticlassFocalLoss"
     if not isinstance(losses, Iterable):
         raise TypeError(f"{expected}; got {type(losses).__name__}.")
     found = list(losses)
@@ -238,7 +238,7 @@ def _name(loss: FocalLoss) -> str:
 
 
 def _by_class(loss: FocalLoss, curve: Any) -> dict[str, Array]:
-    """One curve for each class, or one for all where they are the same."""
+    """One curve for each class, or one for all classes if it is the same."""
     if len(set(zip(loss.class_gamma, loss.class_weight, strict=True))) == 1:
         return {"": curve(0)}
     return {f", class {code}": curve(code) for code in range(loss.n_classes)}
@@ -257,8 +257,8 @@ def _loss_curves(loss: FocalLoss, x: Array) -> dict[str, Array]:
 def _two_classes(loss: FocalLoss, kind: Kind) -> BinaryFocalLoss:
     if not isinstance(loss, BinaryFocalLoss):
         raise ValueError(
-            f"kind={kind!r} is a function of one margin for two classes only; got a loss of "
-            f'{loss.n_classes} classes. kind="loss" has a curve for any number.'
+            f"kind={kind!r} is for losses of two classes, which have one margin; got a loss of "
+            f'{loss.n_classes} classes. kind="loss" is for any number of classes.'
         )
     return loss
 
@@ -275,7 +275,7 @@ def _gradient_curves(loss: FocalLoss, x: Array) -> dict[str, Array]:
 
 def _weight_curves(loss: FocalLoss, x: Array) -> dict[str, Array]:
     binary = replace(_two_classes(loss, "weight"), link="posterior", hessian="upper")
-    # gradients are omega eta of negative and -omega (1 - eta) of positive rows
+    # with the posterior eta, gradients are omega eta (negative rows), -omega (1 - eta) (positive)
     omega = binary.gradient(np.zeros(len(x)), x) - binary.gradient(np.ones(len(x)), x)
     limit = binary.class_weight[0] / (1.0 + binary.class_gamma[1])
     return {"": omega / limit}

@@ -4,11 +4,11 @@ from typing import Any
 
 from skfocal._optional import optional_dependency
 
-# Okabe and Ito's colours without black and yellow, one of which vanishes on a dark or a
-# light ground; no two lines of a figure share a dash pattern, so that it reads without colours.
+# Okabe and Ito's colours without black and yellow: black cannot be seen on a dark background, and
+# yellow not on a light one. Lines also differ in their dashes, so colours are not needed.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
-NEUTRAL = "0.5"  # for lines of reference: legible on both grounds
+NEUTRAL = "0.5"  # for reference lines: visible on both backgrounds
 
 
 def line_style(index: int) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def line_style(index: int) -> dict[str, Any]:
 
 
 def make_axes(display: Any, ax: Any) -> Any:
-    """The axes to draw on, ``ax`` or new ones; set as ``ax_`` and ``figure_``."""
+    """The axes to draw on: ``ax``, or new ones. The display gets them as ``ax_``, ``figure_``."""
     with optional_dependency("matplotlib", needed_by=type(display).__name__, extra="plot"):
         import matplotlib.pyplot as plt
         from matplotlib.axes import Axes

@@ -69,7 +69,7 @@ def test_losses_of_one_name_have_their_curves():
     assert display.labels == ["gamma 2", "gamma 2, posterior link"]
     assert abs(display.curves[0] - display.curves[1]).max() > 0.1
     assert len(FocalLossDisplay.from_losses(losses, labels=["a", "a"]).lines_) == 2
-    with pytest.raises(ValueError, match="at least one loss"):
+    with pytest.raises(ValueError, match="at least one BinaryFocalLoss"):
         FocalLossDisplay.from_losses([])
 
 
@@ -101,7 +101,7 @@ def test_weight_of_rows_is_relative_to_its_limit():
 
 
 def test_only_two_classes_have_a_weight():
-    with pytest.raises(ValueError, match="two classes only"):
+    with pytest.raises(ValueError, match="is for losses of two classes"):
         FocalLossDisplay.from_losses([MulticlassFocalLoss(3)], kind="weight")
     with pytest.raises(ValueError, match="kind must be"):
         FocalLossDisplay.from_losses(kind="density")
@@ -143,7 +143,7 @@ def test_classifiers_with_a_threshold_have_a_loss():
     model = FixedThresholdClassifier(FocalLogisticRegression(focal_gamma=0.0), threshold=0.2)
     assert FocalLossDisplay.from_estimator(model.fit(X, y)).labels == ["gamma 0"]
     search = GridSearchCV(FocalLogisticRegression(), {"C": [1.0]}, refit=False)
-    with pytest.raises(TypeError, match="has refitted it; got GridSearchCV"):
+    with pytest.raises(TypeError, match="has refitted one; got GridSearchCV"):
         FocalLossDisplay.from_estimator(search.fit(X, y))
 
 
