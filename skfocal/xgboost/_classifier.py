@@ -22,7 +22,7 @@ from skfocal._classifier._tables import Table
 from skfocal._classifier._target import ClassTotals, make_target
 from skfocal._kernels import fetched
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
-from skfocal.xgboost._device import may_stay_on_device, rows_of, train_resident
+from skfocal.xgboost._gpu import may_stay_on_device, rows_of, train_resident
 from skfocal.xgboost._model import XGBoostModel
 from skfocal.xgboost._native_data import fit_matrix, is_matrix
 from skfocal.xgboost._parameters import check_parameters, check_table, native

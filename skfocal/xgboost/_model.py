@@ -19,8 +19,8 @@ from skfocal._classifier._mixin import FocalClassifierMixin
 from skfocal._classifier._tables import Table
 from skfocal._kernels import Array, fetched, on_device
 from skfocal.losses._parameters import Gamma, Link, Weights
-from skfocal.xgboost._device import margins_on_device
 from skfocal.xgboost._format import n_classes_of, readable, settings_of, write_settings
+from skfocal.xgboost._gpu import margins_on_device
 from skfocal.xgboost._native_data import is_matrix, margins_of_matrix
 from skfocal.xgboost._parameters import IterationRange, check_table, native
 from skfocal.xgboost._private import (

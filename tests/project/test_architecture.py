@@ -29,7 +29,7 @@ FLOORS = {
 }
 # In a package a file imports only from those before it. Backends have the same files.
 BACKEND = (
-    *("_parameters", "_format", "_metrics", "_private", "_training", "_native_data", "_device"),
+    *("_parameters", "_format", "_metrics", "_private", "_training", "_native_data", "_gpu"),
     *("_model", "_classifier", "_backend"),
 )
 INSIDE = {
@@ -41,7 +41,7 @@ INSIDE = {
     "losses": (
         *("_parameters", "_rows", "_link", "_options", "_base", "_binary", "_multiclass", "_make"),
     ),
-    "objectives": ("_conventions", "_memory", "_metric", "_objective"),
+    "objectives": ("_conventions", "_last_answer", "_metric", "_objective"),
     "_classifier": ("_callbacks", "_attributes", "_tables", "_target", "_mixin"),
     "linear_model": (
         *("_blocks", "_matrix", "_problem", "_scaling", "_stopping", "_lbfgs", "_newton_cholesky"),
@@ -127,7 +127,7 @@ def test_all_files_have_their_place():
     assert {name[0] for name in names} - BESIDE == {*FLOORS}
     for package, order in INSIDE.items():
         found = {name[1] for name in names if name[0] == package and len(name) > 1}
-        missing = {"_device"} if package == "lightgbm" else set()  # LightGBM trains on the host
+        missing = {"_gpu"} if package == "lightgbm" else set()  # LightGBM trains on the host
         assert found == {*order} - missing
 
 

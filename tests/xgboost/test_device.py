@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from xgboost.callback import LearningRateScheduler
 
 from skfocal import FocalObjective, FocalXGBClassifier
-from skfocal.xgboost import _device as _xgboost_device
-from skfocal.xgboost._device import ResidentTraining, may_stay_on_device
+from skfocal.xgboost import _gpu as _xgboost_device
+from skfocal.xgboost._gpu import ResidentTraining, may_stay_on_device
 from tests.conftest import table
 
 LINKS = pytest.mark.parametrize("link", ["focal", "posterior"])
