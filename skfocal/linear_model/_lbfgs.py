@@ -32,7 +32,7 @@ def solve_lbfgs(
     """
     n_iter = 0
     while n_iter < max_iter:
-        search = _Round(problem, theta, rule, watch)
+        search = _Run(problem, theta, rule, watch)
         theta, n_more = search.run(max_iter - n_iter)
         n_iter += n_more
         if search.converged or search.stopped:
@@ -43,7 +43,7 @@ def solve_lbfgs(
     return Solution(theta, n_iter, out_of_iterations(max_iter))
 
 
-class _Round:
+class _Run:
     """One run of L-BFGS-B, in variables scaled by the Hessian where it begins."""
 
     def __init__(
