@@ -45,6 +45,7 @@ coverage: $(VENV)/.group-test
 	  tests/kernels/test_math.py tests/kernels/test_kernels.py tests/losses/test_losses.py \
 	  tests/metrics
 	$(BIN)/coverage run $(PYTEST) -m "not slow"
+	$(BIN)/coverage run $(PYTEST) --quiet tests/dask/test_lost_workers.py
 	$(BIN)/python -m tests.kernel_cache save
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
