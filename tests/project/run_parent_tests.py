@@ -182,6 +182,16 @@ REASONS = [
     ),
     (
         ANY,
+        r"TypeError: FocalLogisticRegression has no parameter '(penalty|dual|intercept_scaling)': ",
+        "a parameter that the focal classifier does not have; the message tells the other way",
+    ),
+    (
+        r"test_logistic_regression_callback_support\[\d+\]",
+        r"AssertionError: assert \d+ == \(\(1 \+ .*\) \+ 1\)",
+        "scikit-learn counts one task more, in which nothing happens",
+    ),
+    (
+        ANY,
         r"TypeError: FocalLogisticRegression\.__init__\(\) got an unexpected keyword argument "
         r"'(penalty|dual|intercept_scaling)'",
         "parameters that went with those solvers, or that scikit-learn removes",
