@@ -17,6 +17,15 @@ class Evaluation:
     margins: Sequence[Any] | None = None
     """LightGBM's ``eval_init_score`` or XGBoost's ``base_margin_eval_set``."""
 
+    def __post_init__(self) -> None:
+        given = (self.names, self.sample_weight, self.class_weight, self.margins)
+        empty = [each is None or (hasattr(each, "__len__") and not len(each)) for each in given]
+        if not self.sets and not all(empty):
+            raise ValueError(
+                "There are no evaluation sets, but their names, weights or margins are given: give "
+                "eval_set, or leave them out."
+            )
+
 
 def check_pairs(sets: Sequence[Any]) -> None:
     """Evaluation sets of tables must be pairs of a table and its labels.

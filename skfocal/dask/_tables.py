@@ -17,6 +17,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_non_negative
 
+from skfocal._booster._evaluation import check_pairs
 from skfocal._classifier._tables import check_features
 from skfocal._classifier._target import ClassTotals, encode_labels
 
@@ -256,6 +257,7 @@ def evaluation_sets(
 
     ``others`` are checked too: arguments by name, each with one collection for each set.
     """
+    check_pairs(pairs)
     sets = []
     for i, (X, y) in enumerate(pairs):
         of_set = {name: given[i] for name, given in others.items() if given is not None}

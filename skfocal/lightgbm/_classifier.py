@@ -6,7 +6,6 @@ parent work on it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -224,21 +223,22 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
         """
         self._check_parameters()
         check_callbacks(callbacks)
+        native = isinstance(X, Dataset)
+        sets = eval_set if native else evaluation_pairs(eval_set, eval_X, eval_y)
         evaluation = Evaluation(
-            eval_set, eval_names, eval_sample_weight, eval_class_weight, eval_init_score
+            sets, eval_names, eval_sample_weight, eval_class_weight, eval_init_score
         )
         rows = {"y": y, "sample_weight": sample_weight, "init_score": init_score}
         columns = {"feature_name": feature_name, "categorical_feature": categorical_feature}
         own: dict[str, Any] = {"eval_metric": eval_metric, "init_model": init_model}
         own |= {"callbacks": callbacks or [], "rounds": self._rounds(X, y, sample_weight)}
         with restored_on_failure(self):
-            if isinstance(X, Dataset):
+            if native:
                 refused = {**rows, **columns, "eval_X": eval_X, "eval_y": eval_y}
                 self._fit_native_data(X, refused, evaluation, **own)
             else:
-                pairs = evaluation_pairs(eval_set, eval_X, eval_y)
                 own["recognised"] = eval_set is not None
-                self._fit_table(X, rows, columns, replace(evaluation, sets=pairs), **own)
+                self._fit_table(X, rows, columns, evaluation, **own)
         return self
 
     def _fit_native_data(

@@ -84,6 +84,8 @@ def evaluation_pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[tuple[Any,
         check_pairs(pairs)
         return pairs
     if isinstance(eval_X, tuple):
+        if not isinstance(eval_y, tuple) or len(eval_y) != len(eval_X):
+            raise ValueError("eval_X is a tuple: eval_y must be one of the same length.")
         return list(zip(eval_X, eval_y, strict=True))
     return None if eval_X is None else [(eval_X, eval_y)]
 
@@ -221,7 +223,7 @@ def standard_model(booster: Booster, plan: Plan) -> Booster:
 
 
 def round_callbacks(rounds: Rounds, plan: Plan) -> list[Callable[..., Any]]:
-    """scikit-learn's callbacks as two of LightGBM's. None if scikit-learn has no callback."""
+    """scikit-learn's callbacks as two of LightGBM's. An empty list if there are none."""
     if not rounds:
         return []
 

@@ -39,7 +39,7 @@ class _Training(NamedTuple):
     """What an estimator knows before it trains."""
 
     loss: FocalLoss
-    library: Library
+    caller: Library
     scale: float
 
 
@@ -198,7 +198,7 @@ class FocalObjective:
         if raw.ndim == 2 and n_classes == 2:
             loss = MulticlassFocalLoss(2, loss.gamma, loss.class_weight, loss.hessian, loss.link)
         if self._training is not None:
-            in_lightgbm = self._training.library == "lightgbm"
+            in_lightgbm = self._training.caller == "lightgbm"
         else:
             in_lightgbm = from_lightgbm(raw, y_pred)
         return loss.gradient_hessian(

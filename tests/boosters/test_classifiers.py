@@ -459,3 +459,18 @@ def test_dict_of_weights_names_a_class_that_a_fold_lacks(kind, focal):
     weights = {0: 1.0, 1: 3.0, 2: 9.0}
     model = make(kind, 2, **{focal: weights}).fit(X[fold], y[fold])
     assert model.loss_.class_weight == (1.0, 3.0)
+
+
+@each
+@pytest.mark.parametrize("form", ["table", "data set"])
+def test_weights_and_names_of_no_evaluation_sets_are_refused(kind, form):
+    X, y, weight = table(n_rows=200)
+    data = (X, y) if form == "table" else (of(kind).data_set(X, y, weight),)
+    arguments = {of(kind).eval_weight: [weight]}
+    if kind is FocalLGBMClassifier and form == "data set":
+        arguments = {"eval_names": ["valid"]}  # weights are refused beside a data set anyway
+    for no_sets in ({}, {"eval_set": None}, {"eval_set": []}):
+        model = make(kind, 2)
+        with pytest.raises(ValueError, match="no evaluation sets, but their names, weights"):
+            model.fit(*data, **no_sets, **arguments)
+        assert not hasattr(model, "loss_")

@@ -75,6 +75,8 @@ def test_bad_input_is_told_and_leaves_the_model_as_it_was(client, kind, local_ki
         (ValueError, "labels that are not in y", (dX, dy), {"eval_set": [(dX, dy + "?")]}),
         (ValueError, "features", (dX, dy), {"eval_set": [(dX[:, :4], dy)]}),
         (TypeError, "y must be a Dask", (dX, None), {}),
+        (TypeError, r"eval_set must hold pairs \(X, y\)", (dX, dy), {"eval_set": [dX]}),
+        (ValueError, "no evaluation sets", (dX, dy), {weights: [da.ones(2000)]}),
         (TypeError, f"{weights} must be a Dask", (dX, dy), of_set | {weights: [np.ones(2000)]}),
     ]
     for error, text, arguments, named in bad:

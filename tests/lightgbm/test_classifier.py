@@ -260,6 +260,14 @@ def test_where_nothing_can_be_split_a_continued_model_stays_as_it_is(n_classes):
     assert_allclose(given.predict(X, raw_score=True), 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("wrong", ["one table", "fewer"])
+def test_tuples_of_evaluation_sets_have_one_length(wrong):
+    X, y, _ = table(n_rows=200)
+    eval_y = y if wrong == "one table" else (y,)
+    with pytest.raises(ValueError, match="eval_y must be one of the same length"):
+        FocalLGBMClassifier(**QUIET).fit(X, y, eval_X=(X, X), eval_y=eval_y)
+
+
 def test_private_parts_of_lightgbm_in_use_exist():
     """If this fails, LightGBM has changed what skfocal.lightgbm hands over."""
     X, y, _ = table(n_rows=200)
