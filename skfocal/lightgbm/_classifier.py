@@ -116,7 +116,8 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
 
     DART starts at the same constant, which LightGBM's own objective would count to the
     first tree and drop with it; ``feature_fraction`` draws other columns than its own
-    objective with the same seed.
+    objective with the same seed. Two DART fits with the same seed may drop different
+    trees: for custom objectives LightGBM (4.7) reads a flag before it sets it.
 
     Examples
     --------
