@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._eval_sets import Checked, Evaluation
 from skfocal._booster._plan import Plan
 from skfocal.losses import FocalLoss
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skfocal._classifier._target import ClassTotals
+from skfocal._estimator._target import ClassTotals
 from skfocal._kernels import Array
 from skfocal.losses import FocalLoss
 

@@ -11,10 +11,10 @@ import distributed
 import numpy as np
 from lightgbm import LGBMClassifier
 
-from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._eval_sets import Checked, Evaluation
 from skfocal._booster._plan import Plan
-from skfocal._classifier._tables import check_features
-from skfocal._classifier._target import Target
+from skfocal._estimator._features import check_features
+from skfocal._estimator._target import Target
 from skfocal.dask._cluster import WatchedClient
 from skfocal.lightgbm import FocalLGBMClassifier
 from skfocal.lightgbm._parameters import N_THREADS_ALIASES

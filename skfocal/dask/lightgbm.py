@@ -11,12 +11,12 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._booster._arguments import Metric
-from skfocal._booster._evaluation import Evaluation
-from skfocal._classifier._attributes import restored_on_failure
-from skfocal._classifier._tables import check_features
+from skfocal._booster._eval_sets import Evaluation
+from skfocal._estimator._attributes import restored_on_failure
+from skfocal._estimator._features import check_features
 from skfocal._optional import optional_dependency
 from skfocal.dask._cluster import client_in_use, client_of
-from skfocal.dask._tables import (
+from skfocal.dask._collections import (
     Collection,
     Rows,
     ScoredOnCluster,

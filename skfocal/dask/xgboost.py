@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._eval_sets import Checked, Evaluation
 from skfocal._booster._plan import Plan
-from skfocal._classifier._attributes import restored_on_failure
-from skfocal._classifier._tables import check_features
+from skfocal._estimator._attributes import restored_on_failure
+from skfocal._estimator._features import check_features
 from skfocal._optional import optional_dependency
 from skfocal.dask._cluster import client_in_use, client_of, told_of_lost_workers
-from skfocal.dask._tables import (
+from skfocal.dask._collections import (
     Collection,
     Rows,
     ScoredOnCluster,

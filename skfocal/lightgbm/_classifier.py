@@ -15,12 +15,12 @@ from lightgbm import Booster, Dataset, LGBMClassifier, LGBMModel
 from sklearn.utils import _safe_indexing
 
 from skfocal._booster._arguments import Metric, refuse_arguments
-from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._eval_sets import Checked, Evaluation
 from skfocal._booster._plan import Plan, make_plan
-from skfocal._classifier._attributes import LearnedAttribute, restored_on_failure
-from skfocal._classifier._callbacks import Rounds, with_callbacks
-from skfocal._classifier._tables import Table, check_features
-from skfocal._classifier._target import ClassTotals, Target, make_target
+from skfocal._estimator._attributes import LearnedAttribute, restored_on_failure
+from skfocal._estimator._callbacks import Rounds, with_callbacks
+from skfocal._estimator._features import Table, check_features
+from skfocal._estimator._target import ClassTotals, Target, make_target
 from skfocal.lightgbm._model import LightGBMModel
 from skfocal.lightgbm._native_data import fit_dataset
 from skfocal.lightgbm._parameters import (

@@ -14,7 +14,7 @@ import numpy as np
 from lightgbm import Booster
 from lightgbm.basic import LightGBMError
 
-from skfocal._booster._settings import NAME, Settings, settings_from_text
+from skfocal._booster._model_files import NAME, Settings, settings_from_text
 from skfocal._kernels import Array
 
 # Name of the line with the digest of a file, by which a changed file is recognised.

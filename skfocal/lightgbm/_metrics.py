@@ -4,7 +4,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-from skfocal._booster._measures import (
+from skfocal._booster._metrics import (
     Measure,
     absolute_error,
     auc_mu,

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from lightgbm import Booster
 from sklearn.utils.validation import check_is_fitted
 
+from skfocal._booster._model_files import given_settings, path_of, replaced_at_once, settings_text
 from skfocal._booster._plan import Plan
-from skfocal._booster._settings import given_settings, path_of, replaced_at_once, settings_text
-from skfocal._classifier._mixin import FocalClassifierMixin
-from skfocal._classifier._tables import Table, check_features
+from skfocal._estimator._features import Table, check_features
+from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._kernels import Array
 from skfocal.lightgbm._format import check_margins, objective_of, read_booster, with_settings
 from skfocal.lightgbm._parameters import check_columns

@@ -10,10 +10,10 @@ from lightgbm import Booster, Dataset
 from sklearn.utils.validation import _get_feature_names
 
 from skfocal._booster._arguments import FOCAL_PARAMETERS
-from skfocal._booster._evaluation import Evaluation, check_native_sets
+from skfocal._booster._eval_sets import Evaluation, check_native_sets
 from skfocal._booster._plan import Plan
-from skfocal._classifier._callbacks import Rounds
-from skfocal._classifier._target import ClassTotals, totals_of_codes
+from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._target import ClassTotals, totals_of_codes
 from skfocal._kernels import Array
 from skfocal.lightgbm._metrics import METRIC_PARAMETERS
 from skfocal.lightgbm._parameters import N_CLASSES_ALIASES

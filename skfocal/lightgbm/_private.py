@@ -15,7 +15,7 @@ from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.preprocessing import LabelEncoder
 
 from skfocal._booster._arguments import FOCAL_PARAMETERS
-from skfocal._classifier._callbacks import as_defined
+from skfocal._estimator._callbacks import as_defined
 from skfocal.lightgbm._metrics import METRIC_PARAMETERS
 from skfocal.lightgbm._parameters import N_CLASSES_ALIASES
 from skfocal.losses import FocalLoss

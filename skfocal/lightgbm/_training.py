@@ -11,11 +11,11 @@ from lightgbm.callback import CallbackEnv, EarlyStopException
 from sklearn.utils import _safe_indexing
 
 from skfocal._booster._arguments import FOCAL_PARAMETERS, booster_threads, check_same_loss
-from skfocal._booster._evaluation import Checked, Evaluation, check_pairs
+from skfocal._booster._eval_sets import Checked, Evaluation, check_pairs
 from skfocal._booster._plan import Plan
-from skfocal._classifier._callbacks import Rounds
-from skfocal._classifier._tables import check_features
-from skfocal._classifier._target import Target, encode_labels
+from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._features import check_features
+from skfocal._estimator._target import Target, encode_labels
 from skfocal.lightgbm._format import read_booster, standardised
 from skfocal.lightgbm._metrics import METRIC_PARAMETERS, split_metrics
 from skfocal.lightgbm._parameters import (

@@ -8,10 +8,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from skfocal._classifier._attributes import restored_on_failure
-from skfocal._classifier._callbacks import Rounds, with_callbacks
-from skfocal._classifier._tables import Table
-from skfocal._classifier._target import make_target
+from skfocal._estimator._attributes import restored_on_failure
+from skfocal._estimator._callbacks import Rounds, with_callbacks
+from skfocal._estimator._features import Table
+from skfocal._estimator._target import make_target
 from skfocal.linear_model._model import LinearModel
 from skfocal.linear_model._parameters import check_parameters, refuse_unknown
 from skfocal.linear_model._solvers import choose_solver, solve, starting_point

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skfocal._classifier._mixin import FocalClassifierMixin
-from skfocal._classifier._tables import Table
+from skfocal._estimator._features import Table
+from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._kernels import Array
 from skfocal.linear_model._blocks import margins
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from skfocal._kernels import Array
 from skfocal.linear_model._problem import LinearProblem
-from skfocal.linear_model._quadratic_model import QuadraticModel
+from skfocal.linear_model._quadratic import QuadraticModel
 from skfocal.linear_model._scaling import ROWS_TO_VARIABLE
 from skfocal.linear_model._stopping import (
     NO_DECREASE,

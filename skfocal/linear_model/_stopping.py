@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sklearn.exceptions import ConvergenceWarning
 
-from skfocal._classifier._callbacks import callers_level
+from skfocal._estimator._callbacks import callers_level
 from skfocal._kernels import Array
 
 Watch = Callable[[Array], bool]

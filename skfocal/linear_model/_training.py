@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from joblib import effective_n_jobs
 
-from skfocal._classifier._callbacks import Rounds
-from skfocal._classifier._target import Target
+from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._target import Target
 from skfocal._kernels import Array
 from skfocal.linear_model._blocks import center_of
 from skfocal.linear_model._problem import LinearProblem

@@ -1,6 +1,6 @@
 """The losses as objectives and evaluation metrics of LightGBM and XGBoost."""
 
-from skfocal.objectives._metric import FocalEvalMetric
+from skfocal.objectives._eval_metric import FocalEvalMetric
 from skfocal.objectives._objective import FocalObjective
 
 __all__ = ["FocalEvalMetric", "FocalObjective"]

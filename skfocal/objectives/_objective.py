@@ -16,8 +16,8 @@ from skfocal.losses import FocalLoss, MulticlassFocalLoss, make_loss
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, is_word, resolve_alpha
 from skfocal.losses._rows import check_margins, checked_totals, n_classes_in
 from skfocal.objectives._conventions import base_score, from_lightgbm, unpack
+from skfocal.objectives._eval_metric import FocalEvalMetric
 from skfocal.objectives._last_answer import LastAnswer
-from skfocal.objectives._metric import FocalEvalMetric
 
 Library = Literal["lightgbm", "xgboost"]
 

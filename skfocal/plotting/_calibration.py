@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skfocal._classifier._target import encode_labels
+from skfocal._estimator._target import encode_labels
 from skfocal._kernels import Array
 from skfocal.losses import FocalLoss
 from skfocal.losses._link import raw_proba

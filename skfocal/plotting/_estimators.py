@@ -4,7 +4,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._classifier._mixin import FocalClassifierMixin
+from skfocal._estimator._mixin import FocalClassifierMixin
 
 
 def focal_classifier(estimator: Any) -> FocalClassifierMixin:

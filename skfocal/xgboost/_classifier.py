@@ -14,12 +14,12 @@ import numpy.typing as npt
 from xgboost import Booster, XGBClassifier, XGBModel
 
 from skfocal._booster._arguments import FOCAL_PARAMETERS, refuse_arguments
-from skfocal._booster._evaluation import Checked, Evaluation
+from skfocal._booster._eval_sets import Checked, Evaluation
 from skfocal._booster._plan import Plan, make_plan
-from skfocal._classifier._attributes import LearnedAttribute, restored_on_failure
-from skfocal._classifier._callbacks import Rounds, with_callbacks
-from skfocal._classifier._tables import Table
-from skfocal._classifier._target import ClassTotals, make_target
+from skfocal._estimator._attributes import LearnedAttribute, restored_on_failure
+from skfocal._estimator._callbacks import Rounds, with_callbacks
+from skfocal._estimator._features import Table
+from skfocal._estimator._target import ClassTotals, make_target
 from skfocal._kernels import fetched
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
 from skfocal.xgboost._gpu import may_stay_on_device, rows_of, train_resident

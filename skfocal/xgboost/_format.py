@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 from xgboost import Booster
 
-from skfocal._booster._settings import NAME, Settings, settings_from_text, settings_text
+from skfocal._booster._model_files import NAME, Settings, settings_from_text, settings_text
 from skfocal.losses import FocalLoss
 
 

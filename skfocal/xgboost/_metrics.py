@@ -8,7 +8,7 @@ import numpy as np
 from xgboost import Booster
 from xgboost.callback import TrainingCallback
 
-from skfocal._booster._measures import (
+from skfocal._booster._metrics import (
     Measure,
     absolute_error,
     average_precision,

@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster
 
 from skfocal._booster._arguments import refuse_arguments
+from skfocal._booster._model_files import given_settings, path_of, replaced_at_once
 from skfocal._booster._plan import Plan
-from skfocal._booster._settings import given_settings, path_of, replaced_at_once
-from skfocal._classifier._attributes import restored_on_failure
-from skfocal._classifier._mixin import FocalClassifierMixin
-from skfocal._classifier._tables import Table
+from skfocal._estimator._attributes import restored_on_failure
+from skfocal._estimator._features import Table
+from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._kernels import Array, fetched, on_device
 from skfocal.losses._parameters import Gamma, Link, Weights
 from skfocal.xgboost._format import n_classes_of, readable, settings_of, write_settings

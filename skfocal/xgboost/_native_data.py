@@ -8,9 +8,9 @@ import numpy.typing as npt
 import xgboost
 from xgboost import Booster, DataIter, DMatrix, ExtMemQuantileDMatrix, QuantileDMatrix
 
-from skfocal._booster._evaluation import Evaluation, check_native_sets
-from skfocal._classifier._callbacks import Rounds
-from skfocal._classifier._target import ClassTotals, totals_of_codes
+from skfocal._booster._eval_sets import Evaluation, check_native_sets
+from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._target import ClassTotals, totals_of_codes
 from skfocal._kernels import Array
 from skfocal.xgboost._parameters import IterationRange
 from skfocal.xgboost._private import configured, set_booster, set_history, train_as_fit_does

@@ -12,7 +12,7 @@ import xgboost
 from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
 from xgboost.callback import EvaluationMonitor
 
-from skfocal._classifier._callbacks import as_defined
+from skfocal._estimator._callbacks import as_defined
 from skfocal.losses import FocalLoss
 from skfocal.xgboost._metrics import Metrics
 from skfocal.xgboost._parameters import IterationRange, check_rounds

@@ -9,10 +9,10 @@ from xgboost import Booster, XGBModel
 from xgboost.callback import TrainingCallback
 
 from skfocal._booster._arguments import FOCAL_PARAMETERS, booster_threads, check_same_loss
-from skfocal._booster._evaluation import Checked, Evaluation, check_pairs
+from skfocal._booster._eval_sets import Checked, Evaluation, check_pairs
 from skfocal._booster._plan import Plan
-from skfocal._classifier._callbacks import Rounds
-from skfocal._classifier._target import Target, encode_labels
+from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._target import Target, encode_labels
 from skfocal._kernels import fetched
 from skfocal.losses import FocalLoss
 from skfocal.losses._parameters import check_integer

@@ -21,11 +21,11 @@ import xgboost as xgb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier
-from skfocal._booster._settings import settings_from_text, settings_text
+from skfocal._booster._model_files import settings_from_text, settings_text
 from skfocal.lightgbm._format import settings_of, with_settings
 from tests.backends import of, quiet, quiet_fit
-from tests.classifier.test_features import categories, coarse
 from tests.conftest import table
+from tests.estimator.test_features import categories, coarse
 
 pytestmark = pytest.mark.xdist_group("saved models")  # made and loaded once
 

@@ -20,7 +20,7 @@ from benchmarks.convergence import BAR, TABLES, measure
 from skfocal import FocalLogisticRegression, _kernels
 from skfocal.linear_model._lbfgs import inverse_hessian_times
 from skfocal.linear_model._problem import LinearProblem
-from skfocal.linear_model._quadratic_model import minimum_of_model
+from skfocal.linear_model._quadratic import minimum_of_model
 from skfocal.linear_model._scaling import sampled_matrix
 from skfocal.losses import make_loss
 from tests.conftest import table

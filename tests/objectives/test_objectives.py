@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skfocal import FocalEvalMetric, FocalObjective, metrics
-from skfocal._booster._measures import decision_error, posterior_log_loss
+from skfocal._booster._metrics import decision_error, posterior_log_loss
 from skfocal.losses import make_loss
 from skfocal.objectives._objective import MIN_HESSIAN
 from tests.conftest import table

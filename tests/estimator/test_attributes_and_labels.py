@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from skfocal._classifier._attributes import LearnedAttribute, restored_on_failure
-from skfocal._classifier._target import encode_labels
+from skfocal._estimator._attributes import LearnedAttribute, restored_on_failure
+from skfocal._estimator._target import encode_labels
 
 
 class Parent:

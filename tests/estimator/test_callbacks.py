@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
-from skfocal._classifier._callbacks import Rounds
+from skfocal._estimator._callbacks import Rounds
 from tests import backends
 from tests.backends import quiet_fit
 from tests.conftest import table

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Never
 import numpy as np
 import numpy.typing as npt
 
-from skfocal._classifier._callbacks import CallbackSupportMixin
-from skfocal._classifier._target import ClassTotals
+from skfocal._estimator._callbacks import CallbackSupportMixin
+from skfocal._estimator._target import ClassTotals
 from skfocal._kernels import Array, on_device
 from skfocal.losses import FocalLoss, make_loss
 from skfocal.losses._link import HESSIANS, LINKS, raw_proba

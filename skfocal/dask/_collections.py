@@ -17,9 +17,9 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_non_negative
 
-from skfocal._booster._evaluation import check_pairs
-from skfocal._classifier._tables import check_features
-from skfocal._classifier._target import ClassTotals, encode_labels
+from skfocal._booster._eval_sets import check_pairs
+from skfocal._estimator._features import check_features
+from skfocal._estimator._target import ClassTotals, encode_labels
 
 Collection = da.Array | dd.DataFrame | dd.Series
 _UNKNOWN = float("nan")  # the number of rows of a block, if Dask does not know it
