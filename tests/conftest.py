@@ -2,8 +2,11 @@
 
 import json
 import os
+import sys
+from collections import Counter
 from pathlib import Path
 
+import coverage
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -31,6 +34,36 @@ def pytest_collection_modifyitems(items):
         if not cuda.is_available():
             for item in on_device:
                 item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))
+
+
+def pytest_collection_finish(session):
+    """Refuse to run where each process would make what a group of tests shares."""
+    if session.config.getoption("loadgroup", False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError("pytest-xdist does not see the groups of tests")
+
+
+TRACED = int(os.environ.get("SKFOCAL_TRACED", sys.maxsize))
+runs = Counter()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Measure the coverage of the first runs of each test, where the environment says how many.
+
+    A trace makes Python half as fast, and later parameters of a test reach hardly a new line.
+    """
+    trace = coverage.Coverage.current()
+    name = item.nodeid.partition("[")[0]
+    runs[name] += 1
+    if trace is None or runs[name] <= TRACED:
+        return (yield)
+    trace.stop()
+    try:
+        return (yield)
+    finally:
+        trace.start()
 
 
 @pytest.fixture(scope="session")

@@ -71,41 +71,57 @@ def test_metrics_by_name_are_those_of_the_predictions(n_classes):
     assert values[-1] == pytest.approx(log_loss(y[::2], light.predict_proba(X[::2])), rel=1e-9)
 
 
-@pytest.mark.slow(5)
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("sample_weight", [False, True])
-@pytest.mark.parametrize("alpha", [None, "balanced"])
-def test_the_saved_booster_predicts_the_probabilities_alone(
-    n_classes, sample_weight, alpha, tmp_path
-):
-    """In a process that cannot import skfocal, by the libraries' own ``predict``."""
-    X, y, weight = table(n_classes)
-    weight = weight if sample_weight else None
-    np.save(tmp_path / "X.npy", X)
-    models = {}
-    for kind, name in ((FocalLGBMClassifier, "lgb"), (FocalXGBClassifier, "xgb")):
-        extra = {"verbose": -1} if name == "lgb" else {}
-        model = kind(focal_alpha=alpha, link="posterior", n_estimators=30, n_jobs=1, **extra).fit(
-            X, y, sample_weight=weight
-        )
-        booster = model.booster_ if name == "lgb" else model.get_booster()
-        booster.save_model(str(tmp_path / f"{name}.json"))
-        models[name] = model
-    code = """
+ALONE = [
+    (n_classes, weighted, alpha)
+    for n_classes in (2, 3)
+    for weighted in (False, True)
+    for alpha in (None, "balanced")
+]
+
+
+@pytest.fixture(scope="module")
+def predicted_alone(tmp_path_factory):
+    """Models by number and library, and what a process without skfocal predicts with each."""
+    folder, models = tmp_path_factory.mktemp("alone"), {}
+    for i, (n_classes, weighted, alpha) in enumerate(ALONE):
+        X, y, weight = table(n_classes)
+        np.save(folder / f"X{i}.npy", X)
+        for kind, name in ((FocalLGBMClassifier, "lgb"), (FocalXGBClassifier, "xgb")):
+            extra = {"verbose": -1} if name == "lgb" else {}
+            settings = {"focal_alpha": alpha, "link": "posterior", "n_estimators": 30, **extra}
+            model = kind(n_jobs=1, **settings).fit(X, y, sample_weight=weight if weighted else None)
+            booster = model.booster_ if name == "lgb" else model.get_booster()
+            booster.save_model(str(folder / f"{name}{i}.json"))
+            models[i, name] = model
+    code = f"""
 import sys
 sys.modules["skfocal"] = None
 import numpy as np, lightgbm, xgboost
-X = np.load("X.npy")
-np.save("lgb.npy", lightgbm.Booster(model_file="lgb.json").predict(X))
-np.save("xgb.npy", xgboost.Booster(model_file="xgb.json").predict(xgboost.DMatrix(X)))
+for i in range({len(ALONE)}):
+    X, names = np.load(f"X{{i}}.npy"), [f"lgb{{i}}", f"xgb{{i}}"]
+    light, extreme = (module.Booster(model_file=f"{{name}}.json")
+                      for module, name in zip((lightgbm, xgboost), names))
+    np.save(names[0], light.predict(X))
+    np.save(names[1], extreme.predict(xgboost.DMatrix(X)))
 """
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, timeout=120)
+    return {
+        key: (model, np.load(folder / f"{key[1]}{key[0]}.npy")) for key, model in models.items()
+    }
+
+
+@pytest.mark.slow(5)
+@pytest.mark.xdist_group("predicted alone")  # once
+@pytest.mark.parametrize("i", range(len(ALONE)), ids=[str(case) for case in ALONE])
+def test_the_saved_booster_predicts_the_probabilities_alone(i, predicted_alone):
+    """In a process that cannot import skfocal, by the libraries' own ``predict``."""
+    n_classes, *_ = ALONE[i]
+    X = table(n_classes)[0]
     for name, rtol in (("lgb", 1e-12), ("xgb", 1e-6)):
-        proba = models[name].predict_proba(X)
-        assert_allclose(
-            np.load(tmp_path / f"{name}.npy"), proba[:, 1] if n_classes == 2 else proba, rtol=rtol
-        )
-        raw = models[name].set_params(probability="raw").predict_proba(X)
+        model, found = predicted_alone[i, name]
+        proba = model.predict_proba(X)
+        assert_allclose(found, proba[:, 1] if n_classes == 2 else proba, rtol=rtol)
+        raw = model.set_params(probability="raw").predict_proba(X)
         assert_allclose(raw, proba, rtol=rtol)
 
 

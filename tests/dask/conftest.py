@@ -1,4 +1,4 @@
-"""A cluster for each file."""
+"""One cluster for all files that do not end its workers."""
 
 import pytest
 from dask.distributed import Client
@@ -6,7 +6,13 @@ from dask.distributed import Client
 from tests.dask.clusters import local_cluster
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    with local_cluster() as cluster:
+        yield cluster
+
+
 @pytest.fixture(scope="module")
-def client():
-    with local_cluster() as cluster, Client(cluster) as client:
+def client(cluster):
+    with Client(cluster) as client:
         yield client

@@ -8,7 +8,7 @@ import pickle
 import subprocess
 import sys
 import warnings
-from functools import partial
+from functools import cache, partial
 
 import graphviz
 import joblib
@@ -214,15 +214,14 @@ import numpy as np
 import skfocal
 from tests.conftest import table
 
-name, folder, data = sys.argv[1:]
+name, folder = sys.argv[1:]
 flavour = mlflow.lightgbm if name == "FocalLGBMClassifier" else mlflow.xgboost
 mlflow.set_tracking_uri(f"sqlite:///{folder}/store")
 mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", f"file://{folder}/artifacts"))
 flavour.autolog(log_datasets=False, silent=True)
 X, y, _ = table(n_rows=300)
-with mlflow.start_run() as run:
-    extra = {"verbose": -1} if flavour is mlflow.lightgbm else {"verbosity": 0}
-    model = getattr(skfocal, name)(focal_gamma=1.5, n_estimators=3, **extra)
+
+def train(model, data):
     if data == "table":
         model.fit(X, y, eval_set=[(X + 0, y)])
     elif flavour is mlflow.lightgbm:
@@ -230,19 +229,46 @@ with mlflow.start_run() as run:
         model.fit(train, eval_set=[lightgbm.Dataset(X + 0, y, reference=train)])
     else:
         model.fit(xgboost.DMatrix(X, y), eval_set=[xgboost.DMatrix(X + 0, y)])
-    automatic = len(mlflow.search_logged_models(output_format="list"))
-    given = {"pip_requirements": ["skfocal"]}
-    if flavour is mlflow.lightgbm:
-        given["skops_trusted_types"] = list(skfocal.SKOPS_TYPES)
-    saved = flavour.log_model(model, name="model", **given)
-twin = flavour.load_model(saved.model_uri)
-data = mlflow.get_run(run.info.run_id).data
-print(json.dumps({
-    "params": data.params, "metrics": sorted(data.metrics), "automatic": automatic,
-    "kind": type(twin).__name__,
-    "difference": float(np.abs(twin.predict_proba(X) - model.predict_proba(X)).max()),
-}))
+
+def log(data):
+    with mlflow.start_run() as run:
+        extra = {"verbose": -1} if flavour is mlflow.lightgbm else {"verbosity": 0}
+        model = getattr(skfocal, name)(focal_gamma=1.5, n_estimators=3, **extra)
+        before = len(mlflow.search_logged_models(output_format="list"))
+        train(model, data)
+        automatic = len(mlflow.search_logged_models(output_format="list")) - before
+        given = {"pip_requirements": ["skfocal"]}
+        if flavour is mlflow.lightgbm:
+            given["skops_trusted_types"] = list(skfocal.SKOPS_TYPES)
+        saved = flavour.log_model(model, name="model", **given)
+    twin = flavour.load_model(saved.model_uri)
+    logged = mlflow.get_run(run.info.run_id).data
+    return {
+        "params": logged.params, "metrics": sorted(logged.metrics), "automatic": automatic,
+        "kind": type(twin).__name__,
+        "difference": float(np.abs(twin.predict_proba(X) - model.predict_proba(X)).max()),
+    }
+
+print(json.dumps({data: log(data) for data in ("table", "matrix")}))
 """
+
+
+@pytest.fixture(scope="module")
+def autolog(tmp_path_factory):
+    """What mlflow logs of both forms of data, in a process for each class."""
+
+    @cache
+    def logged(name):
+        done = subprocess.run(
+            [sys.executable, "-c", AUTOLOG, name, str(tmp_path_factory.mktemp(name))],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return logged
 
 
 @boosters
@@ -263,22 +289,16 @@ def test_completion_knows_the_parameters_of_the_parent(kind, cluster):
 
 
 @pytest.mark.slow(15)
+@pytest.mark.xdist_group("autolog")  # one process a class
 @boosters
 @pytest.mark.parametrize("data", ["table", "matrix"])
-def test_mlflow_autolog(data, kind, tmp_path):
+def test_mlflow_autolog(data, kind, autolog):
     """It logs the loss in words, and saves no trainer or booster, whose probabilities are others.
 
     Autologging begins before skfocal's modules are loaded, and the matrix of the library is made
     after that.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", AUTOLOG, kind.__name__, str(tmp_path), data],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = autolog(kind.__name__)[data]
     params = found["params"]
     assert "gamma=1.5" in params[of(kind).objective]
     assert params["num_boost_round"] == "3"

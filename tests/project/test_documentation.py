@@ -5,13 +5,21 @@ behind one is its output; numbers may differ by a fifth or by two units of their
 libraries' versions do.
 """
 
+import contextlib
+import io
 import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import pytest
+import sklearn
+
+matplotlib.use("Agg")
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))  # the README has a test of its own
@@ -31,7 +39,29 @@ def blocks(page):
 
 
 def run(page, folder):
-    """What each block of a page prints."""
+    """What each block of a page prints, and what it warns of."""
+    environment = dict(ENVIRONMENT.findall(page.read_text()))
+    if environment:
+        return run_in_a_process(page, folder, environment)
+    variables, printed = {"__name__": "__main__"}, []
+    with (
+        contextlib.chdir(folder),
+        sklearn.config_context(),
+        warnings.catch_warnings(record=True) as warned,
+    ):
+        # what Python shows by itself
+        warnings.simplefilter("default")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.filterwarnings("ignore", category=category)
+        for code, _ in blocks(page):
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(code, variables)
+            printed.append(out.getvalue())
+    plt.close("all")
+    return printed, "\n".join(f"{w.category.__name__}: {w.message}" for w in warned)
+
+
+def run_in_a_process(page, folder, environment):
     # guarded, as workers of a cluster that a page starts import the program again
     program = folder / "page.py"
     program.write_text(
@@ -40,21 +70,17 @@ def run(page, folder):
         "        exec(code, globals())\n"
         f"        print({MARK!r}, flush=True)\n"
     )
-    settings = {"MPLBACKEND": "Agg", **dict(ENVIRONMENT.findall(page.read_text()))}
     done = subprocess.run(
         [sys.executable, program.name],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg", **environment},
         capture_output=True,
         text=True,
         check=False,
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    # LightGBM 4.6 names the columns of arrays, and then misses the names at prediction
-    warned = done.stderr.replace("UserWarning: X does not have valid feature names, but LGBM", "")
-    assert "Warning" not in warned, done.stderr
-    return done.stdout.split(f"{MARK}\n")[:-1]
+    return done.stdout.split(f"{MARK}\n")[:-1], done.stderr
 
 
 def assert_same_output(printed, expected):
@@ -64,11 +90,14 @@ def assert_same_output(printed, expected):
         assert float(number) == pytest.approx(float(shown), rel=0.2, abs=2.01 * unit), printed
 
 
-@pytest.mark.slow(10)
+@pytest.mark.slow(4)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_snippets_run(page, tmp_path):
     outputs = [output for _, output in blocks(page)]
-    printed = run(page, tmp_path)
+    printed, warned = run(page, tmp_path)
+    # LightGBM 4.6 names the columns of arrays, and then misses the names at prediction
+    warned = warned.replace("UserWarning: X does not have valid feature names, but LGBM", "")
+    assert "Warning" not in warned, warned
     assert len(printed) == len(outputs)
     for each, expected in zip(printed, outputs, strict=True):
         if expected is not None:
