@@ -36,7 +36,8 @@ test: $(VENV)/.group-test
 	$(BIN)/coverage report
 
 # Coverage cannot see compiled code: the first run executes the loops as plain Python. It leaves out
-# what takes long there and reaches no other lines. The second traces each test's first runs.
+# what takes long there and reaches no other lines. The second traces a test until its
+# runs have taken a second.
 coverage: $(VENV)/.group-test
 	$(BIN)/python -m tests.kernel_cache restore
 	$(BIN)/coverage erase
@@ -44,7 +45,7 @@ coverage: $(VENV)/.group-test
 	  -k "not for_many_classes and not form_of_the_arrays and (not each_loop_sees or nan) \
 	  and (not sparse_pass or int32)" \
 	  tests/kernels/test_math.py tests/kernels/test_kernels.py tests/losses/test_losses.py
-	SKFOCAL_TRACED=3 $(BIN)/coverage run $(PYTEST) -m "not slow"
+	SKFOCAL_TRACED=1 $(BIN)/coverage run $(PYTEST) -m "not slow"
 	$(BIN)/coverage run $(PYTEST) --quiet tests/dask/test_lost_workers.py
 	$(BIN)/python -m tests.kernel_cache save
 	$(BIN)/coverage combine --quiet

@@ -2,8 +2,9 @@
 
 import json
 import os
-import sys
+import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import coverage
@@ -44,26 +45,49 @@ def pytest_collection_finish(session):
                 raise pytest.UsageError("pytest-xdist does not see the groups of tests")
 
 
-TRACED = int(os.environ.get("SKFOCAL_TRACED", sys.maxsize))
-runs = Counter()
+TRACED = float(os.environ.get("SKFOCAL_TRACED", "inf"))
+seconds_traced = Counter()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    """Measure the coverage of the first runs of each test, where the environment says how many.
+    """Measure the coverage of a test until its runs have taken so many seconds.
 
-    A trace makes Python half as fast, and later parameters of a test reach hardly a new line.
+    A trace makes Python half as fast, and later parameters of a long test reach hardly a new line.
     """
-    trace = coverage.Coverage.current()
-    name = item.nodeid.partition("[")[0]
-    runs[name] += 1
-    if trace is None or runs[name] <= TRACED:
+    trace, name = coverage.Coverage.current(), item.nodeid.partition("[")[0]
+    if trace is None:
         return (yield)
-    trace.stop()
+    if seconds_traced[name] > TRACED:
+        trace.stop()
+        try:
+            return (yield)
+        finally:
+            trace.start()
+    before = time.monotonic()
     try:
         return (yield)
     finally:
-        trace.start()
+        seconds_traced[name] += time.monotonic() - before
+
+
+SETTINGS = "COVERAGE_PROCESS_CONFIG"  # tells a process that starts to measure its coverage
+in_a_worker = "PYTEST_XDIST_WORKER" in os.environ
+settings = os.environ.pop(SETTINGS, None) if in_a_worker else None
+
+
+@pytest.fixture(scope="session")
+def traced_processes():
+    """A context: what starts in it is traced; other processes are not slowed down by that."""
+
+    @contextmanager
+    def traced():
+        with pytest.MonkeyPatch.context() as patch:
+            if settings:
+                patch.setenv(SETTINGS, settings)
+            yield
+
+    return traced
 
 
 @pytest.fixture(scope="session")

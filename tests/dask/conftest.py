@@ -7,8 +7,10 @@ from tests.dask.clusters import local_cluster
 
 
 @pytest.fixture(scope="session")
-def cluster():
-    with local_cluster() as cluster:
+def cluster(traced_processes):
+    with traced_processes():
+        cluster = local_cluster()
+    with cluster:
         yield cluster
 
 

@@ -370,13 +370,14 @@ PARTS = [pytest.param(*part, 0, marks=pytest.mark.slow(60)) for part in SLOW_PAR
 
 @pytest.mark.skipif(SIMULATED, reason="is the simulator")
 @pytest.mark.parametrize("names, n_passed, n_skipped", [*PARTS, (REST, 14, 5)])
-def test_all_of_these_on_the_simulator(names, n_passed, n_skipped):
+def test_all_of_these_on_the_simulator(names, n_passed, n_skipped, traced_processes):
     """Those that are skipped say above why."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-k", names, "-rs", "--tb=short"]
     # infinities and subnormal numbers are meant
     command += [__file__, "-W", "ignore::RuntimeWarning", "-p", "no:cacheprovider"]
-    env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    with traced_processes():
+        env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stdout
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|skipped)", done.stdout)}
     assert counts.get("passed") == n_passed

@@ -378,6 +378,7 @@ def test_verbose_tells_of_each_iteration(capsys):
     assert values == sorted(values, reverse=True)
 
 
+@pytest.mark.slow(8)
 @pytest.mark.parametrize("shape", [(60_000, 100), (24_000, 600)])
 def test_memory_stays_within_a_tenth_of_x(shape):
     """Dense X, all solvers: what is allocated in fit, beside X, as tracemalloc sees it."""
