@@ -431,8 +431,7 @@ def why_no_compiler():
     return None
 
 
-# of the oldest and the newest devices that are in use: T4 and H100
-CAPABILITIES = (7, 5), (9, 0)
+CAPABILITIES = (7, 5), (8, 0), (9, 0)  # of a T4, an A100 and an H100
 
 
 @pytest.fixture
