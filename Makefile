@@ -32,7 +32,7 @@ PYTEST := -m pytest --numprocesses 2 --dist loadgroup
 # Both parts, and the coverage of the quick one, which runs the tests on lost workers too.
 test: $(VENV)/.group-test
 	$(MAKE) coverage
-	$(MAKE) test-slow LEAVE_OUT="--ignore tests/dask/test_lost_workers.py"
+	$(MAKE) test-slow SLOW="slow --ignore tests/dask/test_lost_workers.py"
 	$(BIN)/coverage report
 
 # Coverage cannot see compiled code: the first run executes the loops as plain Python. It leaves out
@@ -52,14 +52,16 @@ coverage: $(VENV)/.group-test
 	$(BIN)/coverage report
 
 # Each part alone, without coverage. Compiled loops are kept between clean checkouts.
+QUICK := "not slow and not costly"
+SLOW := "slow or costly"
 test-quick: $(VENV)/.group-test
 	$(BIN)/python -m tests.kernel_cache restore
-	$(BIN)/python $(PYTEST) -m "not slow"
+	$(BIN)/python $(PYTEST) -m $(QUICK)
 	$(BIN)/python -m tests.kernel_cache save
 
 test-slow: $(VENV)/.group-test
 	$(BIN)/python -m tests.kernel_cache restore
-	$(BIN)/python $(PYTEST) -m slow $(LEAVE_OUT)
+	$(BIN)/python $(PYTEST) -m $(SLOW)
 	$(BIN)/python -m tests.kernel_cache save
 
 # The oldest supported versions, in an environment of their own.

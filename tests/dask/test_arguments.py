@@ -16,7 +16,7 @@ from skfocal.dask import DaskFocalLGBMClassifier
 from tests.backends import of
 from tests.dask.clusters import CHUNK, each_kind, lazy, rows
 
-pytestmark = pytest.mark.xdist_group("cluster")  # all files share it
+pytestmark = [pytest.mark.costly, pytest.mark.xdist_group("cluster")]  # all files share it
 
 
 @each_kind

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
 from tests.dask.clusters import lazy, placed, rows
 
-pytestmark = pytest.mark.xdist_group("cluster")  # all files share it
+pytestmark = [pytest.mark.costly, pytest.mark.xdist_group("cluster")]  # all files share it
 
 
 def test_a_rank_metric_where_a_worker_has_one_class(client):

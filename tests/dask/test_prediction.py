@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
 from tests.dask.clusters import KINDS, each_kind, lazy, rows
 
-pytestmark = pytest.mark.xdist_group("cluster")  # all files share it
+pytestmark = [pytest.mark.costly, pytest.mark.xdist_group("cluster")]  # all files share it
 
 
 @each_kind

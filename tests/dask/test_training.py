@@ -16,7 +16,7 @@ from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier, _colle
 from tests.backends import of
 from tests.dask.clusters import assert_alike, each_kind, lazy, placed, rows, scores
 
-pytestmark = pytest.mark.xdist_group("cluster")  # all files share it
+pytestmark = [pytest.mark.costly, pytest.mark.xdist_group("cluster")]  # all files share it
 
 
 @each_kind

@@ -361,15 +361,16 @@ def test_more_rows_than_a_small_grid_has_threads(link, n_classes):
         assert_equal(on_the_device(y, raw, None, *classes, **options), expected, link)
 
 
-# Tests in the simulator by name, and how many of them there are. The last part is in the quick
-# part of the suite, for coverage.
+# Tests in the simulator by name, and how many of them there are. The last part is
+# traced for coverage.
 SLOW_PARTS = [("results or hessians", 24), ("posterior_is or rounding or weights", 40)]
 REST = "not results and not hessians and not posterior_is and not rounding and not weights"
 PARTS = [pytest.param(*part, 0, marks=pytest.mark.slow(60)) for part in SLOW_PARTS]
+PARTS += [pytest.param(REST, 14, 5, marks=pytest.mark.costly)]
 
 
 @pytest.mark.skipif(SIMULATED, reason="is the simulator")
-@pytest.mark.parametrize("names, n_passed, n_skipped", [*PARTS, (REST, 14, 5)])
+@pytest.mark.parametrize("names, n_passed, n_skipped", PARTS)
 def test_all_of_these_on_the_simulator(names, n_passed, n_skipped, traced_processes):
     """Those that are skipped say above why."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-k", names, "-rs", "--tb=short"]

@@ -15,6 +15,7 @@ from skfocal.xgboost import _gpu as _xgboost_device
 from skfocal.xgboost._gpu import ResidentTraining, may_stay_on_device
 from tests.conftest import table
 
+pytestmark = pytest.mark.costly  # a simulated device
 LINKS = pytest.mark.parametrize("link", ["focal", "posterior"])
 SETTINGS = [
     {},
