@@ -38,6 +38,8 @@ SKOPS_TYPES = (
     "skfocal.xgboost.FocalXGBClassifier",
     "skfocal.losses.BinaryFocalLoss",
     "skfocal.losses.MulticlassFocalLoss",
+    "skfocal._estimator._probabilities.Probabilities",
+    "skfocal.calibration.Calibration",
     "lightgbm.basic.Booster",
     "xgboost.core.Booster",
     "collections.OrderedDict",
@@ -57,7 +59,7 @@ _MODULES = {
 
 
 _SUBMODULES = (
-    *("dask", "lightgbm", "linear_model", "losses", "metrics", "objectives", "onnx"),
+    *("calibration", "dask", "lightgbm", "linear_model", "losses", "metrics", "objectives", "onnx"),
     *("plotting", "xgboost"),
 )
 

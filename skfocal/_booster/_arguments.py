@@ -11,7 +11,7 @@ from skfocal.losses import FocalLoss
 # By name, or a function in the boosters' conventions.
 Metric = str | Callable[..., Any]
 # Parameters that the boosters' own classes do not know.
-FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian", "link")
+FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian", "link", "priors")
 
 
 def refuse_misspelt(params: Mapping[str, Any]) -> None:

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from skfocal._booster._eval_sets import Checked, Evaluation
+from skfocal._booster._model_files import Settings
 from skfocal._booster._plan import Plan
+from skfocal.calibration import Calibration
 from skfocal.losses import FocalLoss
 
 
@@ -35,10 +37,11 @@ class Backend(Protocol):
     def column_names(self, data: Any, /) -> npt.NDArray[Any] | None:
         """The names of the columns of a data set of the library, or None."""
 
-    def learned_attributes(
-        self, booster: Any, classes: npt.NDArray[Any], loss: FocalLoss, /
-    ) -> dict[str, Any]:
+    def learned_attributes(self, booster: Any, settings: Settings, /) -> dict[str, Any]:
         """What fit learns, by the names of the library's attributes."""
+
+    def with_margins(self, booster: Any, change: Calibration, /) -> Any:
+        """A booster whose margins are ``offset + slope * margin`` of a booster's."""
 
     def set_booster(self, model: Any, booster: Any, /) -> None:
         """Replace the booster of a model of the library's class."""

@@ -8,22 +8,33 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
+from skfocal._estimator._probabilities import Probabilities
+from skfocal.calibration import Calibration, check_priors
 from skfocal.losses import FocalLoss, make_loss
 from skfocal.losses._parameters import Gamma, Link
 
 NAME = "skfocal"
 """Name of the attribute, or line, of a model file that holds the text."""
-Settings = tuple[npt.NDArray[Any], FocalLoss, npt.NDArray[Any] | None]
-"""Labels, loss, and names of columns if they have some."""
 _KEYS = ("classes", "dtype", "gamma", "alpha", "hessian", "link", "names")
 # Labels that JSON has: booleans, integers, numbers, text.
 _DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248]|U(?P<length>[0-9]{1,5}))")
+
+
+class Settings(NamedTuple):
+    """What a model file has of a classifier beside its booster."""
+
+    classes: npt.NDArray[Any]
+    """The labels, sorted."""
+    loss: FocalLoss
+    names: npt.NDArray[Any] | None
+    """Names of the columns. None if they have no names."""
+    probabilities: Probabilities
 
 
 def path_of(given: Any, name: str) -> str:
@@ -80,16 +91,15 @@ def _give_same_owner_and_mode(new: Path, old: Path) -> None:
     shutil.copymode(old, new)
 
 
-def settings_text(
-    classes: npt.NDArray[Any], loss: FocalLoss, names: npt.NDArray[Any] | None
-) -> str:
-    """Labels, loss and names of columns (None for none) as JSON on one line.
+def settings_text(settings: Settings) -> str:
+    """Labels, loss, names of columns and what is known of probabilities, as JSON on one line.
 
     Raises
     ------
     TypeError
         If JSON has no such labels, as with dates.
     """
+    classes, loss, names, probabilities = settings
     return json.dumps(
         {
             "classes": classes.tolist(),
@@ -99,12 +109,13 @@ def settings_text(
             "hessian": loss.hessian,
             "link": loss.link,
             "names": None if names is None else list(names),
+            "probabilities": probabilities.as_json(),
         }
     )
 
 
 def settings_from_text(text: str, model: str, n_classes: int, n_features: int) -> Settings:
-    """Labels, loss and names of columns of `settings_text`.
+    """The settings of `settings_text`. Older files have no probabilities.
 
     Parameters
     ----------
@@ -117,12 +128,8 @@ def settings_from_text(text: str, model: str, n_classes: int, n_features: int) -
 
     Returns
     -------
-    classes : ndarray of shape (n_classes,)
-        The labels.
-    loss : BinaryFocalLoss or MulticlassFocalLoss
-        The loss.
-    names : ndarray of shape (n_features,) or None
-        Names of the columns.
+    Settings
+        Labels, loss, names of the columns and probabilities.
 
     Raises
     ------
@@ -139,11 +146,14 @@ def settings_from_text(text: str, model: str, n_classes: int, n_features: int) -
         alpha = None if alpha is None else _numbers(alpha, "alpha")
         loss = make_loss(n_classes, gamma, alpha, given["hessian"], given["link"])
         names = _names(given["names"], n_features)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        probabilities = Probabilities()
+        if "probabilities" in given:
+            probabilities = Probabilities.from_json(given["probabilities"], n_classes)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"The labels and the loss in {model} are damaged, or not written by skfocal: {error}."
         ) from error
-    return classes, loss, names
+    return Settings(classes, loss, names, probabilities)
 
 
 def _labels(values: Any, dtype: Any, n_classes: int) -> npt.NDArray[Any]:
@@ -181,9 +191,18 @@ def _names(values: Any, n_features: int) -> npt.NDArray[Any] | None:
 
 
 def given_settings(
-    n_classes: int, classes: Any, gamma: Gamma, alpha: Any, link: Link
-) -> tuple[npt.NDArray[Any], FocalLoss]:
-    """Labels and loss of a model file without settings, as the caller tells them."""
+    n_classes: int,
+    classes: Any,
+    loss_parameters: tuple[Gamma, Any, Link],
+    names: npt.NDArray[Any] | None,
+    known: tuple[Any, Calibration | None],
+) -> Settings:
+    """The settings of a booster, as the caller tells them.
+
+    ``loss_parameters`` are gamma, alpha and link; ``known`` are the shares of the classes in
+    training and the calibration that the booster does not hold, or None.
+    """
+    gamma, alpha, link = loss_parameters
     labels = np.arange(n_classes) if classes is None else np.asarray(classes)
     if labels.shape != (n_classes,) or len(np.unique(labels)) != n_classes:
         raise ValueError(
@@ -200,4 +219,26 @@ def given_settings(
             f"focal_alpha={alpha!r} needs the training labels: give the weights as numbers, as "
             "in loss_.class_weight of the fitted classifier."
         )
-    return labels, make_loss(n_classes, gamma, alpha, link=link)
+    loss = make_loss(n_classes, gamma, alpha, link=link)
+    return Settings(labels, loss, names, _given_probabilities(labels, loss, *known))
+
+
+def _given_probabilities(
+    labels: npt.NDArray[Any], loss: FocalLoss, class_prior: Any, calibration: Calibration | None
+) -> Probabilities:
+    shares = None
+    if class_prior is not None:
+        shares = tuple(check_priors(class_prior, labels, "class_prior").tolist())
+    if calibration is not None:
+        if not isinstance(calibration, Calibration):
+            raise TypeError(
+                f"calibration must be the calibration_ of a model; got {calibration!r}."
+            )
+        if np.size(calibration.offset) != (1 if loss.n_classes == 2 else loss.n_classes):
+            raise ValueError(f"calibration must have an offset for {loss.n_classes} classes.")
+        if loss.raw_is_posterior:
+            raise ValueError(
+                "The margins of this loss are log-odds, so that the booster holds the calibration: "
+                "leave calibration out."
+            )
+    return Probabilities(shares, None, calibration)

@@ -6,6 +6,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from skfocal._booster._model_files import Settings
+from skfocal._estimator._probabilities import Probabilities
 from skfocal._estimator._target import ClassTotals
 from skfocal._kernels import Array
 from skfocal.losses import FocalLoss
@@ -31,11 +33,29 @@ class Plan:
 
     None if the user's data or a continued model bring their own margins.
     """
+    probabilities: Probabilities
+    """The shares of the classes, and those of the population that the parameter priors names."""
 
     @property
     def n_classes(self) -> int:
         """The number of classes."""
         return len(self.classes)
+
+    @property
+    def settings(self) -> Settings:
+        """What a file of the fitted model has beside its booster."""
+        return Settings(self.classes, self.loss, self.names, self.probabilities)
+
+    @property
+    def prior_shift(self) -> float | Array | None:
+        """What the fitted booster adds to its margins because of priors, or None.
+
+        Under a loss whose margins are no log-odds, priors are applied beside the booster.
+        """
+        if self.probabilities.priors is None or not self.loss.raw_is_posterior:
+            return None
+        offset = self.probabilities.correction.offset
+        return np.asarray(offset) if isinstance(offset, tuple) else offset
 
     def without_intercept(self) -> Self:
         """The same plan, for training that starts from other margins."""
@@ -50,7 +70,14 @@ class Plan:
         return np.tile(self.intercept, (n_rows, 1))
 
 
-def make_plan(totals: ClassTotals, loss: FocalLoss, names: npt.NDArray[Any] | None) -> Plan:
-    """The plan for training rows of which only the totals of the classes are needed."""
+def make_plan(
+    totals: ClassTotals, loss: FocalLoss, names: npt.NDArray[Any] | None, priors: Any
+) -> Plan:
+    """The plan for training rows of which only the totals of the classes are needed.
+
+    ``priors`` is the parameter of the classifier.
+    """
     rows = totals.codes, totals.weights
-    return Plan(totals.classes, names, loss, loss.log_loss_scale(*rows), loss.intercept(*rows))
+    probabilities = Probabilities.of_training(totals, priors)
+    scale, intercept = loss.log_loss_scale(*rows), loss.intercept(*rows)
+    return Plan(totals.classes, names, loss, scale, intercept, probabilities)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from inspect import currentframe, unwrap
+from inspect import unwrap
 from typing import Any, TypeVar
 
-__all__ = ["CallbackSupportMixin", "Rounds", "as_defined", "callers_level", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "Rounds", "as_defined", "with_callbacks"]
 
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
 if find_spec("sklearn.callback"):
@@ -38,21 +38,6 @@ def as_defined(method: _Fit) -> _Fit:
         method, stop=lambda f: f.__globals__["__name__"].partition(".")[0] == library
     )
     return inner
-
-
-def callers_level() -> int:
-    """The ``stacklevel`` at which a warning points to the code that called this package.
-
-    Between the warning and the user's code are methods of this package and decorators of
-    scikit-learn. Their number depends on scikit-learn's version.
-    """
-    frame = currentframe()
-    level = 0
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("skfocal", "sklearn"):
-            break
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 class Rounds:

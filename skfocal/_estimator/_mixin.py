@@ -8,18 +8,18 @@ from typing import Any, ClassVar, Never
 import numpy as np
 import numpy.typing as npt
 
+from skfocal._estimator._calibrate import CalibrateMixin
 from skfocal._estimator._callbacks import CallbackSupportMixin
 from skfocal._estimator._target import ClassTotals
-from skfocal._kernels import Array, on_device
+from skfocal._kernels import Array, fetched, on_device, sent_like
 from skfocal.losses import FocalLoss, make_loss
-from skfocal.losses._link import HESSIANS, LINKS, raw_proba
+from skfocal.losses._link import HESSIANS, LINKS, log_weight, raw_proba
 from skfocal.losses._parameters import (
     Alpha,
     ClassWeight,
     Gamma,
     Hessian,
     Link,
-    Probability,
     check_choice,
     check_gamma,
     is_word,
@@ -95,7 +95,7 @@ def full_signature(cls: type) -> Signature:
     return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))
 
 
-class FocalClassifierMixin(CallbackSupportMixin):
+class FocalClassifierMixin(CalibrateMixin, CallbackSupportMixin):
     """Posterior, label and decision from the margins of a model trained on focal loss.
 
     Conventions
@@ -116,17 +116,18 @@ class FocalClassifierMixin(CallbackSupportMixin):
       ``probability="raw"``, or at ``focal_gamma=0`` without class weights, these are the
       margins. Its sign or argmax is the likelier class,
       so with class weights it is not ``predict``.
+    - `calibrate` and `adjust_priors` map the log-odds u of the posterior to offset + slope u.
+      Where the margin is u the model itself holds the map: the booster in its trees, the linear
+      model in its coefficients. This is so with ``link="posterior"``, and at ``focal_gamma=0``
+      without class weights. Otherwise the classifier keeps the map beside the model.
     """
 
     focal_gamma: Gamma
     focal_alpha: Alpha
-    probability: Probability
     hessian: Hessian
     link: Link
-    loss_: FocalLoss
     n_features_in_: int
     feature_names_in_: Any
-    classes_: npt.NDArray[Any]
     __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -169,13 +170,15 @@ class FocalClassifierMixin(CallbackSupportMixin):
             balanced_by_rows=balanced_by_rows,
         )
 
-    def _check_probability(self) -> None:
-        check_choice(self.probability, ("posterior", "raw"), "probability")
-
     def _proba(self, raw: Array) -> Array:
         self._check_probability()
+        correction = self._beside
         if self.probability == "posterior":
-            return self.loss_.posterior(raw)
+            if correction is None:
+                return self.loss_.posterior(raw)
+            on_host = fetched(raw)
+            proba = raw_proba(self._log_odds(on_host, correction)).astype(on_host.dtype)
+            return sent_like(raw, proba) if on_device(raw) else proba
         if on_device(raw):  # under the posterior link the two are the same
             return replace(self.loss_, link="posterior", hessian="upper").posterior(raw)
         return raw_proba(raw)
@@ -183,9 +186,20 @@ class FocalClassifierMixin(CallbackSupportMixin):
     def _decision(self, raw: Array) -> Array:
         """The log-odds of `_proba`, of margins on the host."""
         self._check_probability()
+        correction = self._beside
+        if correction is not None:
+            return self._log_odds(raw, correction).astype(raw.dtype)
         return self.loss_.log_odds(raw) if self.probability == "posterior" else raw
 
+    def _scores(self, raw: Array) -> Array:
+        """Scores whose sign or argmax is the class with the largest weight times posterior."""
+        correction = self._beside
+        if correction is None:
+            return self.loss_.decision(raw)
+        scores = self._log_odds(raw, correction) + log_weight(self.loss_.class_weight, raw)
+        return np.asarray(scores, dtype=raw.dtype)
+
     def _label(self, raw: Array) -> npt.NDArray[Any]:
-        decision = self.loss_.decision(raw)
-        codes = decision > 0 if decision.ndim == 1 else decision.argmax(axis=1)
+        scores = self._scores(raw)
+        codes = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes_[codes.astype(np.intp)]

@@ -1,7 +1,7 @@
 """Compiled loops over rows, for NumPy arrays and for arrays on CUDA devices."""
 
 from skfocal._kernels._choice import Options, Outputs, is_cross_entropy
-from skfocal._kernels._device import fetched, of_library, on_device
+from skfocal._kernels._device import fetched, of_library, on_device, sent_like
 from skfocal._kernels._evaluate import (
     descend,
     device_posterior,
@@ -31,6 +31,7 @@ __all__ = [
     "of_library",
     "on_device",
     "per_row",
+    "sent_like",
     "slope_cubics",
     "slope_table",
     "sparse_loss_gradient",

@@ -55,3 +55,12 @@ def fetched(array: Any) -> Any:
     from numba import cuda
 
     return cuda.as_cuda_array(array).copy_to_host()
+
+
+def sent_like(array: Any, host: npt.NDArray[Any]) -> Any:
+    """A host array as one of the library and on the device of ``array``."""
+    from numba import cuda
+
+    sent = empty_like(array, host.shape, host.dtype)
+    cuda.as_cuda_array(sent).copy_to_device(np.ascontiguousarray(host))
+    return sent

@@ -335,7 +335,7 @@ def predict_blocks(
 
 
 class ScoredOnCluster:
-    """The method `score` of a classifier that predicts lazily."""
+    """What computes at once, of a classifier that predicts lazily: `score` and `calibrate`."""
 
     predict: Callable[..., da.Array]
 
@@ -364,6 +364,12 @@ class ScoredOnCluster:
         X, others = aligned(X, y=y, sample_weight=sample_weight)
         predicted, labels, weights = compute(self.predict(X), *others)
         return float(accuracy_score(labels, predicted, sample_weight=weights))
+
+    def _rows_to_calibrate(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """Margins, codes and weights of Dask collections, in the memory of the client."""
+        X, others = aligned(X, y=y, sample_weight=sample_weight)
+        # of the class that this one is mixed into
+        return super()._rows_to_calibrate(X, *compute(*others))  # type: ignore[misc]
 
 
 def _predict_block(

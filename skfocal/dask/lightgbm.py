@@ -14,7 +14,9 @@ from skfocal._booster._arguments import Metric
 from skfocal._booster._eval_sets import Evaluation
 from skfocal._estimator._attributes import restored_on_failure
 from skfocal._estimator._features import check_features
+from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
+from skfocal.calibration import Priors
 from skfocal.dask._cluster import client_in_use, client_of
 from skfocal.dask._collections import (
     Collection,
@@ -54,7 +56,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
     Parameters
     ----------
     focal_gamma : float or sequence of floats, default=2.0
-        As in `FocalLGBMClassifier`, and so are the next four.
+        As in `FocalLGBMClassifier`, and so are the next five.
     focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights.
     probability : {"posterior", "raw"}, default="posterior"
@@ -63,6 +65,8 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         Second derivative that trees are grown on.
     link : {"focal", "posterior"}, default="focal"
         What the margin is.
+    priors : dict or array-like of shape (n_classes,), default=None
+        The shares of the classes in the population.
     client : distributed.Client, default=None
         If None, the default client, or in a task of a cluster that of its worker.
     **kwargs
@@ -120,6 +124,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
         probability: Probability = "posterior",
         hessian: Hessian = "upper",
         link: Link = "focal",
+        priors: Priors = None,
         client: distributed.Client | None = None,
         **kwargs: Any,
     ) -> None:
@@ -129,6 +134,7 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
             probability=probability,
             hessian=hessian,
             link=link,
+            priors=priors,
             **kwargs,
         )
         self.client = client
@@ -403,6 +409,10 @@ class DaskFocalLGBMClassifier(ScoredOnCluster, FocalLGBMClassifier):
             As in `predict`.
         """
         return self._predict_blocks("decision_function", X, **kwargs)
+
+    def _raw_prediction(self, X: Any) -> Array:
+        raw: Array = self.predict(X, raw_score=True).compute()
+        return raw
 
     def _predict_blocks(self, method: str, X: Any, **arguments: Any) -> da.Array:
         local = self.to_local()

@@ -16,7 +16,9 @@ from skfocal._booster._eval_sets import Checked, Evaluation
 from skfocal._booster._plan import Plan
 from skfocal._estimator._attributes import restored_on_failure
 from skfocal._estimator._features import check_features
+from skfocal._kernels import Array
 from skfocal._optional import optional_dependency
+from skfocal.calibration import Priors
 from skfocal.dask._cluster import client_in_use, client_of, told_of_lost_workers
 from skfocal.dask._collections import (
     Collection,
@@ -59,7 +61,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
     Parameters
     ----------
     focal_gamma : float or sequence of floats, default=2.0
-        As in `FocalXGBClassifier`, and so are the next four.
+        As in `FocalXGBClassifier`, and so are the next five.
     focal_alpha : float, str, tuple, dict, sequence of floats or None, default=None
         Class weights.
     probability : {"posterior", "raw"}, default="posterior"
@@ -68,6 +70,8 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         Second derivative that trees are grown on.
     link : {"focal", "posterior"}, default="focal"
         What the margin is.
+    priors : dict or array-like of shape (n_classes,), default=None
+        The shares of the classes in the population.
     client : distributed.Client, default=None
         If None, the default client, or in a task of a cluster that of its worker.
     coll_cfg : xgboost.collective.Config, default=None
@@ -117,6 +121,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         probability: Probability = "posterior",
         hessian: Hessian = "upper",
         link: Link = "focal",
+        priors: Priors = None,
         client: distributed.Client | None = None,
         coll_cfg: collective.Config | None = None,
         **kwargs: Any,
@@ -127,6 +132,7 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
             probability=probability,
             hessian=hessian,
             link=link,
+            priors=priors,
             **kwargs,
         )
         self.client = client
@@ -473,6 +479,10 @@ class DaskFocalXGBClassifier(ScoredOnCluster, FocalXGBClassifier):
         row = local.apply(one_row(X), iteration_range)
         width = row.shape[1] if row.ndim == 2 else None
         return predict_blocks(local, "apply", X, row.dtype, width, iteration_range=iteration_range)
+
+    def _raw_prediction(self, X: Any) -> Array:
+        raw: Array = self.predict(X, output_margin=True).compute()
+        return raw
 
     def _predict_blocks(self, method: str, X: Any, base_margin: Any, **arguments: Any) -> da.Array:
         check_is_fitted(self, "loss_")

@@ -21,6 +21,7 @@ from skfocal._estimator._attributes import LearnedAttribute, restored_on_failure
 from skfocal._estimator._callbacks import Rounds, with_callbacks
 from skfocal._estimator._features import Table, check_features
 from skfocal._estimator._target import ClassTotals, Target, make_target
+from skfocal.calibration import Priors
 from skfocal.lightgbm._model import LightGBMModel
 from skfocal.lightgbm._native_data import fit_dataset
 from skfocal.lightgbm._parameters import (
@@ -75,6 +76,11 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
         ``"posterior"``: that is the posterior, so ``booster_.predict``
         gives probabilities; the loss is the same in other coordinates. Gradients and
         Hessians are scaled so that the Hessian at the first constant is as large as for log loss.
+    priors : dict or array-like of shape (n_classes,), default=None
+        The shares of the classes in the population, where the training rows were sampled: a
+        dict of label and share, or shares in the order of ``classes_``. Probabilities are then
+        for that population; see `adjust_priors`. Not with ``probability="raw"`` under the focal
+        link.
     **kwargs
         Parameters of `lightgbm.LGBMClassifier`. ``class_weight`` multiplies into
         ``focal_alpha``; its ``"balanced"`` counts rows, as LightGBM's does, where that of
@@ -141,6 +147,7 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
         probability: Probability = "posterior",
         hessian: Hessian = "upper",
         link: Link = "focal",
+        priors: Priors = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -149,6 +156,7 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
         self.probability = probability
         self.hessian = hessian
         self.link = link
+        self.priors = priors
 
     @with_callbacks
     def fit(  # type: ignore[override]  # ranking's groups are no argument of a classifier
@@ -310,7 +318,8 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
     def _plan(self, totals: ClassTotals, names: npt.NDArray[Any] | None) -> Plan:
         weights: Any = self.class_weight  # its type says less than LightGBM accepts
         loss = self._training_loss(totals, weights, balanced_by_rows=True)
-        return make_plan(totals, loss, names)
+        self._check_priors_of_raw(loss)
+        return make_plan(totals, loss, names, self.priors)
 
     def _rounds(self, X: Any, y: Any, sample_weight: Any) -> Rounds:
         """scikit-learn's callbacks; the number of rounds is unknown if an alias gives it."""

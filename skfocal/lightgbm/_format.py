@@ -16,12 +16,15 @@ from lightgbm.basic import LightGBMError
 
 from skfocal._booster._model_files import NAME, Settings, settings_from_text
 from skfocal._kernels import Array
+from skfocal.calibration import Calibration
 
 # Name of the line with the digest of a file, by which a changed file is recognised.
 _DIGEST = f"{NAME}_digest"
 # Values of a tree to which a shift of its output is added. Linear trees predict from
 # leaf_const; internal_value, written with six digits, is what plots and other tools show.
 _SHIFTED = ("leaf_value", "internal_value", "leaf_const")
+# Values of a tree that a factor of its output multiplies: those, and slopes of linear trees.
+_SCALED = (*_SHIFTED, "leaf_coeff")
 # Parameters of the cluster that trained a model, and what a single process has for them.
 _OF_A_CLUSTER = {"machines": "", "num_machines": "1", "local_listen_port": "12400"}
 
@@ -49,7 +52,7 @@ def standardised(text: str, n_classes: int, shift: float | Array | None) -> str:
     head = re.sub(r"(?m)^tree_sizes=.*\n", "", head)
     if shift is not None:
         for k, value in enumerate(np.atleast_1d(shift)):
-            trees[k] = _shifted(trees[k], float(value))
+            trees[k] = _changed(trees[k], 1.0, float(value))
     body = re.sub(r"\[objective: \w*\]", f"[objective: {name}]", "".join(trees))
     for parameter, alone in _OF_A_CLUSTER.items():
         body = re.sub(rf"\[{parameter}: .*\]", f"[{parameter}: {alone}]", body)
@@ -160,12 +163,36 @@ def with_float32_thresholds(text: str) -> str:
     return re.sub(r"(?m)^threshold=(.+)$", lower, text)
 
 
-def _shifted(tree: str, value: float) -> str:
-    def move(match: re.Match[str]) -> str:
-        numbers = [repr(float(number) + value) for number in match[2].split()]
-        return f"{match[1]}={' '.join(numbers)}"
+def with_margins(booster: Booster, change: Calibration) -> Booster:
+    """A booster whose margins are ``offset + slope * margin`` of a standard model's.
 
-    return re.sub(rf"(?m)^({'|'.join(_SHIFTED)})=(.+)$", move, tree)
+    The slope multiplies the output of all trees, and the trees of the first iteration have the
+    offset. So all that reads the booster sees the new margins.
+    """
+    head, *trees = re.split(r"(?m)^(?=Tree=\d+$)", booster.model_to_string(num_iteration=-1))
+    offsets = np.atleast_1d(change.offset)
+    for k, tree in enumerate(trees):
+        shift = float(offsets[k]) if k < len(offsets) else 0.0
+        trees[k] = _changed(tree, change.slope, shift)
+    head = re.sub(r"(?m)^tree_sizes=.*\n", "", head)
+    changed = Booster(model_str=head + "".join(trees))
+    changed.params = booster.params
+    changed.best_iteration, changed.best_score = booster.best_iteration, booster.best_score
+    return changed
+
+
+def _changed(tree: str, slope: float, shift: float) -> str:
+    """The text of a tree whose output is ``shift + slope * output``."""
+
+    def change(match: re.Match[str]) -> str:
+        added = shift if match[1] in _SHIFTED else 0.0
+
+        def number(text: re.Match[str]) -> str:  # spaces part the leaves of a linear tree
+            return repr(slope * float(text[0]) + added)
+
+        return f"{match[1]}={re.sub(r'[^ ]+', number, match[2])}"
+
+    return re.sub(rf"(?m)^({'|'.join(_SCALED)})=(.+)$", change, tree)
 
 
 def read_booster(filename: str | Path) -> tuple[Booster, Settings | None]:

@@ -9,14 +9,33 @@ import numpy.typing as npt
 from lightgbm import Booster
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal._booster._model_files import given_settings, path_of, replaced_at_once, settings_text
+from skfocal._booster._model_files import (
+    Settings,
+    given_settings,
+    path_of,
+    replaced_at_once,
+    settings_text,
+)
 from skfocal._booster._plan import Plan
 from skfocal._estimator._features import Table, check_features
 from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._kernels import Array
-from skfocal.lightgbm._format import check_margins, objective_of, read_booster, with_settings
+from skfocal.calibration import Calibration
+from skfocal.lightgbm._format import (
+    check_margins,
+    objective_of,
+    read_booster,
+    with_margins,
+    with_settings,
+)
 from skfocal.lightgbm._parameters import check_columns
-from skfocal.lightgbm._private import OwnParameters, Trainer, learned_attributes, results_of
+from skfocal.lightgbm._private import (
+    OwnParameters,
+    Trainer,
+    learned_attributes,
+    results_of,
+    set_booster,
+)
 from skfocal.losses._parameters import Gamma, Link, Weights, check_integer
 
 
@@ -27,7 +46,7 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
 
     def _learn(self, trainer: Trainer, plan: Plan) -> dict[str, Any]:
         """Take over what a trainer has learned, and return it by the names of the attributes."""
-        learned = learned_attributes(trainer.booster_, plan.classes, plan.loss)
+        learned = learned_attributes(trainer.booster_, plan.settings)
         learned |= results_of(trainer)
         for name, value in learned.items():
             setattr(self, name, value)
@@ -55,7 +74,7 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
         check_is_fitted(self)
         text = self.booster_.model_to_string()
         names = getattr(self, "feature_names_in_", None)
-        settings = settings_text(self.classes_, self.loss_, names)
+        settings = settings_text(Settings(self.classes_, self.loss_, names, self._probabilities))
         with replaced_at_once(path_of(filename, "filename")) as path:
             path.write_text(with_settings(text, settings), encoding="utf-8")
 
@@ -88,9 +107,8 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
                 f"{str(filename)!r} holds a booster without labels and loss: use "
                 "FocalLGBMClassifier.from_booster, which takes them as arguments."
             )
-        classes, loss, names = settings
-        learned = learned_attributes(booster, classes, loss)
-        self._become(learned, booster.num_feature(), names)
+        learned = learned_attributes(booster, settings)
+        self._become(learned, booster.num_feature(), settings.names)
         return self
 
     @classmethod
@@ -102,6 +120,8 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
         focal_alpha: Weights | Mapping[Any, float] = None,
         link: Link = "focal",
         classes: npt.ArrayLike | None = None,
+        class_prior: npt.ArrayLike | None = None,
+        calibration: Calibration | None = None,
     ) -> Self:
         """A fitted classifier of a booster whose margins are those of a focal model.
 
@@ -118,6 +138,12 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
             What its margins are.
         classes : array-like of shape (n_classes,), default=None
             Labels in the order of the columns; 0, 1, ... if None.
+        class_prior : array-like of shape (n_classes,), default=None
+            Shares of the classes in the training rows, which `adjust_priors` needs. The
+            booster's probabilities must be for these shares.
+        calibration : Calibration, default=None
+            The ``calibration_`` of the classifier, where its booster does not hold it: under
+            the focal link.
 
         Returns
         -------
@@ -142,15 +168,18 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
             )
         check_margins(text, "The booster")
         n_classes = max(2, booster.num_model_per_iteration())
-        labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
         names = booster.feature_name()
         named = names != [f"Column_{i}" for i in range(len(names))]
-        model = cls()
-        model._become(
-            learned_attributes(booster, labels, loss),
-            booster.num_feature(),
+        settings = given_settings(
+            n_classes,
+            classes,
+            (focal_gamma, focal_alpha, link),
             np.array(names, dtype=object) if named else None,
+            (class_prior, calibration),
         )
+        model = cls()
+        learned = learned_attributes(booster, settings)
+        model._become(learned, booster.num_feature(), settings.names)
         return model
 
     def predict(
@@ -312,6 +341,14 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
             **kwargs,
         )
         return self._decision(raw)
+
+    def _raw_prediction(self, X: Any) -> Array:
+        raw: Array = self._predict(X)[0]
+        return raw
+
+    def _change_margins(self, change: Calibration) -> None:
+        if not change.is_identity:
+            set_booster(self, with_margins(self.booster_, change))
 
     def _predict(
         self,

@@ -9,16 +9,15 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 from lightgbm import Booster, Dataset, LGBMClassifier, LGBMModel
 from lightgbm.compat import _LGBMLabelEncoder
 from sklearn.preprocessing import LabelEncoder
 
 from skfocal._booster._arguments import FOCAL_PARAMETERS
+from skfocal._booster._model_files import Settings
 from skfocal._estimator._callbacks import as_defined
 from skfocal.lightgbm._metrics import METRIC_PARAMETERS
 from skfocal.lightgbm._parameters import N_CLASSES_ALIASES
-from skfocal.losses import FocalLoss
 
 # What `LGBMClassifier.fit` leaves on the classifier besides the booster. `evals_result_`,
 # `best_score_` and `best_iteration_` read them.
@@ -106,10 +105,9 @@ def results_of(trainer: LGBMClassifier) -> dict[str, Any]:
     return {name: getattr(trainer, name) for name in _RESULTS}
 
 
-def learned_attributes(
-    booster: Booster, classes: npt.NDArray[Any], loss: FocalLoss
-) -> dict[str, Any]:
+def learned_attributes(booster: Booster, settings: Settings) -> dict[str, Any]:
     """What fit learns, by the names of LGBMClassifier's attributes."""
+    classes, loss = settings.classes, settings.loss
     encoder = _LGBMLabelEncoder()
     encoder.classes_ = classes
     return {
@@ -125,6 +123,7 @@ def learned_attributes(
         "_objective": "binary" if loss.n_classes == 2 else "multiclass",
         "fitted_": True,
         "loss_": loss,
+        "_probabilities": settings.probabilities,
     }
 
 

@@ -15,8 +15,9 @@ from skfocal._booster._eval_sets import Checked, Evaluation, check_pairs
 from skfocal._booster._plan import Plan
 from skfocal._estimator._callbacks import Rounds
 from skfocal._estimator._features import check_features
+from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._estimator._target import Target, encode_labels
-from skfocal.lightgbm._format import read_booster, standardised
+from skfocal.lightgbm._format import read_booster, standardised, with_margins
 from skfocal.lightgbm._metrics import METRIC_PARAMETERS, split_metrics
 from skfocal.lightgbm._parameters import (
     N_CLASSES_ALIASES,
@@ -33,7 +34,8 @@ def continued_booster(init_model: Any, loss: FocalLoss) -> Booster | None:
     """The booster of a model that training continues, or None.
 
     The loss of a focal classifier, and of a file that one has saved, is known. Of other models
-    it is not: then their margins count as margins of this loss.
+    it is not: then their margins count as margins of this loss. Training goes on from the model
+    as it was fitted: calibration and priors are undone.
 
     Raises
     ------
@@ -43,13 +45,17 @@ def continued_booster(init_model: Any, loss: FocalLoss) -> Booster | None:
     if init_model is None:
         return None
     known = getattr(init_model, "loss_", None)
+    correction = None
+    if isinstance(init_model, FocalClassifierMixin):
+        correction = init_model._probabilities.correction
     if isinstance(init_model, LGBMModel):
         booster = init_model.booster_
     elif isinstance(init_model, Booster):
         booster = init_model
     else:
         booster, settings = read_booster(init_model)
-        known = settings[1] if settings else None
+        if settings:
+            known, correction = settings.loss, settings.probabilities.correction
     n_outputs = 1 if loss.n_classes == 2 else loss.n_classes
     if booster.num_model_per_iteration() != n_outputs:
         raise ValueError(
@@ -57,7 +63,9 @@ def continued_booster(init_model: Any, loss: FocalLoss) -> Booster | None:
             f"{loss.n_classes} classes it must have {n_outputs}."
         )
     check_same_loss(known, loss, "init_model")
-    return booster
+    if correction is None or correction.is_identity or not loss.raw_is_posterior:
+        return booster
+    return with_margins(booster, correction.inverse())
 
 
 def init_score_of(given: Any, target: Target, plan: Plan) -> Any:
@@ -217,9 +225,13 @@ def hand_over(trainer: Trainer, booster: Booster, plan: Plan) -> None:
 
 
 def standard_model(booster: Booster, plan: Plan) -> Booster:
-    """The standard model of all trees of a booster that was trained from the intercept."""
+    """The standard model of all trees of a booster that was trained from the intercept.
+
+    Its margins are for the priors of the plan.
+    """
     text = booster.model_to_string(num_iteration=-1)
-    return Booster(model_str=standardised(text, plan.n_classes, plan.intercept))
+    shifts = [shift for shift in (plan.intercept, plan.prior_shift) if shift is not None]
+    return Booster(model_str=standardised(text, plan.n_classes, sum(shifts) if shifts else None))
 
 
 def round_callbacks(rounds: Rounds, plan: Plan) -> list[Callable[..., Any]]:
@@ -228,7 +240,7 @@ def round_callbacks(rounds: Rounds, plan: Plan) -> list[Callable[..., Any]]:
         return []
 
     def learned(booster: Booster) -> dict[str, Any]:
-        return learned_attributes(standard_model(booster, plan), plan.classes, plan.loss)
+        return learned_attributes(standard_model(booster, plan), plan.settings)
 
     def before(env: CallbackEnv) -> None:
         model: Any = env.model  # a CVBooster only in lightgbm.cv

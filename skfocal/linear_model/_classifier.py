@@ -1,5 +1,6 @@
 """`FocalLogisticRegression` (floor 4)."""
 
+from functools import partial
 from typing import Literal, Never, Self
 
 import numpy as np
@@ -11,7 +12,9 @@ from sklearn.utils.validation import validate_data
 from skfocal._estimator._attributes import restored_on_failure
 from skfocal._estimator._callbacks import Rounds, with_callbacks
 from skfocal._estimator._features import Table
+from skfocal._estimator._probabilities import Probabilities
 from skfocal._estimator._target import make_target
+from skfocal.calibration import Priors
 from skfocal.linear_model._model import LinearModel
 from skfocal.linear_model._parameters import check_parameters, refuse_unknown
 from skfocal.linear_model._solvers import choose_solver, solve, starting_point
@@ -87,6 +90,11 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
         -1 means all processors. For a dense X the threads are those of NumPy's linear algebra.
     random_state : int, RandomState instance or None, default=None
         Not used, because nothing here is random. It is accepted as in scikit-learn.
+    priors : dict or array-like of shape (n_classes,), default=None
+        The shares of the classes in the population, where the training rows were sampled: a
+        dict of label and share, or shares in the order of ``classes_``. Probabilities are then
+        for that population; see `adjust_priors`. Not with ``probability="raw"`` under the focal
+        link.
 
     Attributes
     ----------
@@ -153,6 +161,7 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
         verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        priors: Priors = None,
         **unknown: Never,  # so that type checkers refuse them too
     ) -> None:
         refuse_unknown(unknown)
@@ -171,6 +180,7 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
         self.verbose = verbose
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.priors = priors
 
     @with_callbacks
     def fit(self, X: Table, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
@@ -204,14 +214,16 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
             target = make_target(self, X, y, sample_weight)
             X = X if target.positive is None else X[target.positive]
             problem = make_problem(self, X, target)
+            probabilities = Probabilities.of_training(target.totals, self.priors)
+            self._check_priors_of_raw(problem.loss)
             solver = choose_solver(problem) if self.solver == "auto" else self.solver
             last = last_theta(self, problem, target.classes)
             theta, null_value = starting_point(problem, last)
-            progress = Progress(rounds, problem, target.classes, theta, solver, self.verbose)
+            learned_of = partial(learned_attributes, problem, target.classes, probabilities)
+            progress = Progress(rounds, problem, learned_of, theta, solver, self.verbose)
             solution = solve(problem, solver, theta, null_value, self.tol, self.max_iter, progress)
             warn_if_stopped(solver, solution)
-            learned = learned_attributes(problem, target.classes, solution.theta)
-            for name, value in learned.items():
+            for name, value in learned_of(solution.theta).items():
                 setattr(self, name, value)
             self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
             rounds.close({})

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skfocal._estimator._features import Table
 from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._kernels import Array
+from skfocal.calibration import Calibration
 from skfocal.linear_model._blocks import margins
 
 
@@ -162,6 +163,16 @@ class LinearModel(FocalClassifierMixin):
             If X is not as in `fit`.
         """
         return self._label(self._margins(X))
+
+    def _raw_prediction(self, X: Any) -> Array:
+        return self._margins(X)
+
+    def _change_margins(self, change: Calibration) -> None:
+        dtype = self.intercept_.dtype
+        if change.slope != 1.0:
+            self.coef_ = (self.coef_ * change.slope).astype(dtype)
+        intercept = change.slope * self.intercept_.astype(np.float64) + change.offset
+        self.intercept_ = intercept.astype(dtype)
 
     def _margins(self, X: Table) -> Array:
         check_is_fitted(self)

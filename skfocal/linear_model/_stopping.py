@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from sklearn.exceptions import ConvergenceWarning
 
-from skfocal._estimator._callbacks import callers_level
 from skfocal._kernels import Array
+from skfocal._warnings import callers_level
 
 Watch = Callable[[Array], bool]
 """Is called with theta after each iteration; returns whether the solver is to stop there."""

@@ -1,5 +1,6 @@
 """From a table and the parameters to a problem, and from its solution to attributes (floor 4)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 from joblib import effective_n_jobs
 
 from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._probabilities import Probabilities
 from skfocal._estimator._target import Target
 from skfocal._kernels import Array
 from skfocal.linear_model._blocks import center_of
@@ -57,13 +59,17 @@ def last_theta(model: Any, problem: LinearProblem, classes: npt.NDArray[Any]) ->
     if not np.array_equal(model.classes_, classes):
         return None
     theta = np.vstack([coef, model.intercept_]).astype(np.float64)
+    if model.loss_.raw_is_posterior:
+        correction = model._probabilities.correction.inverse()
+        theta *= correction.slope
+        theta[-1] += correction.offset
     return problem.of_margins(theta) if problem.fit_intercept else theta[:-1]
 
 
 def learned_attributes(
-    problem: LinearProblem, classes: npt.NDArray[Any], theta: Array
+    problem: LinearProblem, classes: npt.NDArray[Any], probabilities: Probabilities, theta: Array
 ) -> dict[str, Any]:
-    """What fit learns, by the names of the attributes."""
+    """What fit learns, by the names of the attributes; with it, the margins for the priors."""
     theta = problem.of_columns(theta)
     dtype = problem.X.dtype
     intercept = np.zeros(problem.n_outputs)
@@ -72,10 +78,13 @@ def learned_attributes(
         if problem.n_outputs > 1:
             # the softmax does not see a common shift: report the intercepts whose sum is 0
             intercept = intercept - intercept.mean()
+    if problem.loss.raw_is_posterior:
+        intercept = intercept + probabilities.correction.offset
     return {
         "coef_": np.ascontiguousarray(theta.T, dtype=dtype),
         "intercept_": intercept.astype(dtype),
         "loss_": problem.loss,
+        "_probabilities": probabilities,
         "classes_": classes,
     }
 
@@ -87,12 +96,12 @@ class Progress:
         self,
         rounds: Rounds,
         problem: LinearProblem,
-        classes: npt.NDArray[Any],
+        learned_of: Callable[[Array], dict[str, Any]],
         theta: Array,
         solver: str,
         verbose: int,
     ) -> None:
-        self.rounds, self.problem, self.classes = rounds, problem, classes
+        self.rounds, self.problem, self.learned_of = rounds, problem, learned_of
         self.theta, self.solver, self.verbose = theta, solver, verbose
 
     def __call__(self, theta: Array) -> bool:
@@ -101,5 +110,5 @@ class Progress:
             value = self.problem.value(theta)
             print(f"{self.solver}: objective {value:.9g} of the mean loss")
         before, self.theta = self.theta, theta
-        self.rounds.begin(lambda: learned_attributes(self.problem, self.classes, before))
-        return self.rounds.end(lambda: learned_attributes(self.problem, self.classes, theta))
+        self.rounds.begin(lambda: self.learned_of(before))
+        return self.rounds.end(lambda: self.learned_of(theta))

@@ -164,8 +164,8 @@ def _differing(
     allowed = _reach(last._proba, margins, slack) + 1e-5 * expected + 1e-30
     differing = ~(np.abs(proba - expected) <= allowed).all(axis=1)
     codes = np.searchsorted(last.classes_, label.astype(last.classes_.dtype))
-    score = last.loss_.decision(margins)
-    reach = _reach(last.loss_.decision, margins, slack)
+    score = last._scores(margins)
+    reach = _reach(last._scores, margins, slack)
     if score.ndim == 1:
         behind = np.abs(score)
     else:

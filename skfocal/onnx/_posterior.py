@@ -21,6 +21,11 @@ def proba_and_decision(graph: Graph, margin: str, model: Any) -> tuple[str, str]
     scores = (_binary_scores if loss.n_classes == 2 else _multiclass_scores)(graph, margin, loss)
     raw = model.probability == "raw"
     proba = margin if raw else graph.node("Sub", scores, _log_weights(loss))
+    correction = model._beside
+    if correction is not None:
+        offset = np.atleast_2d(correction.offset)
+        proba = graph.node("Add", graph.node("Mul", proba, correction.slope), offset)
+        return proba, graph.node("Add", proba, _log_weights(loss))
     # with one gamma for all classes, margins decide as the scores do
     return proba, margin if len(set(loss.class_gamma)) == 1 else scores
 

@@ -4,7 +4,6 @@ import json
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from skfocal._optional import optional_dependency
 from skfocal.onnx._graph import FLOAT, INT64, Graph
@@ -55,6 +54,7 @@ def margin(graph: Graph, operator: Any) -> str:
     """The sum of the trees up to the best iteration, and the margin before the first one."""
     from xgboost import XGBClassifier
 
+    from skfocal.xgboost._format import margin_before_trees
     from skfocal.xgboost._private import set_booster
 
     with optional_dependency("onnxmltools", needed_by="to_onnx", extra="onnx"):
@@ -77,22 +77,3 @@ def margin(graph: Graph, operator: Any) -> str:
     set_booster(plain, booster)
     plain.n_classes_ = model.loss_.n_classes
     return graph.node("Add", sum_of_trees(graph, X, plain, convert_xgboost), base_margin)
-
-
-def margin_before_trees(booster: Any) -> npt.NDArray[np.float32]:
-    """The margin before the first tree, (1, 1) or (1, K).
-
-    It is what the model without its trees predicts. Versions of XGBoost differ in how they make
-    it of ``base_score``, and in its limits.
-    """
-    if booster.num_boosted_rounds():
-        saved = json.loads(bytes(booster[:1].save_raw("json")))
-        model = saved["learner"]["gradient_booster"]["model"]
-        model["gbtree_model_param"]["num_trees"] = "0"
-        model.update(trees=[], tree_info=[], iteration_indptr=[0])
-        booster = type(booster)(model_file=bytearray(json.dumps(saved).encode()))
-    from xgboost import DMatrix
-
-    row = DMatrix(np.zeros((1, booster.num_features()), dtype=np.float32))
-    raw: npt.NDArray[np.float32] = booster.predict(row, output_margin=True).reshape(1, -1)
-    return raw

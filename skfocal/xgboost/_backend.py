@@ -1,5 +1,6 @@
 """What this package has of a `skfocal._booster._backend.Backend` (floor 5)."""
 
+from skfocal.xgboost._format import with_margins
 from skfocal.xgboost._metrics import BY_NAME
 from skfocal.xgboost._native_data import column_names
 from skfocal.xgboost._parameters import check_parameters
@@ -14,4 +15,5 @@ __all__ = [
     "evaluation_arguments",
     "learned_attributes",
     "set_booster",
+    "with_margins",
 ]

@@ -21,6 +21,7 @@ from skfocal._estimator._callbacks import Rounds, with_callbacks
 from skfocal._estimator._features import Table
 from skfocal._estimator._target import ClassTotals, make_target
 from skfocal._kernels import fetched
+from skfocal.calibration import Priors
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
 from skfocal.xgboost._gpu import may_stay_on_device, rows_of, train_resident
 from skfocal.xgboost._model import XGBoostModel
@@ -70,6 +71,11 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         ``"posterior"``: that is the posterior, so ``get_booster().predict``
         gives probabilities; the loss is the same in other coordinates. Gradients and
         Hessians are scaled so that the Hessian at the first constant is as large as for log loss.
+    priors : dict or array-like of shape (n_classes,), default=None
+        The shares of the classes in the population, where the training rows were sampled: a
+        dict of label and share, or shares in the order of ``classes_``. Probabilities are then
+        for that population; see `adjust_priors`. Not with ``probability="raw"`` under the focal
+        link.
     **kwargs
         Parameters of `xgboost.XGBClassifier`. Refused: another ``objective``,
         ``num_class`` and ``scale_pos_weight``, which has no effect beside a custom
@@ -130,6 +136,7 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         probability: Probability = "posterior",
         hessian: Hessian = "upper",
         link: Link = "focal",
+        priors: Priors = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -138,6 +145,7 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         self.probability = probability
         self.hessian = hessian
         self.link = link
+        self.priors = priors
 
     @with_callbacks
     def fit(
@@ -265,7 +273,9 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         rounds.close(self._learn(trainer, plan))
 
     def _plan(self, totals: ClassTotals, names: npt.NDArray[Any] | None) -> Plan:
-        return make_plan(totals, self._training_loss(totals), names)
+        loss = self._training_loss(totals)
+        self._check_priors_of_raw(loss)
+        return make_plan(totals, loss, names, self.priors)
 
     def get_xgb_params(self) -> dict[str, Any]:
         """The parameters of XGBoost alone, as the fitted booster has to know them.

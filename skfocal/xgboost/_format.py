@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
-from xgboost import Booster
+from xgboost import Booster, DMatrix
 
 from skfocal._booster._model_files import NAME, Settings, settings_from_text, settings_text
-from skfocal.losses import FocalLoss
+from skfocal._kernels import Array
+from skfocal.calibration import Calibration
+from skfocal.objectives._conventions import base_score
+
+# How far the margin before the first tree may be from the one that is asked for.
+_BASE_ATOL = 1e-6
 
 
 def n_classes_of(booster: Booster) -> int:
@@ -37,13 +43,172 @@ def settings_of(booster: Booster, model: str) -> Settings | None:
     return settings_from_text(text, model, n_classes_of(booster), booster.num_features())
 
 
-def write_settings(
-    booster: Booster, classes: npt.NDArray[Any], loss: FocalLoss, names: npt.NDArray[Any] | None
-) -> None:
-    """Write labels, loss and names of columns into the attributes of a booster."""
+def write_settings(booster: Booster, settings: Settings) -> None:
+    """Write labels, loss, names of columns and probabilities into a booster's attributes."""
     booster.set_attr(**{NAME: None})  # of a model that was continued
     with suppress(TypeError):  # JSON has no such labels; a pickle holds them anyway
-        booster.set_attr(**{NAME: settings_text(classes, loss, names)})
+        booster.set_attr(**{NAME: settings_text(settings)})
+
+
+def margin_before_trees(booster: Booster) -> npt.NDArray[np.float32]:
+    """The margin before the first tree, of shape (1, 1) or (1, K).
+
+    It is what the model without its trees predicts. Versions of XGBoost differ in how they make
+    it of ``base_score``, and in its limits.
+    """
+    saved = _saved(booster)
+    model = _tree_model(saved)
+    if "weights" in model:  # of a linear booster
+        model["weights"] = [0.0] * len(model["weights"])
+    else:
+        model["gbtree_model_param"]["num_trees"] = "0"
+        model.update(trees=[], tree_info=[], iteration_indptr=[0])
+        for part in (model, saved["learner"]["gradient_booster"]):  # DART, by its version
+            if "weight_drop" in part:
+                part["weight_drop"] = []
+    _set_base_score(saved, saved["learner"]["learner_model_param"]["base_score"])
+    empty = _loaded(saved)
+    row = DMatrix(np.zeros((1, empty.num_features()), dtype=np.float32))
+    raw = empty.predict(row, output_margin=True, validate_features=False)
+    margin: npt.NDArray[np.float32] = raw.reshape(1, -1)
+    return margin
+
+
+def with_margins(booster: Booster, change: Calibration) -> Booster:
+    """A booster whose margins are ``offset + slope * margin`` of a booster's.
+
+    The slope multiplies all trees, and the margin before the first tree has the offset. XGBoost
+    keeps that margin as a probability in single precision, which cannot hold all numbers; the
+    trees of the first round hold the rest. A booster that was stopped early is cut after its
+    best round, because a plain `xgboost.Booster` predicts with all rounds.
+
+    Raises
+    ------
+    ValueError
+        If the model has no trees and ``base_score`` cannot hold the margin.
+    """
+    best = booster.attr("best_iteration")
+    attributes = booster.attributes()
+    if best is not None and "trees" in _tree_model(_saved(booster)):
+        booster = booster[: int(best) + 1]
+    start = margin_before_trees(booster).astype(np.float64).ravel()
+    start = change.slope * start + np.asarray(change.offset)
+    saved = _saved(booster)
+    given = base_score(start[0] if len(start) == 1 else start)
+    _set_base_score(saved, json.dumps(given if isinstance(given, list) else [given]))
+    if change.slope != 1.0:
+        _scale(saved, change.slope)
+    changed = _loaded(saved)
+    rest = start - margin_before_trees(changed).astype(np.float64).ravel()
+    if len(rest) > 1:
+        rest -= rest.mean()  # softmax does not see a constant
+    if np.abs(rest).max() > _BASE_ATOL:
+        saved = _saved(changed)
+        _shift_first_round(saved, rest)
+        changed = _loaded(saved)
+    generic = json.loads(booster.save_config())["learner"]["generic_param"]
+    changed.set_param({name: generic[name] for name in ("nthread", "device")})
+    changed.set_attr(**attributes)  # a part of a booster has none
+    return changed
+
+
+def _set_base_score(saved: dict[str, Any], text: str) -> None:
+    """Set ``base_score``, a probability or margins, as one that the user has given.
+
+    One that XGBoost has found itself counts as a margin where there are no trees.
+    """
+    parameters = saved["learner"]["learner_model_param"]
+    parameters["base_score"] = text
+    if "boost_from_average" in parameters:
+        parameters["boost_from_average"] = "0"
+
+
+def _saved(booster: Booster) -> dict[str, Any]:
+    saved: dict[str, Any] = json.loads(bytes(booster.save_raw("json")))
+    return saved
+
+
+def _loaded(saved: dict[str, Any]) -> Booster:
+    return Booster(model_file=bytearray(json.dumps(saved).encode()))
+
+
+def _tree_model(saved: dict[str, Any]) -> dict[str, Any]:
+    """The part with the trees. DART has it one level lower in XGBoost 3.2."""
+    gradient_booster = saved["learner"]["gradient_booster"]
+    model: dict[str, Any] = gradient_booster.get("gbtree", gradient_booster)["model"]
+    return model
+
+
+def _scale(saved: dict[str, Any], slope: float) -> None:
+    """Multiply what the trees, or the weights of a linear booster, add to the margin."""
+    model = _tree_model(saved)
+    if "weights" in model:
+        model["weights"] = _times(model["weights"], slope)
+    for tree in model.get("trees", ()):
+        for name in ("base_weights", "leaf_weights"):
+            if name in tree:
+                tree[name] = _times(tree[name], slope)
+        leaves = _leaf_values(tree)
+        if leaves is not None:
+            values = np.array(tree["split_conditions"])
+            values[leaves] *= slope
+            tree["split_conditions"] = values.tolist()
+
+
+def _shift_first_round(saved: dict[str, Any], shift: Array) -> None:
+    """Add to the margin by way of the first round: one tree a class, or one with vectors."""
+    model = _tree_model(saved)
+    if "weights" in model:  # the last ones are the constants
+        values = np.array(model["weights"])
+        values[len(values) - len(shift) :] += shift
+        model["weights"] = values.tolist()
+        return
+    if not model["trees"]:
+        raise ValueError(
+            "XGBoost's base_score cannot hold the margin of this model, and there are no trees "
+            "that could: fit with n_estimators of at least 1."
+        )
+    drop = saved["learner"]["gradient_booster"].get("weight_drop", model.get("weight_drop"))
+    done = set()
+    for k, tree in enumerate(model["trees"]):
+        group = model["tree_info"][k]
+        if group in done:
+            continue
+        done.add(group)
+        factor = 1.0 if drop is None else drop[k]
+        leaves = _leaf_values(tree)
+        if leaves is None:
+            _shift_vectors(tree, shift / factor)
+            return
+        values = np.array(tree["split_conditions"])
+        values[leaves] += shift[group] / factor
+        tree["split_conditions"] = values.tolist()
+        if len(done) == len(shift):
+            return
+
+
+def _leaf_values(tree: dict[str, Any]) -> npt.NDArray[np.bool_] | None:
+    """Which split conditions are values of leaves. None if the leaves are vectors."""
+    if int(tree["tree_param"]["size_leaf_vector"]) > 1:
+        return None
+    found: npt.NDArray[np.bool_] = np.array(tree["left_children"]) == -1
+    return found
+
+
+def _shift_vectors(tree: dict[str, Any], shift: Array) -> None:
+    """Add to the vectors of all leaves of a tree."""
+    if "leaf_weights" in tree:
+        vectors = np.array(tree["leaf_weights"]).reshape(-1, len(shift)) + shift
+        tree["leaf_weights"] = vectors.ravel().tolist()
+    else:  # XGBoost 3.1
+        vectors = np.array(tree["base_weights"]).reshape(-1, len(shift))
+        vectors[np.array(tree["left_children"]) == -1] += shift
+        tree["base_weights"] = vectors.ravel().tolist()
+
+
+def _times(values: list[float], factor: float) -> list[float]:
+    scaled: list[float] = (np.array(values) * factor).tolist()
+    return scaled
 
 
 @contextmanager

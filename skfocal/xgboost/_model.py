@@ -12,14 +12,21 @@ from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster
 
 from skfocal._booster._arguments import refuse_arguments
-from skfocal._booster._model_files import given_settings, path_of, replaced_at_once
+from skfocal._booster._model_files import Settings, given_settings, path_of, replaced_at_once
 from skfocal._booster._plan import Plan
 from skfocal._estimator._attributes import restored_on_failure
 from skfocal._estimator._features import Table
 from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._kernels import Array, fetched, on_device
+from skfocal.calibration import Calibration
 from skfocal.losses._parameters import Gamma, Link, Weights
-from skfocal.xgboost._format import n_classes_of, readable, settings_of, write_settings
+from skfocal.xgboost._format import (
+    n_classes_of,
+    readable,
+    settings_of,
+    with_margins,
+    write_settings,
+)
 from skfocal.xgboost._gpu import margins_on_device
 from skfocal.xgboost._native_data import is_matrix, margins_of_matrix
 from skfocal.xgboost._parameters import IterationRange, check_table, native
@@ -43,8 +50,10 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         self.__dict__.pop("evals_result_", None)  # of an earlier fit
         set_history(self, getattr(trainer, "evals_result_", {}))
         booster = trainer.get_booster()
-        write_settings(booster, plan.classes, plan.loss, plan.names)
-        learned = learned_attributes(booster, plan.classes, plan.loss)
+        if plan.prior_shift is not None:
+            booster = with_margins(booster, plan.probabilities.correction)
+        write_settings(booster, plan.settings)
+        learned = learned_attributes(booster, plan.settings)
         for name, value in learned.items():
             setattr(self, name, value)
         return learned
@@ -127,10 +136,9 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
                     "The model holds a booster without labels and loss: use "
                     "FocalXGBClassifier.from_booster, which takes them as arguments."
                 )
-            classes, loss, names = settings
             booster = self.get_booster()
-            learned = learned_attributes(booster, classes, loss)
-            self._become(learned, booster.num_features(), names)
+            learned = learned_attributes(booster, settings)
+            self._become(learned, booster.num_features(), settings.names)
             self.base_score = base
 
     @classmethod
@@ -142,6 +150,8 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         focal_alpha: Weights | Mapping[Any, float] = None,
         link: Link = "focal",
         classes: npt.ArrayLike | None = None,
+        class_prior: npt.ArrayLike | None = None,
+        calibration: Calibration | None = None,
     ) -> Self:
         """A fitted classifier of a booster whose margins are those of a focal model.
 
@@ -157,6 +167,13 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
             What its margins are.
         classes : array-like of shape (n_classes,), default=None
             Labels in the order of the columns; 0, 1, ... if None.
+        class_prior : array-like of shape (n_classes,), default=None
+            Shares of the classes in the training rows, which `adjust_priors` needs. The
+            booster's probabilities must be for these shares. If neither this nor
+            ``calibration`` is given, both are those in the booster's attributes, if it has some.
+        calibration : Calibration, default=None
+            The ``calibration_`` of the classifier, where its booster does not hold it: under
+            the focal link.
 
         Returns
         -------
@@ -179,13 +196,15 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
                 f"link={link!r}, but the booster says that its margins are of the other link: "
                 "give that one, or use load_model."
             )
-        n_classes = n_classes_of(booster)
-        labels, loss = given_settings(n_classes, classes, focal_gamma, focal_alpha, link)
-        booster, given = booster.copy(), booster.feature_names
+        given = booster.feature_names
         names = None if given is None else np.array(given, dtype=object)
-        model = cls()
-        write_settings(booster, labels, loss, names)
-        model._become(learned_attributes(booster, labels, loss), booster.num_features(), names)
+        parameters, known = (focal_gamma, focal_alpha, link), (class_prior, calibration)
+        new = given_settings(n_classes_of(booster), classes, parameters, names, known)
+        if settings is not None and class_prior is None and calibration is None:
+            new = new._replace(probabilities=settings.probabilities)
+        booster, model = booster.copy(), cls()
+        write_settings(booster, new)
+        model._become(learned_attributes(booster, new), booster.num_features(), names)
         return model
 
     def predict(
@@ -335,6 +354,17 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         X = check_table(self, X, reset=False)
         leaves: npt.NDArray[Any] = super().apply(X, iteration_range)
         return leaves
+
+    def _raw_prediction(self, X: Any) -> Array:
+        raw: Array = fetched(self._margins(X, True, None, None))
+        return raw
+
+    def _change_margins(self, change: Calibration) -> None:
+        booster = self.get_booster()
+        booster = booster.copy() if change.is_identity else with_margins(booster, change)
+        names = getattr(self, "feature_names_in_", None)
+        write_settings(booster, Settings(self.classes_, self.loss_, names, self._probabilities))
+        set_booster(self, booster)
 
     def _margins(
         self,

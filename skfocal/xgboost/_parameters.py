@@ -7,8 +7,8 @@ import numpy as np
 from xgboost.callback import TrainingCallback
 
 from skfocal._booster._arguments import refuse_misspelt
-from skfocal._estimator._callbacks import callers_level
 from skfocal._estimator._features import check_features
+from skfocal._warnings import callers_level
 
 IterationRange = tuple[int | np.integer, int | np.integer]  # as XGBoost has it
 

@@ -12,8 +12,8 @@ import xgboost
 from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
 from xgboost.callback import EvaluationMonitor
 
+from skfocal._booster._model_files import Settings
 from skfocal._estimator._callbacks import as_defined
-from skfocal.losses import FocalLoss
 from skfocal.xgboost._metrics import Metrics
 from skfocal.xgboost._parameters import IterationRange, check_rounds
 
@@ -134,13 +134,12 @@ def set_history(model: Any, history: Any) -> None:
     model._set_evaluation_result(history)
 
 
-def learned_attributes(
-    booster: Booster, classes: npt.NDArray[Any], loss: FocalLoss
-) -> dict[str, Any]:
+def learned_attributes(booster: Booster, settings: Settings) -> dict[str, Any]:
     """What fit learns, by the names of XGBClassifier's attributes."""
     return {
         "_Booster": booster,
-        "n_classes_": loss.n_classes,
-        "classes_": classes,
-        "loss_": loss,
+        "n_classes_": settings.loss.n_classes,
+        "classes_": settings.classes,
+        "loss_": settings.loss,
+        "_probabilities": settings.probabilities,
     }

@@ -18,7 +18,13 @@ from skfocal.losses import FocalLoss
 from skfocal.losses._parameters import check_integer
 from skfocal.objectives import FocalObjective
 from skfocal.objectives._conventions import base_score
-from skfocal.xgboost._format import n_classes_of, readable, settings_of, write_settings
+from skfocal.xgboost._format import (
+    n_classes_of,
+    readable,
+    settings_of,
+    with_margins,
+    write_settings,
+)
 from skfocal.xgboost._metrics import FullPrecision, Metrics, metrics_of
 from skfocal.xgboost._parameters import check_table, native
 from skfocal.xgboost._private import Monitor, Trainer, learned_attributes
@@ -28,7 +34,8 @@ def continued_booster(xgb_model: Any, loss: FocalLoss) -> Booster | None:
     """The booster of a model that training continues, or None.
 
     The loss of a focal classifier, and of its booster, is known. Of other models it is not:
-    then their margins count as margins of this loss.
+    then their margins count as margins of this loss. Training goes on from the model as it was
+    fitted: calibration and priors are undone.
 
     Raises
     ------
@@ -47,8 +54,13 @@ def continued_booster(xgb_model: Any, loss: FocalLoss) -> Booster | None:
     if n_classes_of(booster) != loss.n_classes:
         raise ValueError(f"xgb_model has {n_classes_of(booster)} classes; y has {loss.n_classes}.")
     settings = settings_of(booster, "xgb_model")
-    check_same_loss(settings[1] if settings else None, loss, "xgb_model")
-    return booster
+    if settings is None:
+        return booster
+    check_same_loss(settings.loss, loss, "xgb_model")
+    correction = settings.probabilities.correction
+    if correction.is_identity or not loss.raw_is_posterior:
+        return booster
+    return with_margins(booster, correction.inverse())
 
 
 def evaluation_arguments(
@@ -85,6 +97,16 @@ def base_margin_of(given: Any, target: Target, plan: Plan) -> Any:
     return given
 
 
+def fitted_booster(booster: Booster, plan: Plan) -> Booster:
+    """The booster of a fitted model: a copy with the settings and for the priors of the plan."""
+    if plan.prior_shift is None:
+        booster = booster.copy()
+    else:
+        booster = with_margins(booster, plan.probabilities.correction)
+    write_settings(booster, plan.settings)
+    return booster
+
+
 class _RoundsCallback(TrainingCallback):
     """scikit-learn's callbacks as one of XGBoost's."""
 
@@ -92,9 +114,7 @@ class _RoundsCallback(TrainingCallback):
         self.rounds, self.plan = rounds, plan
 
     def _learned(self, model: Booster) -> dict[str, Any]:
-        booster, plan = model.copy(), self.plan
-        write_settings(booster, plan.classes, plan.loss, plan.names)
-        return learned_attributes(booster, plan.classes, plan.loss)
+        return learned_attributes(fitted_booster(model, self.plan), self.plan.settings)
 
     def before_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
         self.rounds.begin(lambda: self._learned(model))

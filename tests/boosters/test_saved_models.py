@@ -21,7 +21,8 @@ import xgboost as xgb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal import FocalEvalMetric, FocalLGBMClassifier, FocalXGBClassifier
-from skfocal._booster._model_files import settings_from_text, settings_text
+from skfocal._booster._model_files import Settings, settings_from_text, settings_text
+from skfocal._estimator._probabilities import Probabilities
 from skfocal.lightgbm._format import settings_of, with_settings
 from tests.backends import of, quiet, quiet_fit
 from tests.conftest import table
@@ -102,13 +103,13 @@ class Margins(FocalEvalMetric):
         return super()._loss(raw)
 
 
-def trained(kind, row, n_classes):
+def trained(kind, row, n_classes, **parameters):
     """A fitted model, its table, and the margins with which the loop ended."""
     X, codes, _ = table(n_classes, n_rows=600)
     y = np.array(["low", "mid", "top"])[codes]
     X = X.astype(np.float32).astype(np.float64)  # linear trees are fitted on float32
     X = {"categorical": coarse, "pandas categories": categories}.get(row, lambda a: a)(X)
-    params = dict((LIGHTGBM_ROWS if kind is LGBM else XGBOOST_ROWS)[row])
+    params = {**(LIGHTGBM_ROWS if kind is LGBM else XGBOOST_ROWS)[row], **parameters}
     watch = Margins()
     fit = {"eval_set": [(X.copy(), y)]}
     if kind is LGBM:
@@ -128,7 +129,8 @@ def trained(kind, row, n_classes):
     if row.startswith("continued"):
         name = of(kind).init_model
         if row == "continued":
-            fit[name] = make_first(kind(n_estimators=5, n_jobs=1, **quiet(kind)), X, y)
+            first = kind(n_estimators=5, n_jobs=1, **quiet(kind), **parameters)
+            fit[name] = make_first(first, X, y)
         else:
             plain = of(kind).parent
             fit[name] = plain(n_estimators=5, n_jobs=1, **quiet(kind)).fit(X, codes)
@@ -141,21 +143,35 @@ def trained(kind, row, n_classes):
 
 
 def make_first(model, X, y):
-    return model.fit(X, y)
+    """A model to continue. What it is corrected by is undone before."""
+    return corrected(model.fit(X, y), X, y) if model.link == "posterior" else model.fit(X, y)
+
+
+def corrected(model, X, y):
+    """The model with a calibration and priors."""
+    shares = np.linspace(1.0, 2.0, len(model.classes_))
+    return model.calibrate(X, y).adjust_priors(shares / shares.sum())
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """All models of the table, saved, and predicted by one process without skfocal."""
+    """All models of the table, saved, and predicted by one process without skfocal.
+
+    Each also under the posterior link, calibrated and with other priors.
+    """
     folder = tmp_path_factory.mktemp("models")
     models, paths = {}, {}
     for i, (kind, row, k) in enumerate(ROWS):
-        path = str(folder / f"{i}.{'lgb' if kind is LGBM else 'xgb'}")
-        model, X, margins = trained(kind, row, k)
-        pd.to_pickle(X, f"{path}.X")
-        of(kind).booster(model).save_model(path if kind is LGBM else f"{path}.json")
-        models[kind, row, k] = model, X, margins, path
-        paths[f"{kind.__name__} {row} {k}"] = path
+        for link in ("focal", "posterior"):
+            path = str(folder / f"{i}.{link}.{'lgb' if kind is LGBM else 'xgb'}")
+            model, X, margins = trained(kind, row, k, link=link)
+            if link == "posterior":
+                labels = model.classes_[table(k, n_rows=600)[1]]
+                corrected(model, X, labels[::2] if len(X) < len(labels) else labels)
+            pd.to_pickle(X, f"{path}.X")
+            of(kind).booster(model).save_model(path if kind is LGBM else f"{path}.json")
+            models[kind, row, k, link] = model, X, margins, path
+            paths[f"{kind.__name__} {row} {k} {link}"] = path
     (folder / "rows.json").write_text(json.dumps(paths))
     subprocess.run([sys.executable, "-c", LOAD, str(folder)], check=True, timeout=300)
     return models
@@ -166,7 +182,7 @@ def saved(tmp_path_factory):
 )
 @pytest.mark.filterwarnings("ignore:.*booster=dart")
 def test_margins_of_the_training_loop_come_back_without_skfocal(saved, kind, row, n_classes):
-    model, X, margins, path = saved[kind, row, n_classes]
+    model, X, margins, path = saved[kind, row, n_classes, "focal"]
     raw, proba = np.load(f"{path}.raw.npy"), np.load(f"{path}.proba.npy")
     if row == "no splits at all":
         assert np.ptp(raw, axis=0).max() == 0
@@ -178,6 +194,31 @@ def test_margins_of_the_training_loop_come_back_without_skfocal(saved, kind, row
     own = model.set_params(probability="raw").predict_proba(X)
     assert_allclose(raw, model.decision_function(X), rtol=0, atol=atol)
     assert_allclose(proba, own[:, 1] if n_classes == 2 else own, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "kind, row, n_classes", ROWS, ids=[f"{k.__name__}-{r}-{n}" for k, r, n in ROWS]
+)
+@pytest.mark.filterwarnings("ignore:.*booster=dart")
+def test_corrected_probabilities_come_back_without_skfocal(saved, kind, row, n_classes):
+    """The booster has the map of the margins with which the training loop ended."""
+    model, X, margins, path = saved[kind, row, n_classes, "posterior"]
+    raw, proba = np.load(f"{path}.raw.npy"), np.load(f"{path}.proba.npy")
+    assert model.calibration_.slope != 1.0 or row == "no splits at all"
+    expected = model._probabilities.correction.apply(margins.astype(np.float64))
+    if n_classes > 2 and kind is XGB:  # softmax does not see a constant of the row
+        expected -= expected.mean(axis=1, keepdims=True)
+        raw -= raw.mean(axis=1, keepdims=True)
+    atol = of(kind).atol * max(1, np.abs(margins).max() if kind is XGB else 1)
+    assert_allclose(raw, expected, rtol=0, atol=2 * atol)
+    own = model.predict_proba(X)
+    assert_allclose(proba, own[:, 1] if n_classes == 2 else own, rtol=of(kind).rtol, atol=1e-12)
+    if row == "early stopped" and kind is XGB:
+        # a plain booster predicts with all rounds
+        booster = model.get_booster()
+        assert booster.num_boosted_rounds() == model.best_iteration + 1
+        plain = xgb.Booster(model_file=f"{path}.json").predict(xgb.DMatrix(X))
+        assert_allclose(plain, own[:, 1] if n_classes == 2 else own, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [LGBM, XGB])
@@ -295,7 +336,8 @@ def test_boosters_whose_probabilities_are_not_those_of_the_margins_are_refused(n
         with pytest.raises(ValueError, match="sigmoid:2"):
             LGBM.from_booster(steep, focal_gamma=0.0)
     model = LGBM(n_estimators=3, **quiet(LGBM)).fit(X, y)
-    text = with_settings(plain.model_to_string(), settings_text(model.classes_, model.loss_, None))
+    settings = Settings(model.classes_, model.loss_, None, model._probabilities)
+    text = with_settings(plain.model_to_string(), settings_text(settings))
     (tmp_path / "forest.txt").write_text(text)
     with pytest.raises(ValueError, match="random forest"):
         LGBM().load_model(tmp_path / "forest.txt")
@@ -447,6 +489,22 @@ def hostile_settings(text):
         for value in values:
             yield json.dumps({**good, key: value})
         yield json.dumps({k: v for k, v in good.items() if k != key})
+    known = good["probabilities"]
+    shares = [[0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.6, -0.1], ["a", "b", "c"], 1, "abc", {}]
+    maps = [1, [], {}, {"slope": 1.0}, {"slope": 0.0, "offset": [0, 0, 0]}]
+    maps += [{"slope": 1.0, "offset": offset} for offset in (0.0, [0.0], "abc", [None] * 3)]
+    maps += [{"slope": slope, "offset": [0, 0, 0]} for slope in (-1, None, "1", True, 1e999)]
+    wrong = {
+        "class_prior": [*shares, None],
+        "priors": [*shares, [0.5, 0.5, 0.0]],
+        "n_rows": [-1, "1", True, [], 1e999],
+        "calibration": maps,
+    }
+    for key, values in wrong.items():
+        others = {"priors": [0.2, 0.3, 0.5]} if key == "class_prior" else {}
+        for value in values:
+            yield json.dumps({**good, "probabilities": {**known, **others, key: value}})
+    yield from (json.dumps({**good, "probabilities": value}) for value in (None, 1, [], {}))
     yield from ["", "null", "3", "[]", "{", '"text"', text[:-1], "[" * 100_000, "1" * 10_000]
     yield json.dumps({**good, "classes": [1, 2, 2.5], "dtype": "<i8"})
     yield json.dumps({**good, "classes": [1, 2, 300], "dtype": "|u1"})
@@ -457,7 +515,11 @@ def hostile_settings(text):
 def test_settings_that_are_none(tmp_path):
     model, _, _ = saved_model(XGB, tmp_path, 3)
     text = model.get_booster().attr("skfocal")
-    classes, loss, names = settings_from_text(text, "file", 3, 10)
+    classes, loss, names, probabilities = settings_from_text(text, "file", 3, 10)
+    assert probabilities == model._probabilities
+    older = {k: v for k, v in json.loads(text).items() if k != "probabilities"}
+    older = settings_from_text(json.dumps(older), "file", 3, 10)
+    assert older.probabilities == Probabilities()
     assert (classes.tolist(), loss, list(names)) == (
         ["low", "mid", "top"],
         model.loss_,

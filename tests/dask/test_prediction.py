@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost as xgb
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
 from tests.dask.clusters import KINDS, each_kind, lazy, rows
@@ -101,3 +101,33 @@ def test_public_methods_of_the_classes_in_memory_are_known_to_be_right_on_a_clus
         assert {"predict", "predict_proba", "decision_function", "score", "fit"} <= tables
         for name in tables:
             assert getattr(kind, name) is not getattr(local_kind, name), name
+
+
+@each_kind
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_calibration_and_priors_are_those_of_the_local_model(
+    client, kind, local_kind, quiet, link, n_classes
+):
+    X, y = rows(n_classes, 3000)
+    weight = np.linspace(0.5, 1.5, len(y))
+    dX, dy, d_weight = *lazy(X, y, chunk=700), lazy(weight, chunk=700)[0]
+    shares = np.linspace(1.0, 2.0, n_classes)
+    priors = shares / shares.sum()
+    model = kind(n_estimators=5, link=link, priors=priors, **quiet)
+    model.fit(dX, dy, sample_weight=d_weight)
+    assert_allclose(model.priors_, priors)
+    totals = [weight[y == label].sum() for label in model.classes_]
+    assert_allclose(model.class_prior_, totals / np.sum(totals), rtol=1e-6)
+    local = model.to_local()
+    assert_array_equal(local.priors_, model.priors_)
+    local.calibrate(X, y, weight)
+    assert model.calibrate(dX, dy, d_weight) is model
+    assert model.calibration_ == local.calibration_
+    assert_array_equal(model.predict_proba(dX), local.predict_proba(X))
+    assert_array_equal(model.predict(dX), local.predict(X))
+    model.adjust_priors(None)
+    local.adjust_priors(None)
+    assert_array_equal(model.predict_proba(dX), local.predict_proba(X))
+    with pytest.raises(TypeError, match="must be a Dask"):
+        model.calibrate(X, y)

@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 
 from skfocal import FocalLGBMClassifier
+from skfocal._booster._model_files import Settings
 from skfocal.lightgbm._format import standardised
 from skfocal.lightgbm._training import learned_attributes
 from tests.conftest import table
@@ -276,8 +277,9 @@ def test_private_parts_of_lightgbm_in_use_exist():
     X, y, _ = table(n_rows=200)
     fitted = lgb.LGBMClassifier(n_estimators=2, **QUIET).fit(X, y)
     ours = FocalLGBMClassifier(n_estimators=2, **QUIET).fit(X, y)
-    learned = learned_attributes(ours.booster_, ours.classes_, ours.loss_)
-    assert learned.keys() - {"loss_"} <= vars(fitted).keys()
+    settings = Settings(ours.classes_, ours.loss_, None, ours._probabilities)
+    learned = learned_attributes(ours.booster_, settings)
+    assert learned.keys() - {"loss_", "_probabilities"} <= vars(fitted).keys()
     assert "focal_gamma" not in FocalLGBMClassifier()._process_params("predict")
     assert lgb.compat._LGBMLabelEncoder.__name__ == "LabelEncoder"
 

@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
-from skfocal.onnx import _converter, _lightgbm, _linear, _xgboost, to_onnx
+from skfocal.onnx import _converter, _lightgbm, _linear, to_onnx
+from skfocal.xgboost import _format
 from tests import backends
 from tests.backends import margins, quiet_fit
 from tests.conftest import table
@@ -324,7 +325,7 @@ def test_a_table_of_another_shape_is_refused(kind, in_a_pipeline):
         (LGBM, _lightgbm, "as_lightgbm_reads", lambda _: lambda graph, X, columns: X),
         (
             XGB,
-            _xgboost,
+            _format,
             "margin_before_trees",
             lambda margin: lambda booster: margin(booster) * np.float32(1.01),
         ),

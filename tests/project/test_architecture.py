@@ -15,6 +15,7 @@ PACKAGE = Path(skfocal.__file__).parent
 FLOORS = {
     "_math": 0,
     "_kernels": 1,
+    "calibration": 2,
     "losses": 2,
     "objectives": 3,
     "metrics": 3,
@@ -42,7 +43,10 @@ INSIDE = {
         *("_parameters", "_rows", "_link", "_options", "_base", "_binary", "_multiclass", "_make"),
     ),
     "objectives": ("_conventions", "_last_answer", "_eval_metric", "_objective"),
-    "_estimator": ("_callbacks", "_attributes", "_features", "_target", "_mixin"),
+    "_estimator": (
+        *("_callbacks", "_attributes", "_features", "_target", "_probabilities"),
+        *("_calibrate", "_mixin"),
+    ),
     "linear_model": (
         *("_blocks", "_matrix", "_problem", "_scaling", "_stopping", "_lbfgs", "_newton_cholesky"),
         *("_quadratic", "_prox_newton", "_solvers", "_parameters", "_training", "_model"),
@@ -62,7 +66,7 @@ INSIDE = {
     "plotting": ("_style", "_estimators", "_loss", "_calibration", "_gamma_path"),
 }
 # They belong to no floor: anything may use them, and they import nothing of the package.
-BESIDE = {"_optional", "_versions", "__init__"}
+BESIDE = {"_optional", "_versions", "_warnings", "__init__"}
 MODULES = {path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py")}
 MODULES = sorted(".".join(path.parts).removesuffix(".__init__") for path in MODULES)
 

@@ -21,6 +21,7 @@ from skfocal import (
     MulticlassFocalLoss,
     metrics,
 )
+from skfocal.calibration import Calibration, fit_calibration, prior_shift
 from skfocal.plotting import FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay
 from tests.project.test_docstrings import MEMBERS, NAMES
 
@@ -203,6 +204,38 @@ def metric_entries():
     }
 
 
+def calibration_entries():
+    slopes = [0.0, -1.0, np.nan, np.inf, "1", None, [1.0], 1j]
+    offsets = [np.nan, "0", None, [1.0], [[0.0, 1.0]], [0.0, np.inf], [0.0, [1.0]], 1j]
+    no_log_odds = [*[m for m in MARGINS if m is not RAW3], [0.0, np.inf, 0.0, 0.0]]
+    one, three = Calibration(2.0, 1.0), Calibration(1.0, (1.0, 0.0, -1.0))
+    shares = [[0.5], [0.5, 0.6], [1.0, 0.0], [0.5, np.nan], 0.5, "x", None, ["a", "b"]]
+    return {
+        "Calibration": Entry(Calibration, {}, {"slope": slopes, "offset": offsets}),
+        "Calibration.apply": Entry(
+            one.apply, {"log_odds": RAW}, {"log_odds": [*no_log_odds, RAW3]}
+        ),
+        "Calibration.then": Entry(
+            one.then, {"other": one}, {"other": [three, 3, None, (1.0, 0.0)]}
+        ),
+        "fit_calibration": Entry(
+            fit_calibration,
+            {"log_odds": np.tile(RAW, 20), "y_true": np.tile(Y, 20)},
+            {
+                "log_odds": no_log_odds,
+                "y_true": [*CODES[1:], [0, 1, 2, 0] * 20],
+                "sample_weight": [*WEIGHTS, np.zeros(80)],
+                "shift": ["x", None, np.nan, [0.0, 1.0], [1.0], 1j],
+            },
+        ),
+        "prior_shift": Entry(
+            prior_shift,
+            {"class_prior": [0.9, 0.1], "priors": [0.5, 0.5]},
+            {"class_prior": shares, "priors": [*shares, [0.3, 0.3, 0.4], {"no": 0.5, "yes": 0.5}]},
+        ),
+    }
+
+
 def figure_entries():
     X = np.linspace(-1, 1, 40)[:, np.newaxis]
     y = (np.arange(40) % 3 > 0).astype(int)
@@ -335,6 +368,7 @@ def table():
         ),
         **objective_entries(),
         **metric_entries(),
+        **{f"calibration.{name}": entry for name, entry in calibration_entries().items()},
         **{f"plotting.{name}": entry for name, entry in figure_entries().items()},
     }
 
@@ -342,6 +376,7 @@ def table():
 TABLE = {f"skfocal.{name}": entry for name, entry in table().items()}
 plt.close("all")
 FITTED = ("decision_function", "fit", "predict", "predict_proba")
+FITTED += ("adjust_priors", "calibrate")  # test_calibrate
 BOOSTED = (*FITTED, "from_booster", "load_model")
 ELSEWHERE = {
     "skfocal.FocalLogisticRegression": (*FITTED, "predict_log_proba"),  # test_bad_input

@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skfocal import FocalXGBClassifier
+from skfocal.calibration import Calibration
+from skfocal.xgboost._format import with_margins
 from skfocal.xgboost._training import Trainer
 from tests.conftest import table
 
@@ -312,3 +314,41 @@ def test_a_metric_that_is_named_twice_is_one_as_on_xgboost():
         model = kind(n_estimators=2, eval_metric=names)
         model.fit(X, y, eval_set=[(X, y)], verbose=False)
         assert list(model.evals_result()["validation_0"]) == names[:2]
+
+
+@pytest.mark.filterwarnings("ignore:.*booster=", "ignore:.*not used")
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"booster": "dart", "rate_drop": 0.5},
+        {"multi_strategy": "multi_output_tree"},
+        {"num_parallel_tree": 2},
+        {"booster": "gblinear"},
+    ],
+)
+@pytest.mark.parametrize("offset", [10.0, 16.0, -10.0, -30.0])
+def test_margins_that_base_score_cannot_hold(n_classes, params, offset):
+    """It is a probability in single precision: at a margin of 16 the next ones are far apart."""
+    X, y, _ = table(n_classes, n_rows=500)
+    params = {"n_estimators": 5, "n_jobs": 1, "link": "posterior", **params}
+    booster = FocalXGBClassifier(**params).fit(X, y).get_booster()
+    rows = xgb.DMatrix(X)
+    before = booster.predict(rows, output_margin=True).astype(np.float64)
+    change = Calibration(0.5, offset if n_classes == 2 else (offset, -offset, 0.0))
+    after = with_margins(booster, change).predict(rows, output_margin=True)
+    difference = after - change.apply(before)
+    if n_classes > 2:
+        difference -= difference.mean(axis=1, keepdims=True)
+    # a few roundings of numbers of this size in single precision
+    assert np.abs(difference).max() < 8 * np.finfo(np.float32).eps * np.abs(after).max()
+
+
+def test_margins_without_trees():
+    X, y, _ = table(n_rows=500)
+    model = FocalXGBClassifier(n_estimators=0, link="posterior").fit(X, y)
+    model.adjust_priors([0.999, 0.001])
+    assert model.predict_proba(X[:1])[0, 1] == pytest.approx(0.001, rel=1e-5)
+    with pytest.raises(ValueError, match="no trees that could"):
+        with_margins(model.get_booster(), Calibration(1.0, 16.0))
