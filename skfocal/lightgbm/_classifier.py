@@ -74,8 +74,7 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
     link : {"focal", "posterior"}, default="focal"
         What the margin is. ``"focal"``: its sigmoid (softmax) is the paper's p.
         ``"posterior"``: that is the posterior, so ``booster_.predict``
-        gives probabilities; the loss is the same in other coordinates. Gradients and
-        Hessians are scaled so that the Hessian at the first constant is as large as for log loss.
+        gives probabilities; the loss is the same in other coordinates.
     priors : dict or array-like of shape (n_classes,), default=None
         The shares of the classes in the population, where the training rows were sampled: a
         dict of label and share, or shares in the order of ``classes_``. Probabilities are then
@@ -114,6 +113,12 @@ class FocalLGBMClassifier(LightGBMModel, LGBMClassifier):
     or softmax of the margin: the posterior only with ``link="posterior"``.
     `sklearn.calibration.CalibratedClassifierCV` keeps the probabilities and loses the
     costs: its ``predict`` takes the likelier class.
+
+    Gradients and Hessians are multiplied by the ``log_loss_scale`` of the loss. The mean
+    Hessian at the start is then that of log loss with the same class weights, so that
+    ``reg_lambda``, ``min_child_weight`` and ``min_sum_hessian_in_leaf`` keep their meaning for
+    every gamma and both links. ``reg_alpha`` is in units of a gradient and ``min_split_gain`` in
+    units of the loss: they depend on what the margin is.
 
     The default evaluation metric is ``"focal_loss"``. As in LightGBM, ``eval_metric`` adds
     to it and ``metric`` replaces it. Losses and errors given by name, and callables, see

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -67,6 +68,10 @@ class FocalLossBase(ABC):
     @abstractmethod
     def _row_shape(self) -> tuple[int, ...]:
         """Shape of the margins of a row: () for one margin, (K,) for K of them."""
+
+    @abstractmethod
+    def intercept(self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Any:
+        """The margins of the constant that minimises the weighted loss."""
 
     @property
     def class_weight(self) -> PerClass:
@@ -453,8 +458,8 @@ class FocalLossBase(ABC):
 
     @property
     def is_scaled(self) -> bool:
-        """Whether `log_loss_scale` may differ from 1."""
-        return self._link.is_scaled
+        """Whether `log_loss_scale` may differ from 1: whether a gamma is not 0."""
+        return any(self.class_gamma)
 
     def log_loss_scale(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -462,10 +467,10 @@ class FocalLossBase(ABC):
         """The factor that brings the loss to the scale of log loss.
 
         Boosters compare some parameters with sums of Hessians (``min_child_weight``,
-        ``min_sum_hessian_in_leaf``, ``reg_lambda``). Under the posterior link these keep their
-        meaning if the loss is multiplied by this factor. With it the Hessian at the log-odds of
-        the classes' shares, where training starts, is as large as the Hessian of log loss.
-        Under the focal link the factor is 1.
+        ``min_sum_hessian_in_leaf``, ``reg_lambda``). These keep the meaning that they have for
+        log loss if the focal loss is multiplied by this factor. It is the mean Hessian of
+        cross-entropy with the same class weights, divided by the mean Hessian of this loss, each
+        at its own `intercept`, where training starts. The means are over the labels.
 
         Parameters
         ----------
@@ -477,7 +482,7 @@ class FocalLossBase(ABC):
         Returns
         -------
         float
-            The factor, > 0.
+            The factor, > 0; 1 where all gammas are 0.
 
         Raises
         ------
@@ -491,11 +496,16 @@ class FocalLossBase(ABC):
         if not totals.any():
             raise ValueError("y_true must have at least one row with a sample_weight above 0.")
         shares = np.maximum(totals / totals.sum(), RAREST)
-        start = self.raw_prediction(shares[np.newaxis])
-        _, hessian = self.gradient_hessian(np.zeros(1), start)
-        eta = self.posterior(start)
-        variances = eta[:, 1] * eta[:, 0] if start.ndim == 1 else eta * (1.0 - eta)
-        return float(variances.sum() / hessian.sum())
+        own: Any = self  # its children are dataclasses
+        plain: FocalLossBase = replace(own, gamma=0.0, hessian="upper", link="focal")
+        return plain._mean_hessian(shares) / self._mean_hessian(shares)
+
+    def _mean_hessian(self, shares: Array) -> float:
+        """The Hessian at the optimal constant, in the mean over labels with these shares."""
+        codes = np.arange(self.n_classes)
+        start = np.broadcast_to(self.intercept(codes, shares), (self.n_classes, *self._row_shape))
+        _, hessian = self.gradient_hessian(codes, np.ascontiguousarray(start), shares)
+        return float(hessian.sum())
 
     @property
     def _classes(self) -> tuple[PerClass, PerClass]:

@@ -36,8 +36,6 @@ class FocalLink:
     weight: PerClass
 
     hessians: ClassVar[tuple[str, ...]] = HESSIANS
-    # Whether `log_loss_scale` of the loss may differ from 1.
-    is_scaled: ClassVar[bool] = False
 
     @property
     def is_posterior(self) -> bool:
@@ -82,11 +80,6 @@ class PosteriorLink:
     hessians: ClassVar[tuple[str, ...]] = ("upper",)
     is_posterior: ClassVar[bool] = True
     keeps_decision: ClassVar[bool] = False
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether `log_loss_scale` of the loss may differ from 1."""
-        return any(self.gamma) or set(self.weight) != {1.0}
 
     def log_odds(self, margins: Array) -> Array:
         """Log-odds of the posterior: the margins themselves."""

@@ -73,8 +73,7 @@ class FocalObjective:
     link : {"focal", "posterior"}, default="focal"
         What the margins mean. ``"focal"``: their sigmoid or softmax is the paper's p.
         ``"posterior"``: their sigmoid or softmax is the posterior, so that the library's own
-        ``predict`` returns probabilities. Gradients and Hessians are then scaled so that the
-        Hessian at `init_score` is as large as that of log loss.
+        ``predict`` returns probabilities.
     n_threads : int, default=1
         Threads to use at most; one thread computes small numbers of rows.
 
@@ -184,6 +183,9 @@ class FocalObjective:
         -----
         Margins are not checked, which would cost a pass over them in each round. As a rule
         the results of a row with a NaN are NaN.
+
+        The results are those of the loss, multiplied by its ``log_loss_scale`` on the labels: the
+        mean Hessian at `init_score` is that of log loss with the same class weights.
 
         Two details depend on the library: the factor on the diagonal of the multiclass Hessian
         and the rounding of results. The classifiers of this package name their library. An
