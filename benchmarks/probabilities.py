@@ -18,7 +18,6 @@ writes benchmarks/results/probabilities_*.csv and probabilities.md.
 
 import argparse
 import warnings
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,6 @@ KEPT = 0.1
 MOVED = 3.0
 
 
-@lru_cache(maxsize=2)
 def rows(table: str, seed: int, n_rows: int) -> tuple[Any, np.ndarray]:
     """Columns and labels. Of a real table so many positives are drawn that they are 0.5 %."""
     if table == GENERATED:

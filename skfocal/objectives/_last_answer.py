@@ -24,7 +24,10 @@ class LastAnswer:
 
     def get(self, question: Any, labels: Any, weight: Any, find: Callable[[], Any]) -> Any:
         """The answer that ``find`` gives, or the last one where nothing has changed."""
-        rows = np.asarray(labels), None if weight is None else np.asarray(weight)
+        try:
+            rows = np.asarray(labels), None if weight is None else np.asarray(weight)
+        except ValueError:  # rows of different lengths, which ``find`` refuses by their name
+            return find()
         last_question, last_rows, answer = self._last
         if question == last_question and all(map(_same, rows, last_rows)):
             return answer

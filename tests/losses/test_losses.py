@@ -382,7 +382,8 @@ def test_the_largest_gamma_has_right_losses_and_trains():
         assert_allclose(hessian, 0.25, rtol=1e-5)
         gradient, hessian = FocalObjective(100.0)(y, np.zeros(4, dtype))
         slope = 2.0**-101 * (1 + 100 * np.log(2))
-        assert_allclose(gradient, slope * np.array([1, 1, -1, -1]), rtol=1e-5)
+        scale = BinaryFocalLoss(100.0).log_loss_scale(y)
+        assert_allclose(gradient, scale * slope * np.array([1, 1, -1, -1]), rtol=1e-5)
 
 
 def test_wrong_number_of_columns_is_named():

@@ -97,7 +97,9 @@ def test_gradients_are_those_of_the_loss_floored(n_classes):
     raw = rng.normal(scale=20, size=len(y) if n_classes == 2 else (len(y), n_classes))
     f = FocalObjective(2.0, None, "exact")
     gradient, hessian = f(y, raw, weight)
-    expected = make_loss(n_classes, 2.0, None, "exact").gradient_hessian(y, raw, weight)
+    loss = make_loss(n_classes, 2.0, None, "exact")
+    scale = loss.log_loss_scale(y, weight)
+    expected = loss.gradient_hessian(y, raw, weight, scale=scale)
     assert gradient.dtype == hessian.dtype == np.float32
     assert_allclose(gradient, expected[0], rtol=1e-6, atol=1e-37)
     scale = 1.0 if n_classes == 2 else 1.5  # LightGBM's K / (K - 1): margins are float64
