@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.special import expit
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import average_precision_score, log_loss
@@ -137,7 +136,7 @@ def moved(model: Any, X: Any, y: np.ndarray, rng: np.random.Generator) -> dict[s
     before = model.predict_proba(X)[:, 1]
     share, new = model.class_prior_[1], y.mean()
     shift = np.log(new / (1 - new)) - np.log(share / (1 - share))
-    by_hand = expit(np.log(before) - np.log1p(-before) + shift)
+    by_hand = 1 / (1 + np.exp(np.log1p(-before) - np.log(before) - shift))
     after = model.adjust_priors([1 - new, new]).predict_proba(X)[:, 1]
     return {
         **measures(y, before, "before"),
