@@ -56,22 +56,38 @@ def margin_before_trees(booster: Booster) -> npt.NDArray[np.float32]:
     It is what the model without its trees predicts. Versions of XGBoost differ in how they make
     it of ``base_score``, and in its limits.
     """
-    saved = _saved(booster)
-    model = _tree_model(saved)
-    if "weights" in model:  # of a linear booster
-        model["weights"] = [0.0] * len(model["weights"])
-    else:
-        model["gbtree_model_param"]["num_trees"] = "0"
-        model.update(trees=[], tree_info=[], iteration_indptr=[0])
-        for part in (model, saved["learner"]["gradient_booster"]):  # DART, by its version
-            if "weight_drop" in part:
-                part["weight_drop"] = []
-    _set_base_score(saved, saved["learner"]["learner_model_param"]["base_score"])
-    empty = _loaded(saved)
-    row = DMatrix(np.zeros((1, empty.num_features()), dtype=np.float32))
-    raw = empty.predict(row, output_margin=True, validate_features=False)
+    return _margin_before_trees(_saved(booster))
+
+
+def _margin_before_trees(saved: dict[str, Any]) -> npt.NDArray[np.float32]:
+    """The same, of what a booster saves."""
+    empty = _without_trees(saved)
+    _set_base_score(empty, empty["learner"]["learner_model_param"]["base_score"])
+    booster = _loaded(empty)
+    row = DMatrix(np.zeros((1, booster.num_features()), dtype=np.float32))
+    raw = booster.predict(row, output_margin=True, validate_features=False)
     margin: npt.NDArray[np.float32] = raw.reshape(1, -1)
     return margin
+
+
+def _without_trees(saved: dict[str, Any]) -> dict[str, Any]:
+    """A copy with no trees, or with weights 0 of a linear booster."""
+    own = _tree_model(saved)
+    kept = {"trees": [], "tree_info": [], "iteration_indptr": [0], "weight_drop": []}
+    model = {**own, **{name: empty for name, empty in kept.items() if name in own}}
+    if "weights" in own:
+        model["weights"] = [0.0] * len(own["weights"])
+    else:
+        model["gbtree_model_param"] = {**own["gbtree_model_param"], "num_trees": "0"}
+    learner = saved["learner"]
+    part = dict(learner["gradient_booster"])
+    if "gbtree" in part:  # DART in XGBoost 3.2
+        part |= {"gbtree": {**part["gbtree"], "model": model}, "weight_drop": []}
+    else:
+        part["model"] = model
+    parameters = dict(learner["learner_model_param"])
+    learner = {**learner, "gradient_booster": part, "learner_model_param": parameters}
+    return {**saved, "learner": learner}
 
 
 def with_margins(booster: Booster, change: Calibration) -> Booster:
@@ -87,25 +103,22 @@ def with_margins(booster: Booster, change: Calibration) -> Booster:
     ValueError
         If the model has no trees and ``base_score`` cannot hold the margin.
     """
-    best = booster.attr("best_iteration")
-    attributes = booster.attributes()
-    if best is not None and "trees" in _tree_model(_saved(booster)):
-        booster = booster[: int(best) + 1]
-    start = margin_before_trees(booster).astype(np.float64).ravel()
-    start = change.slope * start + np.asarray(change.offset)
+    best, attributes = booster.attr("best_iteration"), booster.attributes()
     saved = _saved(booster)
+    if best is not None and "trees" in _tree_model(saved):
+        saved = _saved(booster[: int(best) + 1])
+    start = _margin_before_trees(saved).astype(np.float64).ravel()
+    start = change.slope * start + np.asarray(change.offset)
     given = base_score(start[0] if len(start) == 1 else start)
     _set_base_score(saved, json.dumps(given if isinstance(given, list) else [given]))
     if change.slope != 1.0:
         _scale(saved, change.slope)
-    changed = _loaded(saved)
-    rest = start - margin_before_trees(changed).astype(np.float64).ravel()
+    rest = start - _margin_before_trees(saved).astype(np.float64).ravel()
     if len(rest) > 1:
         rest -= rest.mean()  # softmax does not see a constant
     if np.abs(rest).max() > _BASE_ATOL:
-        saved = _saved(changed)
         _shift_first_round(saved, rest)
-        changed = _loaded(saved)
+    changed = _loaded(saved)
     generic = json.loads(booster.save_config())["learner"]["generic_param"]
     changed.set_param({name: generic[name] for name in ("nthread", "device")})
     changed.set_attr(**attributes)  # a part of a booster has none
