@@ -85,7 +85,7 @@ lint: $(VENV)/.group-lint
 	$(BIN)/python -m pytest --quiet tests/project/test_docstrings.py
 
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
-	for name in kernels start logistic convergence training stability links memory distributed claims; do \
+	for name in kernels start logistic convergence training stability links memory distributed claims probabilities scale; do \
 	  $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
 # A part of the quality benchmark again, beside the committed results.

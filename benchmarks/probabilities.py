@@ -136,7 +136,8 @@ def moved(model: Any, X: Any, y: np.ndarray, rng: np.random.Generator) -> dict[s
     before = model.predict_proba(X)[:, 1]
     share, new = model.class_prior_[1], y.mean()
     shift = np.log(new / (1 - new)) - np.log(share / (1 - share))
-    by_hand = 1 / (1 + np.exp(np.log1p(-before) - np.log(before) - shift))
+    with np.errstate(divide="ignore"):  # of probabilities of exactly 1, in single precision
+        by_hand = 1 / (1 + np.exp(np.log1p(-before) - np.log(before) - shift))
     after = model.adjust_priors([1 - new, new]).predict_proba(X)[:, 1]
     return {
         **measures(y, before, "before"),
