@@ -32,8 +32,8 @@ Priors = Mapping[Any, float] | npt.ArrayLike | None
 Codes = npt.NDArray[np.intp]
 
 # The weak ridge: about so far the slope may be from 1, and the level of a class from its own,
-# before the held-out rows have to speak for it.
-SLOPE_SD, LEVEL_SD = 1.0, 2.0
+# before the held-out rows have to speak for it: standard deviations of a normal prior.
+SLOPE_SD, LEVEL_SD = 2.0, 2.0
 # The smallest slope, of log-odds whose standard deviation is at most 1; of others the deviation
 # divides it. At 0 all rows would have one probability, and nothing could be undone.
 MIN_SLOPE = 1e-3
