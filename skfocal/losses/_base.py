@@ -468,7 +468,7 @@ class FocalLossBase(ABC):
 
         Boosters compare some parameters with sums of Hessians (``min_child_weight``,
         ``min_sum_hessian_in_leaf``, ``reg_lambda``). These keep the meaning that they have for
-        log loss if the focal loss is multiplied by this factor. It is the mean Hessian of
+        log loss if the focal loss is multiplied by this factor (M18). It is the mean Hessian of
         cross-entropy with the same class weights, divided by the mean Hessian of this loss, each
         at its own `intercept`, where training starts. The means are over the labels.
 

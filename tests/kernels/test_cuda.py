@@ -325,6 +325,17 @@ def test_arrays_that_do_not_fit_are_refused():
 
 
 @gpu
+@pytest.mark.skipif(SIMULATED, reason="the simulator's arrays have no address on a device")
+def test_host_arrays_go_to_the_device_of_another():
+    host = np.arange(6.0, dtype="f4").reshape(3, 2)
+    device = on_device(np.zeros(3, "f4"))
+    for given in (host, np.asfortranarray(host), host[::-1]):
+        sent = _kernels.sent_like(device, given)
+        assert _kernels.on_device(sent)
+        assert_array_equal(_kernels.fetched(sent), given)
+
+
+@gpu
 def test_no_rows_are_no_launch():
     empty = on_device(np.zeros(0, "f4"))
     evaluate_on_device(empty, empty, None, (2.0, 2.0), (1.0, 1.0), gradient=empty)
@@ -366,7 +377,7 @@ def test_more_rows_than_a_small_grid_has_threads(link, n_classes):
 SLOW_PARTS = [("results or hessians", 24), ("posterior_is or rounding or weights", 40)]
 REST = "not results and not hessians and not posterior_is and not rounding and not weights"
 PARTS = [pytest.param(*part, 0, marks=pytest.mark.slow(60)) for part in SLOW_PARTS]
-PARTS += [pytest.param(REST, 14, 5, marks=pytest.mark.costly)]
+PARTS += [pytest.param(REST, 14, 6, marks=pytest.mark.costly)]
 
 
 @pytest.mark.skipif(SIMULATED, reason="is the simulator")
