@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import dask.array as da
 import dask.dataframe as dd
@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_non_negative
 from skfocal._booster._eval_sets import check_pairs
 from skfocal._estimator._features import check_features
 from skfocal._estimator._target import ClassTotals, encode_labels
+from skfocal.calibration import Priors
 
 Collection = da.Array | dd.DataFrame | dd.Series
 _UNKNOWN = float("nan")  # the number of rows of a block, if Dask does not know it
@@ -364,6 +365,45 @@ class ScoredOnCluster:
         X, others = aligned(X, y=y, sample_weight=sample_weight)
         predicted, labels, weights = compute(self.predict(X), *others)
         return float(accuracy_score(labels, predicted, sample_weight=weights))
+
+    def calibrate(
+        self,
+        X: Collection,
+        y: Collection,
+        sample_weight: Collection | None = None,
+        *,
+        priors: Priors = None,
+    ) -> Self:
+        """Calibrate the probabilities on rows that were held out of training, at once.
+
+        The cluster computes margins. Margins, labels and weights then come to this process,
+        where slope and offset are fitted as `FocalLGBMClassifier.calibrate` does it.
+
+        Parameters
+        ----------
+        X : Dask array or dataframe of shape (n_samples, n_features)
+            Rows that fit has not seen, with columns as in fit.
+        y : Dask array or series of shape (n_samples,)
+            Their labels.
+        sample_weight : Dask array or series of shape (n_samples,), default=None
+            Their weights.
+        priors : dict or array-like of shape (n_classes,), default=None
+            The shares of the classes in the population of these rows, where it is another one
+            than that of the training rows.
+
+        Returns
+        -------
+        DaskFocalLGBMClassifier or DaskFocalXGBClassifier
+            The model itself. It has the map as ``calibration_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As of `FocalLGBMClassifier.calibrate`; or if the rows are no Dask collections.
+        """
+        # of the class that this one is mixed into
+        super().calibrate(X, y, sample_weight, priors=priors)  # type: ignore[misc]
+        return self
 
     def _rows_to_calibrate(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """Margins, codes and weights of Dask collections, in the memory of the client."""
