@@ -12,7 +12,7 @@ the calibration, then the priors.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -156,6 +156,7 @@ def fit_calibration(
     sample_weight: npt.ArrayLike | None = None,
     *,
     shift: float | tuple[float, ...] = 0.0,
+    labels: Sequence[Any] | None = None,
 ) -> Calibration:
     """Slope and offset with the smallest log loss on held-out rows, by Platt 1999 [1]_.
 
@@ -173,6 +174,8 @@ def fit_calibration(
         (sum w)**2 / sum(w**2).
     shift : float or tuple of K floats, default=0.0
         Added to the log-odds after the map, as `prior_shift` of these rows.
+    labels : sequence of K names, default=None
+        What a warning calls the classes; None for their codes.
 
     Returns
     -------
@@ -205,7 +208,8 @@ def fit_calibration(
     0.5, -1.0
     """
     columns, codes, weight = _checked(log_odds, y_true, sample_weight)
-    _warn_of_few_rows(codes, weight, columns.shape[1])
+    names = range(columns.shape[1]) if labels is None else labels
+    _warn_of_few_rows(codes, weight, list(names))
     fixed, added = np.zeros(columns.shape[1]), _numbers(shift, "shift")
     if added.shape not in ((), () if np.ndim(log_odds) == 1 else fixed.shape):
         raise ValueError(f"shift must be a number, or one for each class; got {shift!r}.")
@@ -365,16 +369,17 @@ def effective_rows(weight: npt.ArrayLike) -> float:
     return float(scaled.sum() ** 2 / np.sum(scaled**2))
 
 
-def _warn_of_few_rows(codes: Codes, weight: Array, n_classes: int) -> None:
+def _warn_of_few_rows(codes: Codes, weight: Array, names: list[Any]) -> None:
     """Warn where a class has too few rows for the rows to decide on slope and offset."""
     sizes = [
-        effective_rows(own) if (own := weight[codes == k]).any() else 0.0 for k in range(n_classes)
+        effective_rows(own) if (own := weight[codes == k]).any() else 0.0 for k in range(len(names))
     ]
     rarest = int(np.argmin(sizes))
     if sizes[rarest] < FEW_ROWS:
         warnings.warn(
-            f"The rows for calibration hold {sizes[rarest]:.0f} of class {rarest}, and slope and "
-            f"offset need {FEW_ROWS} of each class: what the rows leave open stays as it was.",
+            f"The rows for calibration hold {sizes[rarest]:.0f} of class {names[rarest]!r}, by "
+            f"their weights, and slope and offset need {FEW_ROWS} of each class. Where the rows "
+            "say little, the slope stays near 1 and the offset near 0.",
             UserWarning,
             stacklevel=callers_level(),
         )
@@ -453,6 +458,8 @@ def check_priors(
     array([0.9, 0.1])
     """
     labels = classes.tolist()
+    if hasattr(priors, "to_dict"):  # a series of pandas, whose labels are its index
+        priors = priors.to_dict()
     if isinstance(priors, Mapping):
         if set(priors) != set(labels):
             raise ValueError(f"{name} must have the labels of y, {labels}; it has {list(priors)}.")

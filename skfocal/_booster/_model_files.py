@@ -223,6 +223,35 @@ def given_settings(
     return Settings(labels, loss, names, _given_probabilities(labels, loss, *known))
 
 
+def with_recorded(given: Settings, recorded: Settings) -> Settings:
+    """The settings that a caller gives, and what the booster has recorded beside them.
+
+    Raises
+    ------
+    ValueError
+        If they contradict each other.
+    """
+    own, known = given.probabilities, recorded.probabilities
+    inside = given.loss.raw_is_posterior, recorded.loss.raw_is_posterior
+    if inside[0] != inside[1] and not known.correction.is_identity:
+        raise ValueError(
+            f"The booster was trained on {recorded.loss!r} and then calibrated, or moved to other "
+            "priors: give the focal_gamma and the focal_alpha of that loss."
+        )
+    shares = known.class_prior or own.class_prior
+    if own.class_prior and not np.allclose(own.class_prior, shares or (), rtol=1e-6, atol=0.0):
+        raise ValueError(f"class_prior is {list(shares or ())} in the booster.")
+    if own.calibration and known.calibration and own.calibration != known.calibration:
+        raise ValueError(f"calibration is {known.calibration!r} in the booster.")
+    found = Probabilities(
+        own.class_prior or known.class_prior,
+        known.n_rows,
+        own.calibration or known.calibration,
+        known.priors,
+    )
+    return given._replace(probabilities=found)
+
+
 def _given_probabilities(
     labels: npt.NDArray[Any], loss: FocalLoss, class_prior: Any, calibration: Calibration | None
 ) -> Probabilities:

@@ -80,8 +80,8 @@ class CalibrateMixin:
     ) -> Self:
         """Calibrate the probabilities on rows that were held out of training.
 
-        Trees that separate their training rows give probabilities that are too extreme, and on
-        the mean too small for rare classes. The slope and the offset of the posterior's log-odds
+        Trees that separate their training rows give probabilities that are too extreme and, on
+        average, too small for rare classes. The slope and the offset of the posterior's log-odds
         with the smallest log loss on other rows mend both; see
         `skfocal.calibration.fit_calibration`. A second call starts from the model as fitted.
         `predict` takes the class with the largest class weight times calibrated posterior.
@@ -97,7 +97,8 @@ class CalibrateMixin:
         priors : dict or array-like of shape (n_classes,), default=None
             The shares of the classes in the population of these rows, where it is another one
             than that of the training rows: a dict of label and share, or shares in the order of
-            ``classes_``. They are for these rows only: the model's own `priors_` stay.
+            ``classes_``. They are for these rows only: the model's own `priors_` stay. They are
+            not the prevalence that is wanted, which `adjust_priors` takes.
 
         Returns
         -------
@@ -109,9 +110,9 @@ class CalibrateMixin:
         sklearn.exceptions.NotFittedError
             If the model is not fitted.
         TypeError, ValueError
-            If an argument is not as described; if the shares of the classes differ from those in
-            training by more than chance, and ``priors`` are not given; or if predictions are
-            ``probability="raw"`` under the focal link. The model is then left as it was.
+            If an argument is not as described; if the shares of the classes differ by more than
+            chance from those in training, or from ``priors`` if they are given; or if predictions
+            are ``probability="raw"`` under the focal link. The model is then left as it was.
 
         Warns
         -----
@@ -120,13 +121,21 @@ class CalibrateMixin:
         """
         self._check_correctable()
         raw, codes, weight = self._rows_to_calibrate(X, y, sample_weight)
+        known = self._probabilities
         shift: Any = 0.0
         if priors is None:
-            self._check_shares(codes, weight)
+            self._check_shares(codes, weight, known.class_prior, known.n_rows)
         else:
-            class_prior = self._probabilities.check_class_prior()
-            shift = prior_shift(class_prior, check_priors(priors, self.classes_))
-        found = fit_calibration(self._fitted_log_odds(raw), codes, weight, shift=shift)
+            of_rows = check_priors(priors, self.classes_)
+            self._check_shares(codes, weight, of_rows, None)
+            shift = prior_shift(known.check_class_prior(), of_rows)
+        found = fit_calibration(
+            self._fitted_log_odds(raw),
+            codes,
+            weight,
+            shift=shift,
+            labels=self.classes_.tolist(),
+        )
         self._correct(self._probabilities.calibrated(found))
         return self
 
@@ -191,19 +200,21 @@ class CalibrateMixin:
         """Margins of a table, on the host."""
         raise NotImplementedError
 
-    def _check_shares(self, codes: npt.NDArray[np.intp], weight: Array) -> None:
+    def _check_shares(
+        self, codes: npt.NDArray[np.intp], weight: Array, expected: Any, n_rows: float | None
+    ) -> None:
         """Refuse rows of another population: their offset would hold a shift of the priors."""
-        known = self._probabilities
-        if known.class_prior is None:
+        if expected is None:
             return
         shares = class_totals(codes, len(self.classes_), weight)
         shares = shares / shares.sum()
-        if shares_differ(shares, effective_rows(weight), known.class_prior, known.n_rows):
+        if shares_differ(shares, effective_rows(weight), expected, n_rows):
             raise ValueError(
-                f"The classes have the shares {shares.round(6).tolist()} in y and "
-                f"{np.round(known.class_prior, 6).tolist()} in training, which differ by more "
-                "than chance. Give calibrate rows of the population of training, or tell it the "
-                "shares in the population of these rows: calibrate(X, y, priors=...)."
+                f"The classes have the shares {shares.round(6).tolist()} in y, which differ by "
+                f"more than chance from {np.round(expected, 6).tolist()}, those in training or in "
+                "priors. Give calibrate rows of the population of training, or tell it the "
+                "shares in the population of these rows: calibrate(X, y, priors=...). To move "
+                "the probabilities to another prevalence is what adjust_priors does."
             )
 
     def _fitted_log_odds(self, raw: Array) -> Array:

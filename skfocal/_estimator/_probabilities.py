@@ -20,7 +20,7 @@ class Probabilities:
     class_prior: tuple[float, ...] | None = None
     """Shares of the classes in the training rows, by their weights. None if not known."""
     n_rows: float | None = None
-    """The number of training rows. None if it is not known."""
+    """The effective number of training rows. None if it is not known."""
     calibration: Calibration | None = None
     """The map that `calibrate` has found. None before it was called."""
     priors: tuple[float, ...] | None = None
@@ -37,7 +37,7 @@ class Probabilities:
         """
         weights = totals.weights / totals.weights.max()  # their sum may overflow
         shares = tuple((weights / weights.sum()).tolist())
-        return cls(shares, float(totals.n_rows.sum())).with_priors(priors, totals.classes)
+        return cls(shares, totals.n_effective).with_priors(priors, totals.classes)
 
     def with_priors(self, priors: Any, classes: npt.NDArray[Any]) -> Self:
         """The same with other shares of the population, or None for those of training.

@@ -9,6 +9,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
+from skfocal.calibration import effective_rows
 from skfocal.losses._rows import checked_totals, class_totals, row_blocks
 
 
@@ -22,6 +23,8 @@ class ClassTotals:
     """The number of rows of each class. Rows of weight 0 count."""
     weights: npt.NDArray[np.float64]
     """The sum of the sample weights of each class."""
+    n_effective: float
+    """The number of rows of weight 1 that say as much as all rows."""
 
     @property
     def codes(self) -> npt.NDArray[np.intp]:
@@ -45,7 +48,9 @@ class Target:
     def totals(self) -> ClassTotals:
         """Number and weight of the rows of each class."""
         weights = class_totals(self.codes, len(self.classes), self.sample_weight)
-        return ClassTotals(self.classes, self.n_rows, weights)
+        return ClassTotals(
+            self.classes, self.n_rows, weights, n_effective(self.sample_weight, weights)
+        )
 
 
 def make_target(
@@ -116,7 +121,12 @@ def totals_of_codes(
     totals = n_rows if sample_weight is None else class_totals(labels, n_classes, sample_weight)
     if not totals.any():
         raise ValueError("The weights of the data set must not be zero for all rows.")
-    return ClassTotals(np.arange(n_classes), n_rows, totals)
+    return ClassTotals(np.arange(n_classes), n_rows, totals, n_effective(sample_weight, totals))
+
+
+def n_effective(sample_weight: npt.NDArray[Any] | None, totals: npt.NDArray[np.float64]) -> float:
+    """The effective number of rows whose weights have these sums by class."""
+    return float(totals.sum()) if sample_weight is None else effective_rows(sample_weight)
 
 
 def encode_labels(classes: npt.NDArray[Any], y: Any, name: str) -> npt.NDArray[np.intp]:

@@ -46,6 +46,8 @@ class BlockTotals:
     weights: npt.NDArray[np.float64]
     has_zeros: bool
     """Whether some rows have weight 0."""
+    squares: float = 0.0
+    """The sum of the squares of the weights."""
 
 
 def training_rows(X: Any, y: Any, sample_weight: Any, **margins: Any) -> Rows:
@@ -163,7 +165,8 @@ def summarise(client: Any, y: Any, sample_weight: Any) -> tuple[ClassTotals, lis
         raise ValueError(
             f"At least two classes are needed, but y has only one class: {labels.tolist()[0]!r}."
         )
-    return ClassTotals(labels, n_rows, sums), blocks
+    n_effective = sums.sum() ** 2 / sum(block.squares for block in filled)
+    return ClassTotals(labels, n_rows, sums, float(n_effective)), blocks
 
 
 def _block_totals(y: Any, weight: Any) -> BlockTotals:
@@ -177,11 +180,12 @@ def _block_totals(y: Any, weight: Any) -> BlockTotals:
     labels, codes = np.unique(y, return_inverse=True)
     n_rows = np.bincount(codes).astype(np.float64)
     if weight is None:
-        return BlockTotals(labels, n_rows, n_rows, False)
+        return BlockTotals(labels, n_rows, n_rows, False, float(len(y)))
     weight = check_array(weight, ensure_2d=False, dtype=np.float32, input_name="sample_weight")
     check_non_negative(weight, "sample_weight")
     sums = np.bincount(codes, column_or_1d(weight)).astype(np.float64)
-    return BlockTotals(labels, n_rows, sums, not weight.all())
+    squares = float(np.sum(np.square(weight, dtype=np.float64)))
+    return BlockTotals(labels, n_rows, sums, not weight.all(), squares)
 
 
 def rows_of_positive_weight(rows: Rows, blocks: Sequence[BlockTotals]) -> Rows:
@@ -368,9 +372,9 @@ class ScoredOnCluster:
 
     def calibrate(
         self,
-        X: Collection,
-        y: Collection,
-        sample_weight: Collection | None = None,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
         *,
         priors: Priors = None,
     ) -> Self:

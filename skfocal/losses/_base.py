@@ -466,9 +466,10 @@ class FocalLossBase(ABC):
     ) -> float:
         """The factor that brings the loss to the scale of log loss.
 
-        Boosters compare some parameters with sums of Hessians (``min_child_weight``,
-        ``min_sum_hessian_in_leaf``, ``reg_lambda``). These keep the meaning that they have for
-        log loss if the focal loss is multiplied by this factor (M18). It is the mean Hessian of
+        Boosters compare sums of Hessians with ``min_child_weight`` or
+        ``min_sum_hessian_in_leaf``, and add ``reg_lambda`` to them. The three keep the meaning
+        that they have for log loss if the focal loss is multiplied by this factor (M18). It is
+        the mean Hessian of
         cross-entropy with the same class weights, divided by the mean Hessian of this loss, each
         at its own `intercept`, where training starts. The means are over the labels.
 

@@ -110,6 +110,11 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
     ``reg_alpha`` is in units of a gradient and ``gamma`` in units of the loss: they depend on
     what the margin is.
 
+    Where the booster itself holds `calibrate` and ``priors`` (under ``link="posterior"``), two
+    things follow. Rounds after the best one of early stopping are cut, because a plain
+    `xgboost.Booster` predicts with all rounds. Predictions with a ``base_margin`` are refused,
+    because it would replace the start of the booster, which holds a part of them.
+
     The default evaluation metric is ``"focal_loss"``; ``"logloss"``, ``"mlogloss"``,
     ``"error"``, ``"error@t"``, ``"merror"``, ``"rmse"``, ``"mae"`` and callables see the
     posterior (the errors: the class of `predict`), and so do ``"auc"`` and ``"aucpr"`` of

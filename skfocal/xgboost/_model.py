@@ -12,7 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster
 
 from skfocal._booster._arguments import refuse_arguments
-from skfocal._booster._model_files import Settings, given_settings, path_of, replaced_at_once
+from skfocal._booster._model_files import (
+    Settings,
+    given_settings,
+    path_of,
+    replaced_at_once,
+    with_recorded,
+)
 from skfocal._booster._plan import Plan
 from skfocal._estimator._attributes import restored_on_failure
 from skfocal._estimator._features import Table
@@ -169,11 +175,11 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
             Labels in the order of the columns; 0, 1, ... if None.
         class_prior : array-like of shape (n_classes,), default=None
             Shares of the classes in the training rows, which `adjust_priors` needs. The
-            booster's probabilities must be for these shares. If neither this nor
-            ``calibration`` is given, both are those in the booster's attributes, if it has some.
+            booster's probabilities must be for these shares. None: those in the booster's
+            attributes, if it has some.
         calibration : Calibration, default=None
             The ``calibration_`` of the classifier, where its booster does not hold it: under
-            the focal link.
+            the focal link. None: that in the booster's attributes, if it has some.
 
         Returns
         -------
@@ -200,8 +206,8 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         names = None if given is None else np.array(given, dtype=object)
         parameters, known = (focal_gamma, focal_alpha, link), (class_prior, calibration)
         new = given_settings(n_classes_of(booster), classes, parameters, names, known)
-        if settings is not None and class_prior is None and calibration is None:
-            new = new._replace(probabilities=settings.probabilities)
+        if settings is not None:
+            new = with_recorded(new, settings)
         booster, model = booster.copy(), cls()
         write_settings(booster, new)
         model._become(learned_attributes(booster, new), booster.num_features(), names)
@@ -359,6 +365,15 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         raw: Array = fetched(self._margins(X, True, None, None))
         return raw
 
+    def _check_base_margin(self, given: Any) -> None:
+        """Refuse margins to start from where the booster holds a correction of its own start."""
+        held = self.loss_.raw_is_posterior and not self._probabilities.correction.is_identity
+        if held and np.size(given):
+            raise ValueError(
+                "base_margin replaces the start of the booster, which holds a part of calibration "
+                "and priors: predict without base_margin, or before calibrate and adjust_priors."
+            )
+
     def _change_margins(self, change: Calibration) -> None:
         booster = self.get_booster()
         booster = booster.copy() if change.is_identity else with_margins(booster, change)
@@ -376,10 +391,12 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         check_is_fitted(self, "loss_")
         if is_matrix(X):
             refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
+            self._check_base_margin(X.get_base_margin() if hasattr(X, "get_base_margin") else [])
             rounds = self._rounds_in_use(iteration_range)
             return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
         X = check_table(self, X, reset=False, names=validate_features)
         base_margin = native(base_margin)
+        self._check_base_margin([] if base_margin is None else base_margin)
         if on_device(X):
             rounds = self._rounds_in_use(iteration_range)
             raw: Array = margins_on_device(

@@ -12,6 +12,7 @@ from skfocal._booster._arguments import FOCAL_PARAMETERS, booster_threads, check
 from skfocal._booster._eval_sets import Checked, Evaluation, check_pairs
 from skfocal._booster._plan import Plan
 from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._estimator._target import Target, encode_labels
 from skfocal._kernels import fetched
 from skfocal.losses import FocalLoss
@@ -34,8 +35,8 @@ def continued_booster(xgb_model: Any, loss: FocalLoss) -> Booster | None:
     """The booster of a model that training continues, or None.
 
     The loss of a focal classifier, and of its booster, is known. Of other models it is not:
-    then their margins count as margins of this loss. Training goes on from the model as it was
-    fitted: calibration and priors are undone.
+    then their margins count as margins of this loss. Training goes on without calibration and
+    priors: they are undone.
 
     Raises
     ------
@@ -44,6 +45,9 @@ def continued_booster(xgb_model: Any, loss: FocalLoss) -> Booster | None:
     """
     if xgb_model is None:
         return None
+    known: Any = None
+    if isinstance(xgb_model, FocalClassifierMixin):
+        known = xgb_model.loss_, xgb_model._probabilities
     if isinstance(xgb_model, XGBModel):
         booster = xgb_model.get_booster()
     elif isinstance(xgb_model, Booster):
@@ -54,10 +58,12 @@ def continued_booster(xgb_model: Any, loss: FocalLoss) -> Booster | None:
     if n_classes_of(booster) != loss.n_classes:
         raise ValueError(f"xgb_model has {n_classes_of(booster)} classes; y has {loss.n_classes}.")
     settings = settings_of(booster, "xgb_model")
-    if settings is None:
+    if known is None and settings is not None:
+        known = settings.loss, settings.probabilities
+    if known is None:
         return booster
-    check_same_loss(settings.loss, loss, "xgb_model")
-    correction = settings.probabilities.correction
+    check_same_loss(known[0], loss, "xgb_model")
+    correction = known[1].correction
     if correction.is_identity or not loss.raw_is_posterior:
         return booster
     return with_margins(booster, correction.inverse())

@@ -110,7 +110,9 @@ def test_ridge_draws_to_the_identity_where_rows_say_little():
     assert_allclose([with_ridge.slope, with_ridge.offset], other, rtol=1e-4)
     assert far.slope == pytest.approx(0.5, abs=0.01)
     # rows that say nothing of the slope leave it as it is
-    with pytest.warns(UserWarning, match="hold 5 of class 1, and slope and offset need 20"):
+    with pytest.warns(
+        UserWarning, match="hold 5 of class 1, by their weights, and slope and offset need 20"
+    ):
         nothing = fit_calibration(np.zeros(20), np.arange(20) < 5)
     assert nothing.slope == 1.0
     assert np.log(5 / 15) < nothing.offset < -0.5

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 import skops.io
 import xgboost as xgb
@@ -121,7 +122,7 @@ def test_priors_of_the_constructor_are_those_of_the_method(kind, link, n_classes
         assert_allclose(model.predict_proba(Xe), by_method.predict_proba(Xe), **tolerance)
         assert_allclose(model.priors_, shares)
         assert model.get_params()["priors"] is given
-        assert clone(model).fit(X, y).priors_ is not None
+        assert_allclose(clone(model).fit(X, y).priors_, shares)
     plain = make(kind, link=link).fit(X, y)
     model.adjust_priors(None)
     assert_allclose(model.predict_proba(Xe), plain.predict_proba(Xe), **tolerance)
@@ -229,9 +230,10 @@ def test_bad_input_leaves_the_model_as_it_was(kind):
     with pytest.raises(NotFittedError):
         _ = model.calibration_
     for priors, message in [([0.5, 0.6], "sum to 1"), ({"low": 0.5, 1: 0.5}, "labels")]:
+        failed = make(kind, priors=priors)
         with pytest.raises(ValueError, match=message):
-            make(kind, priors=priors).fit(X, y)
-        assert not hasattr(make(kind, priors=priors), "loss_")
+            failed.fit(X, y)
+        assert not hasattr(failed, "loss_")
     model.fit(X, y)
     before, state = model.predict_proba(Xe), dict(vars(model))
     wrong = [
@@ -250,6 +252,42 @@ def test_bad_input_leaves_the_model_as_it_was(kind):
     assert vars(model).keys() == state.keys()
     assert all(vars(model)[name] is value for name, value in state.items())
     assert_array_equal(model.predict_proba(Xe), before)
+
+
+@each
+def test_priors_of_pandas_are_read_by_their_index(kind):
+    (X, y, _), _, (Xe, _, _) = parts(2)
+    y = np.where(y == "low", "mid", "low")  # the commoner class is the second
+    shares = pd.Series(y).value_counts(normalize=True)
+    assert shares.index[0] == "mid"
+    model = make(kind, priors=shares).fit(X, y)
+    assert_allclose(model.priors_, [shares["low"], shares["mid"]])
+    plain = make(kind).fit(X, y).predict_proba(Xe)
+    assert_allclose(model.predict_proba(Xe), plain, rtol=1e-5, atol=5e-7)
+
+
+@each
+@links
+def test_priors_that_are_not_those_of_the_rows_are_told(kind, link):
+    (X, y, _), (Xc, yc, _), _ = parts(2)
+    model = make(kind, link=link).fit(X, y)
+    with pytest.raises(ValueError, match="is what adjust_priors does"):
+        model.calibrate(Xc, yc, priors=PRIORS[2])
+    assert model.calibration_ is None
+
+
+def test_uneven_training_weights_leave_room_for_chance():
+    """Weights of a long tail make the shares in training those of a few rows."""
+    (X, y, _), (Xc, yc, _), _ = parts(2)
+    refused = 0
+    for seed in range(20):
+        weight = np.random.default_rng(seed).pareto(1.1, len(y)) + 0.01
+        model = LOGISTIC(link="posterior", tol=0.1).fit(X, y, sample_weight=weight)
+        try:
+            model.calibrate(Xc, yc)
+        except ValueError:
+            refused += 1
+    assert refused <= 1
 
 
 @each
@@ -365,7 +403,7 @@ def test_training_goes_on_from_the_model_as_fitted(kind, link, way, tmp_path):
     first.save_model(path)
     given = {"model": first, "file": str(path), "booster": of(kind).booster(first)}[way]
     if way == "booster" and kind is LGBM and link == "posterior":
-        return  # a booster of LightGBM does not tell what it is: its margins count as they are
+        pytest.skip("a booster of LightGBM does not tell what it is: its margins count as they are")
     model = make(kind, 5, link=link).fit(X, y, **{of(kind).init_model: given})
     assert_allclose(model.predict_proba(Xe), expected, rtol=2e-3)
     assert model.calibration_ is None
@@ -404,3 +442,64 @@ def test_a_booster_of_xgboost_tells_its_calibration():
         )
         assert twin.calibration_ == model.calibration_
         assert_array_equal(twin.predict_proba(Xe), model.predict_proba(Xe))
+    before = model.get_booster()
+    with pytest.raises(ValueError, match="class_prior is "):
+        XGB.from_booster(before, focal_gamma=2.0, link=link, class_prior=[0.5, 0.5])
+    focal = make(XGB).fit(X, y).calibrate(Xc, yc).get_booster()
+    with pytest.raises(ValueError, match="calibration is "):
+        XGB.from_booster(focal, focal_gamma=2.0, calibration=Calibration(0.5, 0.0))
+    with pytest.raises(ValueError, match="and then calibrated"):
+        XGB.from_booster(focal, focal_gamma=0.0)
+    given = {"class_prior": model.class_prior_, "classes": model.classes_}
+    twin = XGB.from_booster(before, focal_gamma=2.0, link=link, **given)
+    twin.adjust_priors(None)
+    assert_allclose(twin.predict_proba(Xe), model.adjust_priors(None).predict_proba(Xe), rtol=1e-6)
+
+
+def test_a_base_margin_would_replace_what_the_booster_holds():
+    (X, y, _), (Xc, yc, _), (Xe, _, _) = parts(2)
+    margin = np.full(len(Xe), -1.0)
+    matrix = xgb.DMatrix(Xe, base_margin=margin)
+    for link in ("focal", "posterior"):
+        model = make(XGB, link=link).fit(X, y)
+        before = model.predict_proba(Xe, base_margin=margin)
+        model.calibrate(Xc, yc).adjust_priors(PRIORS[2])
+        calls = [
+            lambda model=model: model.predict_proba(Xe, base_margin=margin),
+            lambda model=model: model.predict(matrix),
+        ]
+        if link == "posterior":
+            for call in calls:
+                with pytest.raises(ValueError, match="base_margin replaces the start"):
+                    call()
+        else:
+            expected = mapped(before.astype(np.float64), model._probabilities.correction)
+            assert_allclose(calls[0](), expected, rtol=1e-4, atol=1e-6)
+            assert len(calls[1]()) == len(Xe)
+
+
+@pytest.mark.parametrize("kind", [LGBM, XGB])
+def test_models_of_dates_are_continued_without_their_priors(kind):
+    """JSON has no dates, so the booster of XGBoost does not hold what the classifier knows."""
+    (X, y, _), _, (Xe, _, _) = parts(2)
+    days = np.where(y == "low", np.datetime64("2020-01-01"), np.datetime64("2020-01-02"))
+    name = of(kind).init_model
+    first = make(kind, 5, link="posterior").fit(X, days)
+    expected = make(kind, 5, link="posterior").fit(X, days, **{name: first}).predict_proba(Xe)
+    first.adjust_priors([0.99, 0.01])
+    found = make(kind, 5, link="posterior").fit(X, days, **{name: first}).predict_proba(Xe)
+    assert_allclose(found, expected, rtol=2e-3)
+
+
+def test_an_early_stopped_model_of_xgboost_is_cut():
+    """The rounds after the best one are gone, as the documentation says."""
+    (X, y, _), (Xc, yc, _), (Xe, _, _) = parts(2)
+    options = {"n_estimators": 200, "learning_rate": 0.5, "early_stopping_rounds": 3}
+    model = make(XGB, link="posterior", **options)
+    model.fit(X, y, eval_set=[(Xc, yc)], verbose=False)
+    before, best = model.predict_proba(Xe), model.best_iteration
+    assert model.get_booster().num_boosted_rounds() > best + 1
+    model.adjust_priors(PRIORS[2]).adjust_priors(None)
+    assert model.get_booster().num_boosted_rounds() == best + 1
+    assert model.best_iteration == best
+    assert_allclose(model.predict_proba(Xe), before, rtol=1e-5, atol=1e-7)

@@ -227,6 +227,7 @@ def calibration_entries():
                 "sample_weight": [*WEIGHTS, np.zeros(80)],
                 "shift": ["x", None, np.nan, [0.0, 1.0], [1.0], 1j],
             },
+            {"labels": "they are names in a warning"},
         ),
         "prior_shift": Entry(
             prior_shift,
