@@ -469,9 +469,9 @@ class FocalLossBase(ABC):
         Boosters compare sums of Hessians with ``min_child_weight`` or
         ``min_sum_hessian_in_leaf``, and add ``reg_lambda`` to them. The three keep the meaning
         that they have for log loss if the focal loss is multiplied by this factor (M18). It is
-        the mean Hessian of
-        cross-entropy with the same class weights, divided by the mean Hessian of this loss, each
-        at its own `intercept`, where training starts. The means are over the labels.
+        the mean Hessian of cross-entropy with the same class weights, divided by the mean Hessian
+        of this loss, each at its own `intercept`, where training starts. The means are over the
+        labels.
 
         Parameters
         ----------
