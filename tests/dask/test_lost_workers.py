@@ -55,11 +55,11 @@ def end_soon():
 
 @pytest.mark.slow(15)
 @pytest.mark.parametrize("nanny", [True, False])
-def test_workers_that_wait_for_a_lost_one_are_restarted(monkeypatch, nanny):
+def test_workers_that_wait_for_a_lost_one_are_restarted(monkeypatch, nanny, tmp_path):
     monkeypatch.setattr(_cluster, "GRACE", 1.0)
     if not nanny:
         with LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster:
-            check_error_of_a_task(cluster)
+            check_error_of_a_task(cluster, tmp_path / "released")
         return
     with local_cluster() as cluster, Client(cluster) as client:
         first, second = client.ncores()
@@ -74,18 +74,26 @@ def test_workers_that_wait_for_a_lost_one_are_restarted(monkeypatch, nanny):
         assert client.submit(lambda: get_worker().address).result(timeout=30) not in (first, second)
 
 
-def check_error_of_a_task(cluster):
+def check_error_of_a_task(cluster, flag):
     """Without nannies, in one process: the error of a task is what is raised."""
     with Client(cluster) as client:
         first, second = client.ncores()
         watched = _cluster.WatchedClient(client)
         tasks = [
             watched.submit(divide, 1, 0, workers=[first], pure=False),
-            watched.submit(time.sleep, 3, workers=[second], pure=False),
+            watched.submit(wait_for, str(flag), workers=[second], pure=False),
         ]
         with pytest.raises(ZeroDivisionError) as caught:
             watched.gather(tasks)
         assert "end them" in caught.value.__notes__[0]
+        flag.touch()
+
+
+def wait_for(path):
+    """Wait for a file, however slow the machine is, and not forever."""
+    end = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def divide(one, other):
