@@ -12,7 +12,7 @@ import xgboost as xgb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
-from tests.backends import of
+from tests.backends import of, quiet
 from tests.conftest import table
 
 LINKS = pytest.mark.parametrize("link", ["focal", "posterior"])
@@ -339,3 +339,17 @@ def test_a_mapped_table_is_not_copied(tmp_path):
     )
     peak = float(done.stdout.split()[-1])
     assert 0 < peak < 0.1 * mapped.nbytes / 2**20
+
+
+@pytest.mark.parametrize("kind", [FocalLGBMClassifier, FocalXGBClassifier])
+@pytest.mark.parametrize("link", ["focal", "posterior"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_priors_of_a_data_set_are_those_of_a_table(kind, link, n_classes):
+    X, y, weight = table(n_classes)
+    shares = np.arange(1, n_classes + 1) / sum(range(1, n_classes + 1))
+    params = {"n_estimators": 5, "n_jobs": 1, "link": link, "priors": shares, **quiet(kind)}
+    of_table = kind(**params).fit(X, y, sample_weight=weight)
+    of_data_set = kind(**params).fit(of(kind).data_set(X, y, weight))
+    assert_array_equal(of_data_set.predict_proba(X), of_table.predict_proba(X))
+    assert_allclose(of_data_set.class_prior_, of_table.class_prior_, rtol=1e-6)
+    assert_allclose(of_data_set.priors_, shares)

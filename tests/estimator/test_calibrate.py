@@ -402,10 +402,12 @@ def test_training_goes_on_from_the_model_as_fitted(kind, link, way, tmp_path):
     path = tmp_path / of(kind).file
     first.save_model(path)
     given = {"model": first, "file": str(path), "booster": of(kind).booster(first)}[way]
-    if way == "booster" and kind is LGBM and link == "posterior":
-        pytest.skip("a booster of LightGBM does not tell what it is: its margins count as they are")
     model = make(kind, 5, link=link).fit(X, y, **{of(kind).init_model: given})
-    assert_allclose(model.predict_proba(Xe), expected, rtol=2e-3)
+    if way == "booster" and kind is LGBM and link == "posterior":
+        # a booster of LightGBM does not tell what it is: its margins count as they are
+        assert np.abs(model.predict_proba(Xe) - expected).max() > 0.05
+    else:
+        assert_allclose(model.predict_proba(Xe), expected, rtol=2e-3)
     assert model.calibration_ is None
     assert_array_equal(model.priors_, model.class_prior_)
 

@@ -417,3 +417,13 @@ def test_an_onnxruntime_that_is_too_old_is_said(monkeypatch):
     monkeypatch.setattr(onnxruntime, "InferenceSession", TooOld)
     with pytest.warns(UserWarning, match="cannot run the graph.*not compared.*till opset 9"):
         to_onnx(model, X)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_model_of_xgboost_that_continues_a_plain_one(n_classes):
+    """XGBoost has found its ``base_score`` itself, and reads it otherwise where no trees are."""
+    X, y, _ = table(n_classes)
+    X = X.astype(np.float32)
+    plain = backends.of(XGB).parent(n_estimators=5, n_jobs=1).fit(X, y)
+    model = XGB(n_estimators=5, n_jobs=1).fit(X, y, xgb_model=plain)
+    check(model, to_onnx(model, X), X)
