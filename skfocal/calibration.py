@@ -217,21 +217,63 @@ def fit_calibration(
         fixed[1] = added
     else:
         fixed += added
-    problem = _Problem(columns, codes, weight, fixed)
-    theta = problem.minimum(problem.start, free_slope=True)
-    smallest = MIN_SLOPE / max(1.0, float(columns.std(axis=0).max()))
-    if theta[0] < smallest:
+    found, slope = _fitted(columns, codes, weight, fixed, np.ndim(log_odds) == 1)
+    if slope < found.slope:
         warnings.warn(
-            f"The held-out rows contradict the model: the slope of its log-odds, {theta[0]:.3g}, "
-            f"is set to {smallest:.3g}, with which all rows have nearly one probability.",
+            f"The held-out rows contradict the model: the slope of its log-odds, {slope:.3g}, is "
+            f"set to {found.slope:.3g}, with which all rows have nearly one probability.",
             UserWarning,
             stacklevel=callers_level(),
         )
-        theta = problem.minimum(np.r_[smallest, theta[1:]], free_slope=False)
-    slope, offsets = float(theta[0]), problem.offsets(theta)
-    if np.ndim(log_odds) == 1:
-        return Calibration(slope, float(offsets[1] - offsets[0]))
-    return Calibration(slope, tuple((offsets - offsets.mean()).tolist()))
+    return found
+
+
+def quick_calibration(log_odds: Array, codes: Codes, weight: Array) -> Calibration:
+    """`fit_calibration` of checked rows to a few digits, for scores in a loop.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (n,) or (n, K)
+        Of rows that the model was not trained on.
+    codes : ndarray of shape (n,)
+        Class codes.
+    weight : ndarray of shape (n,)
+        Their sum is the effective number of rows.
+
+    Returns
+    -------
+    Calibration
+        The map. It says nothing of few rows or of a slope that would not be positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfocal.calibration import quick_calibration
+    >>> rng = np.random.default_rng(0)
+    >>> true = rng.normal(-2, 1, 100_000)
+    >>> y = (rng.random(100_000) < 1 / (1 + np.exp(-true))).astype(int)
+    >>> print(f"{quick_calibration(2 * true, y, np.ones(100_000)).slope:.1f}")
+    0.5
+    """
+    columns = _columns(log_odds)
+    fixed = np.zeros(columns.shape[1])
+    return _fitted(columns, codes, weight, fixed, log_odds.ndim == 1, tol=1e-9)[0]
+
+
+def _fitted(
+    columns: Array, codes: Codes, weight: Array, fixed: Array, binary: bool, tol: float = 1e-20
+) -> tuple[Calibration, float]:
+    """The map, and the slope as it would be without a limit."""
+    problem = _Problem(columns, codes, weight, fixed)
+    theta = problem.minimum(problem.start, tol, free_slope=True)
+    slope = float(theta[0])
+    smallest = MIN_SLOPE / max(1.0, float(columns.std(axis=0).max()))
+    if slope < smallest:
+        theta = problem.minimum(np.r_[smallest, theta[1:]], tol, free_slope=False)
+    offsets = problem.offsets(theta)
+    if binary:
+        return Calibration(float(theta[0]), float(offsets[1] - offsets[0])), slope
+    return Calibration(float(theta[0]), tuple((offsets - offsets.mean()).tolist())), slope
 
 
 class _Problem:
@@ -266,8 +308,11 @@ class _Problem:
         penalty = 0.5 * np.sum(self.ridge * (theta - self.start) ** 2)
         return float(np.sum(self.weight * (log_sum - own)) + penalty)
 
-    def minimum(self, theta: Array, *, free_slope: bool) -> Array:
-        """The minimum by damped Newton steps. The problem is strictly convex."""
+    def minimum(self, theta: Array, tol: float, *, free_slope: bool) -> Array:
+        """The minimum by damped Newton steps. The problem is strictly convex.
+
+        It is reached where a step would lower the value by less than ``tol`` of it.
+        """
         free = slice(0 if free_slope else 1, None)
         value = self.value(theta)
         for _ in range(_MAX_STEPS):
@@ -275,7 +320,7 @@ class _Problem:
             step = np.zeros_like(theta)
             step[free] = -np.linalg.solve(hessian[free, free], gradient[free])
             decrease, length = float(gradient @ step), 1.0
-            if -decrease <= 1e-20 * value:
+            if -decrease <= tol * value:
                 break
             while (new := self.value(theta + length * step)) > value + 0.25 * length * decrease:
                 length /= 2.0
@@ -309,8 +354,7 @@ def _checked(log_odds: Any, y_true: Any, sample_weight: Any) -> tuple[Array, Cod
     given = _numbers(log_odds, "log_odds")
     if given.ndim not in (1, 2) or len(given) < 1 or (given.ndim == 2 and given.shape[1] < 2):
         raise ValueError(f"log_odds must have shape (n,) or (n, K), K >= 2; got {given.shape}.")
-    columns = np.column_stack([np.zeros_like(given), given]) if given.ndim == 1 else given
-    columns = columns - columns.mean(axis=1, keepdims=True)  # softmax does not see a constant
+    columns = _columns(given)
     codes, n_classes = _numbers(y_true, "y_true"), columns.shape[1]
     if codes.shape != given.shape[:1] or not np.isin(codes, np.arange(n_classes)).all():
         raise ValueError(
@@ -326,6 +370,12 @@ def _checked(log_odds: Any, y_true: Any, sample_weight: Any) -> tuple[Array, Cod
                 "above 0."
             )
     return columns, codes.astype(np.intp), weight * (effective_rows(weight) / weight.sum())
+
+
+def _columns(log_odds: Array) -> Array:
+    """Log-odds with one column a class, of sum 0, since softmax does not see a constant."""
+    both = np.column_stack([np.zeros_like(log_odds), log_odds]) if log_odds.ndim == 1 else log_odds
+    return np.asarray(both - both.mean(axis=1, keepdims=True))
 
 
 def _numbers(value: Any, name: str) -> Array:
