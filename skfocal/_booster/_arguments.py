@@ -12,6 +12,12 @@ from skfocal.losses import FocalLoss
 Metric = str | Callable[..., Any]
 # Parameters that the boosters' own classes do not know.
 FOCAL_PARAMETERS = ("focal_gamma", "focal_alpha", "probability", "hessian", "link", "priors")
+# Parameters of the classifiers that choose by cross-validation.
+SEARCH_PARAMETERS = (
+    *("focal_gammas", "focal_alphas", "cv", "scoring", "rule", "early_stopping_rounds"),
+    *("calibration", "ensemble"),
+)
+OWN_PARAMETERS = (*FOCAL_PARAMETERS, *SEARCH_PARAMETERS)
 
 
 def refuse_misspelt(params: Mapping[str, Any]) -> None:
@@ -26,7 +32,8 @@ def refuse_misspelt(params: Mapping[str, Any]) -> None:
         if name.startswith("focal") and name not in FOCAL_PARAMETERS:
             raise TypeError(
                 f"There is no parameter {name!r}; those of the focal loss are "
-                f"{', '.join(FOCAL_PARAMETERS)}."
+                f"{', '.join(FOCAL_PARAMETERS)}. In place of the first two, classes whose names "
+                "end in CV have focal_gammas and focal_alphas."
             )
 
 

@@ -80,15 +80,17 @@ def _resolved(
 def full_signature(cls: type) -> Signature:
     """The parameters of a class, with those that it passes to its parents as ``**kwargs``.
 
-    Parameters annotated as `Never` are left out: nobody can give them.
+    Parameters annotated as `Never` are left out, and those in ``_chosen`` of the class: nobody
+    can give them.
     """
+    chosen = getattr(cls, "_chosen", ())
     found: dict[str, Parameter] = {}
     for each in cls.__mro__:
         if each is object or "__init__" not in vars(each):
             continue
         own = list(signature(vars(each)["__init__"]).parameters.values())[1:]
         for parameter in own:
-            if parameter.annotation is not Never:
+            if parameter.annotation is not Never and parameter.name not in chosen:
                 found.setdefault(parameter.name, parameter)
         if all(parameter.kind is not Parameter.VAR_KEYWORD for parameter in own):
             break

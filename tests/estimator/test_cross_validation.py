@@ -1,0 +1,330 @@
+"""Classifiers that choose by cross-validation: folds, scores, arguments, failures.
+
+The witnesses are scikit-learn's own splitters and scorers on the probabilities of held-out rows.
+"""
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    get_scorer,
+    make_scorer,
+    roc_auc_score,
+)
+from sklearn.model_selection import (
+    GroupKFold,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skfocal import (
+    FocalLGBMClassifierCV,
+    FocalLogisticRegressionCV,
+    FocalXGBClassifier,
+    FocalXGBClassifierCV,
+)
+from skfocal._estimator import _held_out
+from skfocal.calibration import fit_calibration, quick_calibration
+from skfocal.plotting import GammaPathDisplay
+from tests.backends import make as make_booster
+from tests.conftest import table
+
+LOGISTIC, LGBM, XGB = FocalLogisticRegressionCV, FocalLGBMClassifierCV, FocalXGBClassifierCV
+each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB])
+classes = pytest.mark.parametrize("n_classes", [2, 3])
+pytestmark = pytest.mark.filterwarnings("ignore:The mean score was the best after the last")
+
+
+def make(kind, **params):
+    params = {"focal_gammas": (0.0, 2.0), "cv": 3, **params}
+    if kind is LOGISTIC:
+        return kind(**{"Cs": [0.1, 1.0], **params})
+    return make_booster(kind, n_estimators=5, **params)
+
+
+@each
+@classes
+def test_score_is_the_log_loss_of_the_calibrated_probabilities(kind, n_classes):
+    X, y, weight = table(n_classes, n_rows=600)
+    model = make(kind).fit(X, y, sample_weight=weight)
+    own = -np.log(model.oof_proba_[np.arange(600), y])
+    expected = [
+        -np.average(own[test], weights=weight[test]) for _, test in StratifiedKFold(3).split(X, y)
+    ]
+    row = model.best_index_[0]
+    # the calibration before a score sees means of bins, or stops a little earlier
+    assert_allclose(model.fold_scores_[row], expected, rtol=1e-4)
+    assert_allclose(model.fold_scores_[row].mean(), model.comparison_["mean_score"][row])
+
+
+SCORES = {
+    "average_precision": average_precision_score,
+    "roc_auc": roc_auc_score,
+    "neg_brier_score": lambda y, p, **kw: -brier_score_loss(y, p, **kw),
+}
+
+
+@each
+@pytest.mark.parametrize("scoring", SCORES)
+def test_any_scorer_scores_the_held_out_rows(kind, scoring):
+    X, codes, weight = table(n_rows=600)
+    y = np.array([-1, 1])[codes]
+    with config_context(enable_metadata_routing=False):
+        model = make(kind, scoring=scoring, rule="best").fit(X, y, sample_weight=weight)
+    expected = [
+        SCORES[scoring](codes[test], model.oof_proba_[test, 1], sample_weight=weight[test])
+        for _, test in StratifiedKFold(3).split(X, y)
+    ]
+    assert_allclose(model.fold_scores_[model.best_index_[0]], expected, rtol=1e-5)
+
+
+@each
+@classes
+def test_scorers_of_labels_see_the_class_weights(kind, n_classes):
+    X, y, _ = table(n_classes, n_rows=600)
+    scoring = "balanced_accuracy"
+    params = {"focal_gammas": (1.0,), "focal_alphas": ("balanced",)}
+    model = make(kind, scoring=scoring, **params).fit(X, y)
+    weights = np.bincount(y, minlength=n_classes)
+    labels = (model.oof_proba_ / weights).argmax(axis=1)
+    scorer = get_scorer(scoring)._score_func
+    expected = [scorer(y[test], labels[test]) for _, test in StratifiedKFold(3).split(X, y)]
+    assert_allclose(model.fold_scores_[0], expected, atol=0.03)
+
+
+@each
+def test_groups_reach_the_splitter(kind):
+    X, y, _ = table(n_rows=600)
+    groups = np.random.default_rng(0).integers(0, 12, 600)
+    model = make(kind, cv=GroupKFold(3)).fit(X, y, groups=groups)
+    folds = GroupKFold(3).split(X, y, groups)
+    by_hand = make(kind, cv=list(folds)).fit(X, y)
+    assert_array_equal(model.scores_, by_hand.scores_)
+    with pytest.raises(TypeError, match="enable_metadata_routing"):
+        make(kind).fit(X, y, colour=groups)
+
+
+@each
+def test_metadata_is_routed(kind):
+    X, y, weight = table(n_rows=600)
+    groups = np.random.default_rng(0).integers(0, 12, 600)
+    with config_context(enable_metadata_routing=True):
+        scorer = make_scorer(roc_auc_score, response_method="predict_proba")
+        scorer = scorer.set_score_request(sample_weight=True)
+        model = make(kind, cv=GroupKFold(3), scoring=scorer)
+        model.set_fit_request(sample_weight=True)
+        model.fit(X, y, sample_weight=weight, groups=groups)
+        outer = cross_validate(
+            model,
+            X,
+            y,
+            cv=GroupKFold(2),
+            params={"sample_weight": weight, "groups": groups},
+            scoring=scorer,
+        )
+    expected = [
+        roc_auc_score(y[test], model.oof_proba_[test, 1], sample_weight=weight[test])
+        for _, test in GroupKFold(3).split(X, y, groups)
+    ]
+    assert_allclose(model.fold_scores_[model.best_index_[0]], expected, rtol=1e-5)
+    assert np.isfinite(outer["test_score"]).all()
+
+
+@each
+def test_rows_that_are_held_out_never_or_often(kind):
+    X, y, _ = table(n_rows=600)
+    model = make(kind, cv=TimeSeriesSplit(3)).fit(X, y)
+    assert np.isnan(model.oof_proba_[:150]).all()
+    assert_allclose(model.oof_proba_[150:].sum(axis=1), 1.0)
+    repeated = RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0)
+    model = make(kind, cv=repeated).fit(X, y)
+    assert model.fold_scores_.shape == (2, 6)
+    assert_allclose(model.oof_proba_.sum(axis=1), 1.0)
+
+
+@each
+def test_test_to_train_ratio_is_the_mean_over_uneven_splits(kind):
+    X, y, _ = table(n_rows=600)
+    model = make(kind, cv=TimeSeriesSplit(3)).fit(X, y)
+    difference = model.fold_scores_[1] - model.fold_scores_[0]
+    ratio = np.mean([150 / 150, 150 / 300, 150 / 450])
+    expected = np.sqrt((1 / 3 + ratio) * difference.var(ddof=1))
+    assert_allclose(model.comparison_["standard_error"][1], expected, rtol=1e-12)
+
+
+@each
+def test_rows_of_weight_zero_are_absent(kind):
+    X, y, weight = table(n_rows=600)
+    weight[::5] = 0.0
+    folds = [(np.arange(600)[np.arange(600) % 3 != k], np.arange(k, 600, 3)) for k in range(3)]
+    model = make(kind, cv=folds).fit(X, y, sample_weight=weight)
+    kept = np.flatnonzero(weight)
+    new = np.full(600, -1)
+    new[kept] = np.arange(len(kept))
+    without = [tuple(new[rows][new[rows] >= 0] for rows in fold) for fold in folds]
+    other = make(kind, cv=without).fit(X[kept], y[kept], sample_weight=weight[kept])
+    assert_allclose(model.scores_, other.scores_, rtol=1e-12)
+    assert_allclose(model.oof_proba_[kept], other.oof_proba_, rtol=1e-12)
+    assert np.isnan(model.oof_proba_[::5]).all()
+
+
+@each
+def test_priors_move_what_is_predicted_and_not_what_is_scored(kind):
+    X, y, _ = table(n_rows=600)
+    plain, moved = make(kind).fit(X, y), make(kind, priors=[0.99, 0.01]).fit(X, y)
+    assert_array_equal(plain.scores_, moved.scores_)
+    odds = plain.predict_proba(X)[:, 1] / plain.predict_proba(X)[:, 0]
+    odds *= (0.01 / 0.99) / (y.mean() / (1 - y.mean()))
+    assert_allclose(moved.predict_proba(X)[:, 1], odds / (1 + odds), rtol=1e-4)
+    assert moved.calibration_ == plain.calibration_
+
+
+@each
+@pytest.mark.parametrize(
+    "params, error, match",
+    [
+        ({"focal_gammas": 2.0}, TypeError, "focal_gammas must be a sequence"),
+        ({"focal_gammas": ()}, ValueError, "at least one value"),
+        ({"focal_gammas": (-1.0,)}, ValueError, "focal_gamma"),
+        ({"focal_alphas": "balanced"}, TypeError, re.escape("give ('balanced',)")),
+        ({"focal_alphas": (2.0,)}, ValueError, "focal_alpha"),
+        ({"rule": "first"}, ValueError, "rule must be one of"),
+        ({"calibration": "isotonic"}, ValueError, "calibration must be one of"),
+        ({"scoring": ["roc_auc"]}, TypeError, "name of one score"),
+        ({"scoring": "rocauc"}, ValueError, "scoring"),
+        ({"cv": ShuffleSplit(1)}, ValueError, 'use rule="best"'),
+        ({"cv": []}, ValueError, "cv"),
+        ({"cv": [([0, 1, 2], [2, 3])] * 2}, ValueError, "trains on rows that it holds out"),
+        ({"priors": [0.5, 0.6]}, ValueError, "priors"),
+        ({"priors": [0.5, 0.5], "probability": "raw", "link": "focal"}, ValueError, "raw"),
+        ({"link": "logit"}, ValueError, "link"),
+    ],
+)
+def test_wrong_parameters_are_refused_and_nothing_is_left(kind, params, error, match):
+    X, y, _ = table(n_rows=100)
+    model = make(kind, **params)
+    before = dict(vars(model))
+    with pytest.raises(error, match=match):
+        model.fit(X, y)
+    assert vars(model).keys() == before.keys()
+
+
+@each
+def test_folds_without_a_class_are_refused(kind):
+    X, y, _ = table(3, n_rows=300)
+    rare = np.where(y == 2)[0]
+    fold = np.setdiff1d(np.arange(300), rare), rare
+    with pytest.raises(ValueError, match=r"Fold 0 of cv trains on no row of the classes \[2\]"):
+        make(kind, cv=[fold, fold]).fit(X, y)
+
+
+@each
+def test_scores_that_are_not_finite_are_refused(kind):
+    X, y, _ = table(n_rows=300)
+    nan = make_scorer(lambda y_true, y_pred: np.nan)
+    with pytest.raises(ValueError, match="is nan: give another scoring"):
+        make(kind, scoring=nan).fit(X, y)
+
+
+@each
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_fit_leaves_the_model_as_it_was(kind, error):
+    X, y, _ = table(n_rows=300)
+    calls = []
+
+    def score(estimator, X, y):
+        calls.append(1)
+        if len(calls) == 4:
+            raise error
+        return 0.0
+
+    model = make(kind, scoring=score)
+    with pytest.raises(error):
+        model.fit(X, y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    model.set_params(scoring=None).fit(X, y)
+    before = model.predict_proba(X)
+    calls.clear()
+    with pytest.raises(error):
+        model.set_params(scoring=score).fit(X, 1 - y)
+    assert_array_equal(model.predict_proba(X), before)
+
+
+@each
+def test_works_in_pipelines_and_searches(kind):
+    X, y, _ = table(n_rows=400)
+    pipe = make_pipeline(StandardScaler(), make(kind))
+    scores = cross_validate(pipe, X, y, cv=2, scoring="neg_log_loss")["test_score"]
+    assert np.isfinite(scores).all()
+    copied = clone(make(kind, rule="best", focal_gammas=[0.0, 1.0]))
+    assert copied.rule == "best"
+    assert copied.link == "posterior"
+
+
+@each
+def test_gamma_with_a_value_a_class(kind):
+    X, y, _ = table(n_rows=600)
+    model = make(kind, focal_gammas=[(0.0, 2.0), 3.0], rule="best").fit(X, y)
+    assert model.comparison_["reference_gamma"] == [(0.0, 2.0)] * 2
+    display = GammaPathDisplay.from_cv(model)
+    assert_array_equal(display.gamma, [1.0, 3.0])
+    plt.close(display.figure_)
+
+
+@each
+def test_display_draws_the_paired_intervals(kind):
+    X, y, _ = table(n_rows=600)
+    params = {"focal_gammas": (2.0, 0.0, 1.0), "focal_alphas": (None, "balanced")}
+    model = make(kind, **params).fit(X, y)
+    display = GammaPathDisplay.from_cv(model)
+    assert_array_equal(display.gamma, [0.0, 1.0, 2.0])
+    alpha = model.best_index_[1]
+    rows = [2 + alpha, 4 + alpha, alpha]
+    assert_array_equal(display.scores, model.fold_scores_[rows])
+    table_ = model.comparison_
+    ends = np.array([segment[:, 1] for segment in display.errorbar_.lines[2][0].get_segments()])
+    assert_allclose(ends[:, 0], [table_["lower"][row] for row in rows], atol=1e-12)
+    assert_allclose(ends[:, 1], [table_["upper"][row] for row in rows], atol=1e-12)
+    assert display.chosen_.get_xdata()[0] == model.focal_gamma_
+    assert display.verdict.startswith(f"Chosen: gamma {model.focal_gamma_}")
+    assert display.ax_.get_title(loc="left").replace("\n", " ") == display.verdict
+    plt.close(display.figure_)
+
+
+def test_display_refuses_other_models():
+    with pytest.raises(TypeError, match="ends in CV"):
+        GammaPathDisplay.from_cv(FocalXGBClassifier())
+    with pytest.raises(NotFittedError):
+        GammaPathDisplay.from_cv(XGB())
+
+
+@pytest.mark.parametrize("shape", [(30_000,), (30_000, 3)])
+def test_calibration_before_a_score_is_nearly_that_of_all_rows(shape):
+    """Bins of two classes; all rows of rare classes and some of the others."""
+    rng = np.random.default_rng(0)
+    log_odds = 2.0 * rng.normal(size=shape) - (4.0 if len(shape) == 1 else np.array([0, 2.0, 4.0]))
+    noise = rng.gumbel(size=shape) if len(shape) == 2 else rng.logistic(size=shape)
+    noisy = 0.7 * log_odds + noise
+    codes = (noisy > 0).astype(np.intp) if len(shape) == 1 else noisy.argmax(axis=1)
+    exact = fit_calibration(log_odds, codes)
+    assert_allclose(
+        quick_calibration(log_odds, codes, np.ones(30_000)).slope, exact.slope, rtol=1e-4
+    )
+    if len(shape) == 1:
+        binned = quick_calibration(*_held_out._binned(log_odds, codes, np.ones(30_000)))
+        assert_allclose(binned.slope, exact.slope, rtol=1e-4)
+        assert_allclose(binned.offset, exact.offset, atol=1e-4)
