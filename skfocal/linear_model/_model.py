@@ -14,6 +14,13 @@ from skfocal.calibration import Calibration
 from skfocal.linear_model._blocks import margins
 
 
+def penalty_name(C: float, l1_ratio: float) -> str | None:
+    """The penalty in the words of scikit-learn."""
+    if np.isinf(C):
+        return None
+    return {0.0: "l2", 1.0: "l1"}.get(float(l1_ratio), "elasticnet")
+
+
 class LinearModel(FocalClassifierMixin):
     """A fitted model: it predicts, and it makes its coefficients sparse or dense."""
 
@@ -28,9 +35,7 @@ class LinearModel(FocalClassifierMixin):
 
         Tools such as `sklearn.feature_selection.SelectFromModel` ask for it.
         """
-        if np.isinf(self.C):
-            return None
-        return {0.0: "l2", 1.0: "l1"}.get(float(self.l1_ratio), "elasticnet")
+        return penalty_name(self.C, self.l1_ratio)
 
     def sparsify(self) -> Self:
         """Make ``coef_`` a sparse matrix, which takes less memory where many coefficients are 0.

@@ -33,19 +33,25 @@ def make_problem(model: Any, X: Any, target: Target) -> LinearProblem:
             f"sample_weight sums to {total:g}: scale it so that the sum lies between "
             f"{_MIN_TOTAL:g} and {_MAX_TOTAL:g}, and divide C by the same factor."
         )
-    # beyond the largest strength all coefficients are 0
-    strength = min(1.0 / model.C / total, _MAX_TOTAL)
+    l2, l1 = penalties(model, total)
     return LinearProblem(
         X,
         target.codes,
         target.sample_weight,
         model._training_loss(target.totals, model.class_weight),
-        l2=(1.0 - model.l1_ratio) * strength,
-        l1=model.l1_ratio * strength,
+        l2=l2,
+        l1=l1,
         fit_intercept=bool(model.fit_intercept),
         n_threads=effective_n_jobs(model.n_jobs),
         center=center_of(X) if model.fit_intercept else None,
     )
+
+
+def penalties(model: Any, total: float) -> tuple[float, float]:
+    """The strengths of L2 and L1, beside the mean loss of rows of this total weight."""
+    # beyond the largest strength all coefficients are 0
+    strength = min(1.0 / model.C / total, _MAX_TOTAL)
+    return (1.0 - model.l1_ratio) * strength, model.l1_ratio * strength
 
 
 def last_theta(model: Any, problem: LinearProblem, classes: npt.NDArray[Any]) -> Array | None:
