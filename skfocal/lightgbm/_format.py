@@ -8,6 +8,7 @@ numbers that are not changed here stay the same to the last bit.
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,29 @@ def _changed(tree: str, slope: float, shift: float) -> str:
         return f"{match[1]}={re.sub(r'[^ ]+', number, match[2])}"
 
     return re.sub(rf"(?m)^({'|'.join(_SCALED)})=(.+)$", change, tree)
+
+
+def merged(boosters: Sequence[Booster]) -> Booster:
+    """A booster whose margins are the mean of those of standard models of one kind of rows.
+
+    It has all their trees, each with its share of the output.
+    """
+    texts = [booster.model_to_string(num_iteration=-1) for booster in boosters]
+    bodies = []
+    for text in texts:
+        trees = text.partition("\nend of trees\n")[0]
+        bodies += re.split(r"(?m)^(?=Tree=\d+$)", f"{trees}\n")[1:]
+    bodies = [
+        re.sub(r"\ATree=\d+", f"Tree={k}", _changed(tree.rstrip("\n"), 1.0 / len(texts), 0.0))
+        for k, tree in enumerate(bodies)
+    ]
+    head = re.split(r"(?m)^(?=Tree=\d+$)", texts[0])[0]
+    head = re.sub(r"(?m)^tree_sizes=.*\n", "", head)
+    tail = texts[0].partition("\nend of trees\n")[2]
+    bodies += [f"end of trees\n{tail}"]
+    whole = Booster(model_str=head + "\n\n\n".join(bodies))
+    whole.params = boosters[0].params
+    return whole
 
 
 def read_booster(filename: str | Path) -> tuple[Booster, Settings | None]:

@@ -52,6 +52,11 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
             setattr(self, name, value)
         return learned
 
+    def _take(self, booster: Booster, settings: Settings) -> None:
+        """Become the classifier of a standard booster, whose margins need no change."""
+        for name, value in learned_attributes(booster, settings).items():
+            setattr(self, name, value)
+
     def save_model(self, filename: str | Path) -> None:
         """Write the booster, up to its best iteration, with labels and loss beside it.
 

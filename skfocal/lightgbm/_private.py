@@ -61,13 +61,14 @@ class OwnParameters:
     """
 
     _n_classes: int  # set by fit
+    _own_parameters: tuple[str, ...] = FOCAL_PARAMETERS
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         # of the class that this one is mixed into
         params: dict[str, Any] = super()._process_params(stage)  # type: ignore[misc]
         # with more than two classes their number is the parent's own
         n_classes = N_CLASSES_ALIASES if self._n_classes == 2 else ()
-        ours = (*FOCAL_PARAMETERS, *METRIC_PARAMETERS, *n_classes)
+        ours = (*self._own_parameters, *METRIC_PARAMETERS, *n_classes)
         return {name: value for name, value in params.items() if name not in ours}
 
 

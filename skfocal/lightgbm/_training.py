@@ -6,7 +6,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from lightgbm import Booster, LGBMClassifier, LGBMModel
+from lightgbm import Booster, Dataset, LGBMClassifier, LGBMModel
 from lightgbm.callback import CallbackEnv, EarlyStopException
 from sklearn.utils import _safe_indexing
 
@@ -203,14 +203,16 @@ def grow_nothing_where_none_can_be() -> Callable[[CallbackEnv], None]:
 
     def before(env: CallbackEnv) -> None:
         booster: Any = env.model
-        data = booster.train_set
-        if env.iteration == env.begin_iteration and not any(
-            data.feature_num_bin(k) for k in range(data.num_feature())
-        ):
+        if env.iteration == env.begin_iteration and no_column_is_usable(booster.train_set):
             booster.update = lambda **_: True  # True tells LightGBM that training is finished
 
     before.before_iteration = True  # type: ignore[attr-defined]  # as in `round_callbacks`
     return before
+
+
+def no_column_is_usable(dataset: Dataset) -> bool:
+    """Whether LightGBM has made no bins of any column."""
+    return not any(dataset.feature_num_bin(k) for k in range(dataset.num_feature()))
 
 
 def hand_over(trainer: Trainer, booster: Booster, plan: Plan) -> None:

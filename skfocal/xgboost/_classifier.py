@@ -134,6 +134,7 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
     1.0
     """
 
+    _own_parameters: tuple[str, ...] = FOCAL_PARAMETERS
     classes_ = LearnedAttribute()
     n_features_in_ = LearnedAttribute()
     feature_names_in_ = LearnedAttribute()
@@ -209,8 +210,7 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         TypeError, ValueError
             If an argument is not as described; the model is then left as it was.
         """
-        self._check_probability()
-        check_parameters(self.get_params(deep=False))
+        self._check_parameters()
         evaluation = Evaluation(
             eval_set, sample_weight=sample_weight_eval_set, margins=base_margin_eval_set
         )
@@ -287,6 +287,10 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         self._check_priors_of_raw(loss)
         return make_plan(totals, loss, names, self.priors)
 
+    def _check_parameters(self) -> None:
+        self._check_probability()
+        check_parameters(self.get_params(deep=False))
+
     def get_xgb_params(self) -> dict[str, Any]:
         """The parameters of XGBoost alone, as the fitted booster has to know them.
 
@@ -298,7 +302,8 @@ class FocalXGBClassifier(XGBoostModel, XGBClassifier):
         dict
             Parameters by name.
         """
-        params = {k: v for k, v in super().get_xgb_params().items() if k not in FOCAL_PARAMETERS}
+        given = super().get_xgb_params()
+        params = {k: v for k, v in given.items() if k not in self._own_parameters}
         if hasattr(self, "n_classes_"):
             binary = self.n_classes_ == 2
             params["objective"] = "binary:logistic" if binary else "multi:softprob"

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -123,6 +123,37 @@ def with_margins(booster: Booster, change: Calibration) -> Booster:
     changed.set_param({name: generic[name] for name in ("nthread", "device")})
     changed.set_attr(**attributes)  # a part of a booster has none
     return changed
+
+
+def merged(boosters: Sequence[Booster]) -> Booster:
+    """A booster whose margins are the mean of those of boosters of one kind of rows.
+
+    It has all their trees, each with its share of the output.
+    """
+    parts = [_saved(booster) for booster in boosters]
+    starts = [_margin_before_trees(part).astype(np.float64).ravel() for part in parts]
+    for part in parts:
+        _scale(part, 1.0 / len(parts))
+    whole, start = parts[0], np.mean(starts, axis=0)
+    model = _tree_model(whole)
+    for part in parts[1:]:
+        _append_trees(model, _tree_model(part))
+    found = with_margins(_loaded(whole), Calibration())
+    shift = start - margin_before_trees(found).astype(np.float64).ravel()
+    offset = float(shift[0]) if len(shift) == 1 else tuple((shift - shift.mean()).tolist())
+    return with_margins(found, Calibration(1.0, offset))
+
+
+def _append_trees(model: dict[str, Any], other: dict[str, Any]) -> None:
+    """Add the trees of another model to one, as further rounds."""
+    n_trees = len(model["trees"])
+    for number, tree in enumerate(other["trees"], start=n_trees):
+        model["trees"].append({**tree, "id": number})
+    model["tree_info"] += other["tree_info"]
+    ends = model["iteration_indptr"]
+    model["iteration_indptr"] = ends + [n_trees + end for end in other["iteration_indptr"][1:]]
+    parameters = model["gbtree_model_param"]
+    model["gbtree_model_param"] = {**parameters, "num_trees": str(len(model["trees"]))}
 
 
 def _set_base_score(saved: dict[str, Any], text: str) -> None:

@@ -64,6 +64,13 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
             setattr(self, name, value)
         return learned
 
+    def _take(self, booster: Booster, settings: Settings) -> None:
+        """Become the classifier of a booster, whose margins need no change."""
+        self.__dict__.pop("evals_result_", None)
+        write_settings(booster, settings)
+        for name, value in learned_attributes(booster, settings).items():
+            setattr(self, name, value)
+
     def save_model(self, fname: Any) -> None:
         """Write the booster, with labels and loss in its attributes.
 

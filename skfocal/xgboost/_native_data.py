@@ -99,6 +99,17 @@ def fit_matrix(
     rounds.close(estimator._learn(trainer, plan))
 
 
+def training_parameters(
+    trainer: Any, n_classes: int, continued: Booster | None = None
+) -> tuple[Booster | None, Any, dict[str, Any]]:
+    """Continued model, metric and parameters, as `XGBClassifier.fit` hands them to training."""
+    params = trainer.get_xgb_params()
+    params["objective"] = "binary:logistic"
+    if n_classes > 2:
+        params |= {"objective": "multi:softprob", "num_class": n_classes}
+    return configured(trainer, continued, params)
+
+
 def train_on_matrix(
     trainer: Any,
     n_classes: int,
@@ -124,11 +135,7 @@ def train_on_matrix(
     train : callable, default=train_as_fit_does
         The training loop, with the arguments of `xgboost.train`.
     """
-    params = trainer.get_xgb_params()
-    params["objective"] = "binary:logistic"
-    if n_classes > 2:
-        params |= {"objective": "multi:softprob", "num_class": n_classes}
-    continued, metric, params = configured(trainer, continued, params)
+    continued, metric, params = training_parameters(trainer, n_classes, continued)
     history: dict[str, Any] = {}
     with xgboost.config_context(verbosity=trainer.verbosity):
         booster = train(

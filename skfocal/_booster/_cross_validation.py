@@ -1,0 +1,269 @@
+"""The cross-validated fit of a booster: gamma, rounds and calibration in one go (floor 4).
+
+Rows are binned once. For each setting one booster a fold is trained, see
+`skfocal._booster._race`. Their held-out rows choose the setting and the number of rounds, and
+calibrate.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skfocal._booster._arguments import SEARCH_PARAMETERS, booster_threads
+from skfocal._booster._model_files import Settings
+from skfocal._booster._plan import Plan
+from skfocal._booster._race import Race, Training, run
+from skfocal._estimator._callbacks import Rounds
+from skfocal._estimator._cross_validation import CrossValidationMixin, part_of
+from skfocal._estimator._held_out import HeldOut, Split
+from skfocal._estimator._probabilities import Probabilities
+from skfocal._estimator._selection import Setting
+from skfocal._estimator._target import Target
+from skfocal._kernels import Array
+from skfocal._warnings import callers_level
+from skfocal.calibration import Calibration
+from skfocal.losses import FocalLoss
+from skfocal.losses._link import raw_proba
+from skfocal.losses._parameters import check_flag, check_integer
+
+# Arguments of the plain class's fit that have no meaning here, and why.
+_FOLDS = "the rows that are evaluated come from cv"
+_START = "margins to start from are no part of the model that is chosen and calibrated"
+_CONTINUED = "the model has seen the rows that are held out, so that scores would be too good"
+_REFUSED = {
+    "eval_set": _FOLDS,
+    "eval_X": _FOLDS,
+    "eval_y": _FOLDS,
+    "init_score": _START,
+    "base_margin": _START,
+    "init_model": _CONTINUED,
+    "xgb_model": _CONTINUED,
+    "eval_metric": "scoring decides",
+    "callbacks": "early_stopping_rounds ends a setting",
+}
+
+
+# So many rows keep the threads of one booster busy. Folds one after another need less memory, since
+# the next setting does not begin before the last one has ended.
+_LARGE = 500_000
+
+
+class Fold(Protocol):
+    """The binned rows of one fold, which all settings share."""
+
+    def training(self, plain: Any, plan: Plan) -> Training:
+        """A booster without trees, with the parameters of a plain classifier."""
+
+
+class Rows(Protocol):
+    """All rows, binned once, in the form of one library."""
+
+    def fold(self, split: Split) -> Fold:
+        """The rows of one fold."""
+
+    def prepare_thread(self) -> None:
+        """Make the library as quiet in this thread as folds are to be."""
+
+    def train(self, plain: Any, plan: Plan) -> Any:
+        """A trainer that was fitted on all rows."""
+
+    def margins(self, booster: Any, n_threads: int) -> Array:
+        """Margins of all rows, by a standard booster."""
+
+
+class CrossValidatedBooster(CrossValidationMixin):
+    """The fit of a booster's classifier that chooses gamma and the number of rounds."""
+
+    _chosen = ("focal_gamma", "focal_alpha")
+    """Parameters of the plain class that are chosen here."""
+    early_stopping_rounds: int | None
+    ensemble: bool
+    link: Any
+    n_jobs: Any
+    # what the classes of a library have
+    get_params: Callable[..., dict[str, Any]]
+    _plain: Callable[..., Any]
+    """A classifier of the plain class with the parameters of one setting."""
+    _n_rounds: Callable[[], int]
+    """The cap of the number of rounds."""
+    _is_verbose: Callable[[], bool]
+    """Whether a line is printed for each setting."""
+    _merged: Callable[[list[Any]], Any]
+    """One booster whose margins are the mean of theirs."""
+    _learn: Callable[[Any, Plan], Any]
+    _take: Callable[[Any, Settings], None]
+    _correct: Callable[[Probabilities], None]
+    _check_priors_of_raw: Callable[[FocalLoss], None]
+
+    def _check_search(self) -> None:
+        super()._check_search()
+        check_flag(self.ensemble, "ensemble")
+        if self.early_stopping_rounds is not None:
+            check_integer(self.early_stopping_rounds, "early_stopping_rounds", 1)
+        if self.ensemble and self.link != "posterior":
+            raise ValueError(
+                "ensemble=True takes the mean of log-odds, which margins are only with "
+                f'link="posterior"; got link={self.link!r}.'
+            )
+
+    def _refuse_arguments(self, X: Any, params: dict[str, Any]) -> None:
+        """Refuse what the plain class can be fitted on, and this one cannot."""
+        if hasattr(X, "get_label"):
+            raise TypeError(
+                f"{type(self).__name__} splits tables, and X is a {type(X).__name__}: give the "
+                "table and y."
+            )
+        for name, reason in _REFUSED.items():
+            if name in params:
+                raise TypeError(f"{type(self).__name__}.fit has no argument {name!r}: {reason}.")
+
+    def _names(self) -> Any:
+        return getattr(self, "feature_names_in_", None)
+
+    def _plain_parameters(self, setting: Setting) -> dict[str, Any]:
+        """Those of the plain class's parameters that this class has, and the setting."""
+        params = self.get_params(deep=False)
+        params = {name: value for name, value in params.items() if name not in SEARCH_PARAMETERS}
+        return params | {"focal_gamma": setting.gamma, "focal_alpha": setting.alpha}
+
+    def _search(self, rows: Rows, target: Target, held_out: HeldOut, rounds: Rounds) -> None:
+        """Train all settings on all folds, choose one, and fit on all rows."""
+        settings = self._settings()
+        # what cannot be right is refused before training
+        probabilities = Probabilities.of_training(target.totals, self.priors)
+        for setting in settings:
+            self._check_priors_of_raw(self._plain(setting)._plan(target.totals, None).loss)
+        races = self._race(rows, target, held_out, settings, rounds)
+        settings = [race.setting for race in races]  # fewer where a callback has stopped the search
+        # without a finite mean there is no best round: the last one tells why
+        at_best = np.array([race.scores[race.n_rounds - 1] for race in races])
+        chosen = self._choose(at_best, settings, held_out)
+        self._note(races, chosen)
+        self._set_comparison(at_best, settings, held_out)
+        self._fit_chosen(rows, target, held_out, races[chosen], probabilities)
+        rounds.close({})
+
+    def _race(
+        self,
+        rows: Rows,
+        target: Target,
+        held_out: HeldOut,
+        settings: list[Setting],
+        rounds: Rounds,
+    ) -> list[Race]:
+        """Train each setting on each fold; fewer settings where a callback stops the search."""
+        n_threads = booster_threads(self.n_jobs)
+        large = len(target.codes) >= _LARGE
+        n_workers = 1 if large else min(n_threads, len(held_out.folds))
+        n_jobs = max(1, n_threads // n_workers)
+        limits = self._n_rounds(), self.early_stopping_rounds
+        parts = [part_of(target, split.train) for split in held_out.folds]
+        folds = [rows.fold(split) for split in held_out.folds]
+        stopped = False
+
+        def score(plans: list[Plan], log_odds: list[Array]) -> list[float]:
+            return held_out.scores([plan.loss for plan in plans], log_odds)
+
+        def races() -> Iterator[Race]:
+            for setting in settings:
+                if stopped:
+                    return
+                plain = self._plain(setting, n_jobs=n_jobs, priors=None)
+                plans = [plain._plan(part.totals, self._names()) for part in parts]
+                own = zip(folds, plans, strict=True)
+                trainings = [fold.training(plain, plan) for fold, plan in own]
+                yield Race(setting, plans, trainings, score, *limits)
+
+        def over(race: Race) -> None:
+            nonlocal stopped
+            self._report(race)
+            rounds.begin()
+            stopped = rounds.end(dict) or stopped
+
+        return run(
+            races(),
+            len(folds),
+            n_workers,
+            rows.prepare_thread,
+            keep_boosters=self.ensemble,
+            over=over,
+        )
+
+    def _report(self, race: Race) -> None:
+        if self._is_verbose():
+            print(
+                f"focal_gamma={race.setting.gamma}, focal_alpha={race.setting.alpha}: mean score "
+                f"{race.best_score:.6g} after {race.n_rounds} rounds"
+            )
+
+    def _note(self, races: list[Race], chosen: int) -> None:
+        """Set what the search has found."""
+        grid = len(self.focal_gammas), len(self.focal_alphas)
+        n_folds, longest = len(races[0].scores[0]), max(len(race.scores) for race in races)
+        scores = np.full((grid[0] * grid[1], n_folds, longest), np.nan)
+        n_rounds = np.zeros(grid[0] * grid[1], dtype=np.intp)
+        for k, race in enumerate(races):
+            scores[k, :, : len(race.scores)] = np.transpose(race.scores)
+            n_rounds[k] = race.n_rounds
+        self.scores_ = scores.reshape(*grid, n_folds, longest)
+        self.n_rounds_ = n_rounds.reshape(grid)
+        self.best_index_ = tuple(int(k) for k in np.unravel_index(chosen, grid))
+        self.focal_gamma_, self.focal_alpha_ = races[chosen].setting
+        if self.early_stopping_rounds is not None and races[chosen].n_rounds == self._n_rounds():
+            warnings.warn(
+                f"The mean score was the best after the last of {self._n_rounds()} rounds: more "
+                "may be better. Increase n_estimators.",
+                ConvergenceWarning,
+                stacklevel=callers_level(),
+            )
+
+    def _fit_chosen(
+        self,
+        rows: Rows,
+        target: Target,
+        held_out: HeldOut,
+        race: Race,
+        probabilities: Probabilities,
+    ) -> None:
+        """Fit the chosen setting on all rows, or merge the boosters of its folds."""
+        found = self._calibration_of(held_out.folds, race.log_odds, target)
+        of_folds = probabilities.calibrated(found) if found else probabilities
+        if self.ensemble:
+            plan = self._plain(race.setting, priors=None)._plan(target.totals, self._names())
+            self._take(self._merged(race.boosters), plan.settings)
+            n_threads = booster_threads(self.n_jobs)
+            margins = [rows.margins(each, n_threads) for each in race.boosters]
+            found = _without_gap(found or Calibration(), margins, target)
+            self._correct(probabilities.calibrated(found))
+        else:
+            n_rounds = max(1, round(race.n_rounds / held_out.train_share))
+            plain = self._plain(race.setting, priors=None, n_estimators=n_rounds)
+            plan = plain._plan(target.totals, self._names())
+            self._learn(rows.train(plain, plan), plan)
+            self._correct(of_folds)
+        self.oof_proba_ = self._out_of_fold(held_out, race.log_odds, of_folds.correction)
+
+
+def _without_gap(found: Calibration, margins: list[Array], target: Target) -> Calibration:
+    """The map after which the merged booster's mean is that of the averaged probabilities.
+
+    The mean of log-odds lies below the log-odds of the mean (Jensen's inequality), most for rare
+    classes. No label is used.
+    """
+    mapped = [found.apply(np.asarray(own, dtype=np.float64)) for own in margins]
+    weight = target.sample_weight
+    wanted = np.average(np.mean([raw_proba(own) for own in mapped], axis=0), axis=0, weights=weight)
+    merged = np.mean(mapped, axis=0)
+    gap = np.zeros(len(wanted))
+    for _ in range(100):
+        shifted = merged + (gap[1] - gap[0] if merged.ndim == 1 else gap)
+        step = np.log(wanted) - np.log(np.average(raw_proba(shifted), axis=0, weights=weight))
+        gap += step
+        if np.abs(step).max() < 1e-12:
+            break
+    gap -= gap.mean()
+    offset = float(gap[1] - gap[0]) if merged.ndim == 1 else tuple(gap.tolist())
+    return found.then(Calibration(1.0, offset))

@@ -1,0 +1,172 @@
+"""Boosters of several folds that are trained in step, in a pool of threads (floor 4).
+
+The boosters of one setting run a *race*: none is a round ahead of another. So the mean score over
+the folds is known after each round, and the race ends when the mean has not improved for some
+rounds. Where a thread would be idle, the race of the next setting begins.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, Protocol
+
+import numpy as np
+
+from skfocal._booster._plan import Plan
+from skfocal._estimator._selection import Setting
+from skfocal._kernels import Array
+
+
+class Training(Protocol):
+    """A booster that is trained on the rows of one fold, round by round."""
+
+    def advance(self) -> Array:
+        """Train one more round; the margins of the held-out rows after it."""
+
+    def booster(self, n_rounds: int) -> Any:
+        """The standard model of the first rounds."""
+
+
+class Race:
+    """The training of one setting on all folds.
+
+    Parameters
+    ----------
+    setting : Setting
+        Gamma and alpha.
+    plans : list of Plan
+        Of the training rows of each fold.
+    trainings : list of Training
+        Of each fold.
+    score : callable
+        The score of each fold, of the log-odds of all.
+    n_rounds : int
+        After so many rounds the race is over.
+    patience : int or None
+        After so many rounds without a better mean score, too.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        plans: list[Plan],
+        trainings: list[Training],
+        score: Callable[[list[Plan], list[Array]], list[float]],
+        n_rounds: int,
+        patience: int | None,
+    ) -> None:
+        self.setting, self.plans, self.trainings = setting, plans, trainings
+        self.score, self.limit, self.patience = score, n_rounds, patience
+        self.scores: list[list[float]] = []
+        """Of each round and fold."""
+        self.best_score, self.n_rounds = -np.inf, 0
+        """The best mean score, and the number of rounds that has it."""
+        self.log_odds: list[Array] = []
+        """Of the held-out rows of each fold after these rounds."""
+        self.boosters: list[Any] = []
+        self.is_over = False
+        self._newest: list[Any] = [None] * len(trainings)
+        self._waiting = set(range(len(trainings)))  # folds that have not begun the round
+        self._n_done = 0
+
+    def next_fold(self, taken: set[int]) -> int | None:
+        """The first fold that may begin its round and is not taken by another race."""
+        free = self._waiting - taken
+        return min(free) if free and not self.is_over else None
+
+    def begin(self, fold: int) -> None:
+        """A fold begins its round."""
+        self._waiting.discard(fold)
+
+    def advance(self, fold: int) -> None:
+        """One round of one fold; in any thread."""
+        margins = self.trainings[fold].advance()
+        loss = self.plans[fold].loss
+        self._newest[fold] = loss.log_odds(margins.astype(np.float64, copy=False))
+
+    def end(self) -> bool:
+        """A fold has ended its round; whether it was the last one."""
+        self._n_done += 1
+        return self._n_done == len(self._newest)
+
+    def judge(self, *, keep_boosters: bool) -> None:
+        """All folds have ended the round: note their scores; in any thread."""
+        scores = self.score(self.plans, self._newest)
+        self.scores.append(scores)
+        done, mean = len(self.scores), float(np.mean(scores))
+        if mean > self.best_score:
+            self.best_score, self.n_rounds, self.log_odds = mean, done, list(self._newest)
+        patient = self.patience is None or done - self.n_rounds < self.patience
+        if patient and done < self.limit and np.isfinite(mean):
+            self._n_done, self._waiting = 0, set(range(len(self._newest)))
+            return
+        self.is_over = True
+        if keep_boosters:
+            self.boosters = [training.booster(self.n_rounds) for training in self.trainings]
+        self.trainings, self._newest = [], []
+
+
+def run(
+    races: Iterator[Race],
+    n_folds: int,
+    n_workers: int,
+    prepare_thread: Callable[[], None],
+    *,
+    keep_boosters: bool,
+    over: Callable[[Race], None],
+) -> list[Race]:
+    """Run races in threads, those that began first first.
+
+    Two races never train on the same fold at the same time, since they share its rows.
+
+    Parameters
+    ----------
+    races : iterator of Race
+        Asked for the next one where a thread would be idle.
+    n_folds : int
+        The number of folds.
+    n_workers : int
+        The number of threads.
+    prepare_thread : callable
+        Is called in each thread first.
+    keep_boosters : bool
+        Whether races keep their boosters of the best round.
+    over : callable
+        Is told of each race that is over, in the thread of the caller.
+
+    Returns
+    -------
+    list of Race
+        In the order in which they began.
+    """
+    begun: list[Race] = []
+    busy: dict[Future[None], tuple[Race, int | None]] = {}
+
+    def next_task() -> tuple[Race, int] | None:
+        taken = {fold for _, fold in busy.values() if fold is not None}
+        if len(taken) == n_folds:
+            return None
+        for race in begun:
+            fold = race.next_fold(taken)
+            if fold is not None:
+                return race, fold
+        race_or_none = next(races, None)
+        if race_or_none is None:
+            return None
+        begun.append(race_or_none)
+        return next_task()
+
+    with ThreadPoolExecutor(n_workers, initializer=prepare_thread) as pool:
+        while True:
+            while len(busy) < n_workers and (task := next_task()):
+                race, fold = task
+                race.begin(fold)
+                busy[pool.submit(race.advance, fold)] = task
+            if not busy:
+                return begun
+            for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                race, of_fold = busy.pop(future)
+                future.result()  # raises what the thread has raised
+                if of_fold is None and race.is_over:
+                    over(race)
+                elif of_fold is not None and race.end():
+                    busy[pool.submit(race.judge, keep_boosters=keep_boosters)] = race, None

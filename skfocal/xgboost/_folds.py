@@ -1,0 +1,114 @@
+"""Training of `FocalXGBClassifierCV` on the rows of its folds (floor 5)."""
+
+from typing import Any
+
+import xgboost
+from xgboost import Booster, DMatrix, QuantileDMatrix
+
+from skfocal._booster._plan import Plan
+from skfocal._estimator._held_out import Split
+from skfocal._estimator._target import Target
+from skfocal._kernels import Array
+from skfocal.xgboost._gpu import rows_of
+from skfocal.xgboost._native_data import train_on_matrix, training_parameters
+from skfocal.xgboost._private import make_matrix
+from skfocal.xgboost._training import make_trainer
+
+
+class BinnedRows:
+    """All rows as a matrix of XGBoost. The matrices of the folds have its bins.
+
+    Parameters
+    ----------
+    plain : FocalXGBClassifier
+        Its parameters decide on the bins.
+    features : array-like, sparse matrix or DataFrame
+        The rows of positive weight.
+    target : Target
+        Their labels and weights.
+    plan : Plan
+        Of any setting.
+    feature_weights : array-like or None
+        As in `xgboost.XGBClassifier.fit`.
+    """
+
+    def __init__(
+        self, plain: Any, features: Any, target: Target, plan: Plan, feature_weights: Any
+    ) -> None:
+        self.features, self.target, self.feature_weights = features, target, feature_weights
+        self.trainer = _trainer(plain, plan)
+        self.matrix = self._matrix(None, slice(None))
+
+    def prepare_thread(self) -> None:
+        """Set the level of XGBoost's messages, which each thread has for itself."""
+        xgboost.set_config(verbosity=0)
+
+    def fold(self, split: Split) -> "BinnedFold":
+        """The rows of one fold."""
+        ref = self.matrix if isinstance(self.matrix, QuantileDMatrix) else None
+        return BinnedFold(self._matrix(ref, split.train), self._matrix(ref, split.test))
+
+    def _matrix(self, ref: DMatrix | None, rows: Any) -> DMatrix:
+        weight = self.target.sample_weight
+        every = isinstance(rows, slice)
+        return make_matrix(
+            self.trainer,
+            ref,
+            data=self.features if every else rows_of(self.features, rows),
+            label=self.target.codes[rows],
+            weight=None if weight is None else weight[rows],
+            feature_weights=self.feature_weights,
+        )
+
+    def train(self, plain: Any, plan: Plan) -> Any:
+        """A trainer that was fitted on all rows."""
+        trainer = _trainer(plain, plan)
+        train_on_matrix(trainer, plan.n_classes, self.matrix, [], continued=None)
+        return trainer
+
+    def margins(self, booster: Booster, n_threads: int) -> Array:
+        """Margins of all rows, by a standard booster."""
+        booster.set_param({"nthread": n_threads})
+        margins: Array = booster.predict(self.matrix, output_margin=True)
+        return margins
+
+
+class BinnedFold:
+    """The rows of one fold as two matrices."""
+
+    def __init__(self, train: DMatrix, test: DMatrix) -> None:
+        self.train, self.test = train, test
+
+    def training(self, plain: Any, plan: Plan) -> "FoldTraining":
+        """A booster without trees."""
+        return FoldTraining(self, _trainer(plain, plan), plan)
+
+
+class FoldTraining:
+    """A booster that is trained on the training rows of a fold, round by round."""
+
+    def __init__(self, fold: BinnedFold, trainer: Any, plan: Plan) -> None:
+        self.fold, self.objective = fold, trainer.objective
+        params = {**training_parameters(trainer, plan.n_classes)[2], "verbosity": 0}
+        # margins of matrices in the cache are those of the last round and its new trees
+        self._booster = Booster(params, [fold.train, fold.test])
+        self._round = 0
+
+    def advance(self) -> Array:
+        """Train one more round; the margins of the held-out rows after it."""
+        self._booster.update(self.fold.train, self._round, fobj=self.objective)
+        self._round += 1
+        margins: Array = self._booster.predict(self.fold.test, output_margin=True)
+        return margins
+
+    def booster(self, n_rounds: int) -> Booster:
+        """The standard model of the first rounds."""
+        first = self._booster[:n_rounds]
+        return first
+
+
+def _trainer(plain: Any, plan: Plan) -> Any:
+    params = plain.get_params(deep=False)
+    if params["base_score"] is not None:
+        plan = plan.without_intercept()
+    return make_trainer(params, plan, False)
