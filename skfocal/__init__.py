@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skfocal._booster._backend import Backend
     from skfocal._versions import show_versions
-    from skfocal.lightgbm import FocalLGBMClassifier
+    from skfocal.lightgbm import FocalLGBMClassifier, FocalLGBMClassifierCV
     from skfocal.lightgbm import _backend as _lightgbm
-    from skfocal.linear_model import FocalLogisticRegression
+    from skfocal.linear_model import FocalLogisticRegression, FocalLogisticRegressionCV
     from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
     from skfocal.objectives import FocalEvalMetric, FocalObjective
-    from skfocal.xgboost import FocalXGBClassifier
+    from skfocal.xgboost import FocalXGBClassifier, FocalXGBClassifierCV
     from skfocal.xgboost import _backend as _xgboost
 
     # a type checker compares them with the protocol
@@ -25,17 +25,23 @@ __all__ = [
     "BinaryFocalLoss",
     "FocalEvalMetric",
     "FocalLGBMClassifier",
+    "FocalLGBMClassifierCV",
     "FocalLogisticRegression",
+    "FocalLogisticRegressionCV",
     "FocalObjective",
     "FocalXGBClassifier",
+    "FocalXGBClassifierCV",
     "MulticlassFocalLoss",
     "show_versions",
 ]
 
 SKOPS_TYPES = (
     "skfocal.linear_model.FocalLogisticRegression",
+    "skfocal.linear_model.FocalLogisticRegressionCV",
     "skfocal.lightgbm.FocalLGBMClassifier",
+    "skfocal.lightgbm.FocalLGBMClassifierCV",
     "skfocal.xgboost.FocalXGBClassifier",
+    "skfocal.xgboost.FocalXGBClassifierCV",
     "skfocal.losses.BinaryFocalLoss",
     "skfocal.losses.MulticlassFocalLoss",
     "skfocal._estimator._probabilities.Probabilities",
@@ -50,9 +56,12 @@ _MODULES = {
     "BinaryFocalLoss": "losses",
     "FocalEvalMetric": "objectives",
     "FocalLGBMClassifier": "lightgbm",
+    "FocalLGBMClassifierCV": "lightgbm",
     "FocalLogisticRegression": "linear_model",
+    "FocalLogisticRegressionCV": "linear_model",
     "FocalObjective": "objectives",
     "FocalXGBClassifier": "xgboost",
+    "FocalXGBClassifierCV": "xgboost",
     "MulticlassFocalLoss": "losses",
     "show_versions": "_versions",
 }

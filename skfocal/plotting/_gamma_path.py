@@ -1,12 +1,16 @@
 """`GammaPathDisplay`: a score against gamma, for each fold and on average."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import validation_curve
+from sklearn.utils.validation import check_is_fitted
 
+from skfocal._estimator._cross_validation import CrossValidationMixin
+from skfocal._estimator._selection import verdict
 from skfocal.losses._parameters import check_flag, check_integer
 from skfocal.losses._rows import numbers
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
@@ -29,6 +33,13 @@ class GammaPathDisplay:
         Scores, of which greater ones are better.
     score_name : str, default="score"
         Name of the score.
+    interval : ndarray of shape (2, n_gammas), default=None
+        Lower and upper limits of the mean difference to the smallest gamma. They are drawn in
+        place of the standard error.
+    chosen : int, default=None
+        Index of the gamma that is marked.
+    verdict : str, default=None
+        What is said above the figure.
 
     Attributes
     ----------
@@ -41,7 +52,9 @@ class GammaPathDisplay:
     fold_lines_ : list of matplotlib Line2D
         A line for each fold.
     errorbar_ : matplotlib ErrorbarContainer
-        The standard error of the mean.
+        The standard error of the mean, or ``interval``.
+    chosen_ : matplotlib Line2D or None
+        The mark of the chosen gamma.
 
     Examples
     --------
@@ -62,6 +75,7 @@ class GammaPathDisplay:
     line_: Any
     fold_lines_: list[Any]
     errorbar_: Any
+    chosen_: Any
 
     def __init__(
         self,
@@ -69,6 +83,9 @@ class GammaPathDisplay:
         gamma: npt.NDArray[np.float64],
         scores: npt.NDArray[np.float64],
         score_name: str = "score",
+        interval: npt.NDArray[np.float64] | None = None,
+        chosen: int | None = None,
+        verdict: str | None = None,
     ) -> None:
         if np.ndim(numbers(gamma, "gamma")) != 1 or not np.size(gamma):
             raise ValueError(f"gamma must have shape (n_gammas,); got {np.shape(gamma)}.")
@@ -78,9 +95,15 @@ class GammaPathDisplay:
                 f"scores must have shape ({np.size(gamma)}, n_folds), a row for each gamma; got "
                 f"{shape}."
             )
+        if interval is not None and np.shape(numbers(interval, "interval")) != (2, shape[0]):
+            raise ValueError(f"interval must have shape (2, {shape[0]}); got {np.shape(interval)}.")
+        if chosen is not None:
+            check_integer(chosen, "chosen", 0, shape[0] - 1)
         self.gamma = np.asarray(gamma)
         self.scores = np.asarray(scores)
         self.score_name = score_name
+        self.interval = None if interval is None else np.asarray(interval)
+        self.chosen, self.verdict = chosen, verdict
 
     @classmethod
     def from_estimator(
@@ -154,6 +177,58 @@ class GammaPathDisplay:
         )
         name = scoring if isinstance(scoring, str) else "score"
         return cls(gamma=values, scores=scores, score_name=name).plot(ax=ax, relative=relative)
+
+    @classmethod
+    def from_cv(cls, model: Any, *, relative: bool = True, ax: Any = None) -> "GammaPathDisplay":
+        """From a classifier that has chosen gamma by cross-validation.
+
+        Drawn are the scores with the alpha that was chosen, each gamma at its best number of
+        rounds, or penalty. The intervals are those of ``comparison_``: 95% for the difference
+        to the smallest gamma on the same folds. A line of text says whether a gamma is better than
+        that one by more than chance. A gamma with one value a class is drawn at their mean.
+
+        Parameters
+        ----------
+        model : FocalLGBMClassifierCV, FocalXGBClassifierCV or FocalLogisticRegressionCV
+            Fitted.
+        relative : bool, default=True
+            As in `plot`.
+        ax : matplotlib Axes, default=None
+            As in `plot`.
+
+        Returns
+        -------
+        GammaPathDisplay
+
+        Raises
+        ------
+        TypeError
+            If the model is of another class.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        """
+        check_flag(relative, "relative")
+        if not isinstance(model, CrossValidationMixin):
+            raise TypeError(
+                f"model must be a classifier whose name ends in CV; got {type(model).__name__}."
+            )
+        check_is_fitted(model, "comparison_")
+        table, n_alphas = model.comparison_, len(model.focal_alphas)
+        rows = np.arange(model.best_index_[1], len(model.fold_scores_), n_alphas)
+        gamma = np.array([float(np.mean(table["focal_gamma"][row])) for row in rows])
+        order = np.argsort(gamma, kind="stable")
+        rows = rows[order]
+        chosen_row = model.best_index_[0] * n_alphas + model.best_index_[1]
+        limits = [[table[name][row] for row in rows] for name in ("lower", "upper")]
+        display = cls(
+            gamma=gamma[order],
+            scores=model.fold_scores_[rows],
+            score_name=score_name(model.scoring),
+            interval=np.nan_to_num(limits),  # one split has no interval
+            chosen=int(np.flatnonzero(rows == chosen_row)[0]),
+            verdict=verdict(table, int(chosen_row)),
+        )
+        return display.plot(ax=ax, relative=relative)
 
     @classmethod
     def from_cv_results(
@@ -244,17 +319,16 @@ class GammaPathDisplay:
         check_flag(relative, "relative")
         ax = make_axes(self, ax)
         scores = self.scores - self.scores[0] if relative else self.scores
-        n_folds = scores.shape[1]
+        n_folds, mean = scores.shape[1], scores.mean(axis=1)
         self.fold_lines_ = ax.plot(self.gamma, scores, color=NEUTRAL, linewidth=0.8, alpha=0.6)
-        spread = scores.std(axis=1, ddof=1) if n_folds > 1 else np.zeros(len(scores))
         self.errorbar_ = ax.errorbar(
             self.gamma,
-            scores.mean(axis=1),
-            spread / np.sqrt(n_folds),
+            mean,
+            self._error(scores),
             marker="o",
             markersize=4,
             capsize=3,
-            label=f"mean of {n_folds} folds, with standard error",
+            label=f"mean of {n_folds} folds, with {self._error_name()}",
             **line_style(0),
         )
         self.line_ = self.errorbar_.lines[0]
@@ -264,8 +338,34 @@ class GammaPathDisplay:
             name += f" less that at gamma {self.gamma[0]:g}"
             ax.axhline(0.0, color=NEUTRAL, linewidth=0.8, zorder=0)
         ax.set(xlabel="focal_gamma", ylabel=name, xticks=self.gamma)
+        self.chosen_ = None
+        if self.chosen is not None:
+            style = {**line_style(1), "linestyle": "none", "fillstyle": "none"}
+            at = self.gamma[self.chosen], mean[self.chosen]
+            (self.chosen_,) = ax.plot(*at, marker="o", markersize=11, label="chosen", **style)
+        if self.verdict:
+            ax.set_title(fill(self.verdict, 64), fontsize="medium", loc="left")
         ax.legend(frameon=False)
         return self
+
+    def _error(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Lengths of the error bars, of shape (n_gammas,) or (2, n_gammas)."""
+        if self.interval is not None:
+            mean, (low, high) = scores.mean(axis=1), self.interval
+            return np.maximum([mean - mean[0] - low, high - mean + mean[0]], 0.0)
+        n_folds = scores.shape[1]
+        spread = scores.std(axis=1, ddof=1) if n_folds > 1 else np.zeros(len(scores))
+        return np.asarray(spread / np.sqrt(n_folds))
+
+    def _error_name(self) -> str:
+        return "standard error" if self.interval is None else "95% interval of the difference"
+
+
+def score_name(scoring: Any) -> str:
+    """What the axis of a score is called."""
+    if scoring is None:
+        return "negative log loss"
+    return scoring if isinstance(scoring, str) else "score"
 
 
 def _last_complete(iteration: npt.NDArray[Any], gammas: npt.NDArray[Any]) -> npt.NDArray[Any]:

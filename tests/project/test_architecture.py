@@ -31,7 +31,7 @@ FLOORS = {
 # In a package a file imports only from those before it. Backends have the same files.
 BACKEND = (
     *("_parameters", "_format", "_metrics", "_private", "_training", "_native_data", "_gpu"),
-    *("_model", "_classifier", "_backend"),
+    *("_model", "_folds", "_classifier", "_classifier_cv", "_backend"),
 )
 INSIDE = {
     "_kernels": (
@@ -45,14 +45,17 @@ INSIDE = {
     "objectives": ("_conventions", "_last_answer", "_eval_metric", "_objective"),
     "_estimator": (
         *("_callbacks", "_attributes", "_features", "_target", "_probabilities"),
-        *("_calibrate", "_mixin"),
+        *("_selection", "_held_out", "_cross_validation", "_calibrate", "_mixin"),
     ),
     "linear_model": (
         *("_blocks", "_matrix", "_problem", "_scaling", "_stopping", "_lbfgs", "_newton_cholesky"),
-        *("_quadratic", "_prox_newton", "_solvers", "_parameters", "_training", "_model"),
-        "_classifier",
+        *("_quadratic", "_prox_newton", "_solvers", "_parameters", "_training", "_path", "_model"),
+        *("_classifier", "_classifier_cv"),
     ),
-    "_booster": ("_arguments", "_model_files", "_metrics", "_eval_sets", "_plan", "_backend"),
+    "_booster": (
+        *("_arguments", "_model_files", "_metrics", "_eval_sets", "_plan", "_race"),
+        *("_cross_validation", "_backend"),
+    ),
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
     "dask": (

@@ -17,6 +17,7 @@ from skfocal import (
     BinaryFocalLoss,
     FocalEvalMetric,
     FocalLogisticRegression,
+    FocalLogisticRegressionCV,
     FocalObjective,
     MulticlassFocalLoss,
     metrics,
@@ -245,6 +246,8 @@ def figure_entries():
     bins = {"n_bins": [0, 1.5, True, None], "strategy": ["size", None]}
     kinds = {"kind": ["density", None, 1]}
     search = {"param_focal_gamma": [0.0, 1.0], "split0_test_score": [0.1, 0.2]}
+    search_params = {"Cs": [1.0], "cv": 2, "focal_gammas": (0.0, 1.0), "calibration": None}
+    chosen = FocalLogisticRegressionCV(**search_params).fit(X, y)
     path = GammaPathDisplay(gamma=[0.0, 1.0], scores=[[0.1], [0.2]])
     line = FocalLossDisplay.from_losses(plot=False)
     plotted = {"ax": NO_AXES}
@@ -313,8 +316,13 @@ def figure_entries():
             {
                 "gamma": [2.0, [], "x", [[0.0], [1.0]], ["a", "b"]],
                 "scores": [[0.1, 0.2], [[0.1]], "x", None],
+                "interval": [[0.1, 0.2], "x", [[0.1], [0.2]]],
+                "chosen": [2, -1, 0.5, "x"],
             },
-            {"score_name": "it is a text beside the axes"},
+            {
+                "score_name": "it is a text beside the axes",
+                "verdict": "it is a text above the axes",
+            },
         ),
         "GammaPathDisplay.from_estimator": Entry(
             GammaPathDisplay.from_estimator,
@@ -330,6 +338,11 @@ def figure_entries():
                 **plotted,
             },
             {"X": shapes, "y": shapes},
+        ),
+        "GammaPathDisplay.from_cv": Entry(
+            GammaPathDisplay.from_cv,
+            {"model": chosen},
+            {"model": [3, None, model], "relative": NO_FLAGS, **plotted},
         ),
         "GammaPathDisplay.from_cv_results": Entry(
             GammaPathDisplay.from_cv_results,
@@ -384,6 +397,11 @@ ELSEWHERE = {
     "skfocal.FocalLGBMClassifier": (*BOOSTED, "save_model"),  # test_bad_input
     "skfocal.FocalXGBClassifier": (  # test_bad_input
         *(*BOOSTED, "apply", "get_xgb_params", "save_model"),
+    ),
+    "skfocal.FocalLogisticRegressionCV": (*FITTED, "predict_log_proba"),  # test_cross_validation
+    "skfocal.FocalLGBMClassifierCV": (*BOOSTED, "get_params", "save_model"),
+    "skfocal.FocalXGBClassifierCV": (
+        *(*BOOSTED, "apply", "get_params", "get_xgb_params", "save_model"),
     ),
     "skfocal.dask.DaskFocalLGBMClassifier": (  # test_dask, which has a cluster
         *(*BOOSTED, "save_model", "score", "set_params", "to_local"),
