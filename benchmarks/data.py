@@ -28,7 +28,21 @@ def rare_positives(
     """
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_rows, 20))
-    signal = (
+    proba = rare_positives_proba(X, prevalence)
+    return X, (rng.uniform(size=n_rows) < proba).astype(int)
+
+
+def rare_positives_proba(X: np.ndarray, prevalence: float = 0.002) -> np.ndarray:
+    """P(y = 1) of all rows of `rare_positives`, by which it has drawn their labels.
+
+    ``X`` holds all rows of the table, since the constant depends on them.
+    """
+    signal = _rare_signal(X)
+    return expit(signal + _constant_for(signal, prevalence))
+
+
+def _rare_signal(X: np.ndarray) -> np.ndarray:
+    return (
         1.35 * X[:, 0]
         - 1.05 * X[:, 1]
         + 0.9 * X[:, 2] * X[:, 3]
@@ -36,13 +50,41 @@ def rare_positives(
         + 0.75 * np.abs(X[:, 5])
         + 0.6 * X[:, 6] * (X[:, 7] > 0.0)
     )
+
+
+def _constant_for(signal: np.ndarray, prevalence: float) -> float:
+    """What is added to the log-odds so that the mean probability is ``prevalence``."""
     low, high = -40.0, 10.0
     for _ in range(60):
         constant = 0.5 * (low + high)
         low, high = (
             (constant, high) if expit(signal + constant).mean() < prevalence else (low, constant)
         )
-    return X, (rng.uniform(size=n_rows) < expit(signal + constant)).astype(int)
+    return constant
+
+
+def rare_class(
+    seed: int, n_rows: int = 100_000, rare: float = 0.002
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three classes, the last one rare; its log-odds are those of `rare_positives`.
+
+    The other two share the rest of the probability by a linear model, about 3 to 1.
+
+    Returns
+    -------
+    X : ndarray of shape (n_rows, 20)
+    y : ndarray of shape (n_rows,)
+        0, 1 or 2. The mean probability of class 2 is ``rare``.
+    proba : ndarray of shape (n_rows, 3)
+        The probabilities by which the labels were drawn.
+    """
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 20))
+    last = rare_positives_proba(X, rare)
+    second = expit(1.2 * X[:, 0] + X[:, 8] - 0.8 * X[:, 9] * X[:, 10] - 1.7)
+    proba = np.column_stack([(1 - last) * (1 - second), (1 - last) * second, last])
+    y = (rng.uniform(size=(n_rows, 1)) > proba.cumsum(axis=1)[:, :2]).sum(axis=1)
+    return X, y, proba
 
 
 def mixed_signal(
