@@ -1,6 +1,6 @@
 """One fit that chooses, calibrates and, if asked, merges: is it as good as the long way?
 
-Five questions about `FocalLGBMClassifierCV` and `FocalXGBClassifierCV`:
+Six questions about `FocalLGBMClassifierCV` and `FocalXGBClassifierCV`:
 
 - ``rare``: 0.2 % positives with known probabilities, 100,000 rows to train on and as many held
   out. For each gamma and alpha: the plain class, the new class refitted ("cv") and merged
@@ -8,12 +8,13 @@ Five questions about `FocalLGBMClassifierCV` and `FocalXGBClassifierCV`:
   class, refitted ("sigmoid, refit") and averaged ("sigmoid, ensemble"). The plain class has 100
   rounds, also inside of scikit-learn's; the new one stops early.
 - ``multiclass``: the same on three classes, one of them with 0.2 % of 50,000 training rows.
+- ``rounds``: how many rounds the last fit needs; see `benchmarks.one_fit_rounds`.
 - ``tables``: real tables, see `benchmarks.one_fit_tables`.
 - ``null``: how often is a gamma above 0 taken where none is better? See
   `benchmarks.one_fit_null`.
 - ``time``: beside a grid search, and a loop by hand; see `benchmarks.one_fit_time`.
 
-    python -m benchmarks.one_fit rare|multiclass|tables|null|time [--quick]
+    python -m benchmarks.one_fit rare|multiclass|rounds|tables|null|time [--quick]
 
 writes benchmarks/results/one_fit_*.csv, and one_fit.md from all parts that have been run. A part
 that was stopped goes on where it was. Two models are trained at once, of one thread each: their
@@ -29,7 +30,7 @@ import pandas as pd
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
-from benchmarks import one_fit_null, one_fit_tables, one_fit_time
+from benchmarks import one_fit_null, one_fit_rounds, one_fit_tables, one_fit_time
 from benchmarks.data import rare_class, rare_positives, rare_positives_proba
 from benchmarks.one_fit_shared import (
     CLASSIFIERS,
@@ -94,28 +95,10 @@ def one_setting(
         row["log_loss_true"] = log_loss(y_test, true_test)
         row["mean_over_true"] = row["mean_proba"] / true_test[:, -1].mean() / train_over_true
         row["train_over_true"] = train_over_true
-        if method == "cv":
-            row |= at_fewer_rounds(model, X_test, true_test[:, -1].mean() * train_over_true)
         if folds is not None:
             row["merged_over_average"] = proba[:, -1].mean() / folds.proba(X_test)[:, -1].mean()
         rows.append({**row, **cost, "predict_seconds": seconds, **size_of(model)})
     return rows
-
-
-def at_fewer_rounds(model: Any, X: np.ndarray, wanted: float) -> dict[str, float]:
-    """``mean_over_true`` of the refitted model with more or fewer rounds than it has.
-
-    They are multiples of the rounds of a fold.
-    """
-    of_a_fold, found = int(model.n_rounds_[model.best_index_]), {}
-    for factor in (1.0, 1.05, 1.1, 1.15, 1.2):
-        n_rounds = max(1, round(factor * of_a_fold))
-        if hasattr(model, "booster_"):
-            proba = model.predict_proba(X, num_iteration=n_rounds)
-        else:
-            proba = model.predict_proba(X, iteration_range=(0, n_rounds))
-        found[f"mean_at_{factor}"] = float(proba[:, -1].mean()) / wanted
-    return found
 
 
 class FoldModels:
@@ -216,6 +199,7 @@ def run_multiclass(quick: bool) -> pd.DataFrame:
 PARTS = {
     "rare": Part("Rare positives", run_rare, text_of_generated),
     "multiclass": Part("A rare class of three", run_multiclass, text_of_generated),
+    "rounds": Part("Rounds of the last fit", one_fit_rounds.run, one_fit_rounds.text_of),
     "tables": Part("Real tables", one_fit_tables.run, one_fit_tables.text_of),
     "null": Part("Where no gamma is better", one_fit_null.run, one_fit_null.text_of),
     "time": Part("Time", one_fit_time.run, one_fit_time.text_of),
