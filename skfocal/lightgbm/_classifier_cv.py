@@ -134,8 +134,8 @@ class FocalLGBMClassifierCV(CrossValidatedBooster, FocalLGBMClassifier):
     >>> from skfocal import FocalLGBMClassifierCV
     >>> X, y = make_classification(2000, weights=[0.9], random_state=0)
     >>> model = FocalLGBMClassifierCV(verbose=-1, n_estimators=200).fit(X, y)
-    >>> model.focal_gamma_, model.n_estimators_
-    (0.0, 1)
+    >>> model.scores_.shape[:3]  # gammas, alphas, folds
+    (5, 1, 5)
     >>> model.oof_proba_.shape
     (2000, 2)
     """

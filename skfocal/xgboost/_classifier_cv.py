@@ -137,8 +137,8 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     >>> from skfocal import FocalXGBClassifierCV
     >>> X, y = make_classification(2000, weights=[0.9], random_state=0)
     >>> model = FocalXGBClassifierCV(n_estimators=200).fit(X, y)
-    >>> model.focal_gamma_, model.n_estimators_
-    (0.0, 1)
+    >>> model.scores_.shape[:3]  # gammas, alphas, folds
+    (5, 1, 5)
     >>> model.oof_proba_.shape
     (2000, 2)
     """

@@ -29,7 +29,8 @@ from skfocal._estimator._selection import Setting
 from skfocal.lightgbm import _format as lightgbm_format
 from skfocal.onnx import to_onnx
 from skfocal.xgboost import _format as xgboost_format
-from tests.backends import make, margins, of
+from tests.backends import make as make_any
+from tests.backends import margins, of
 from tests.conftest import table
 
 LGBM, XGB = FocalLGBMClassifierCV, FocalXGBClassifierCV
@@ -39,6 +40,11 @@ classes = pytest.mark.parametrize("n_classes", [2, 3])
 # The cap of rounds is often the best number of so few.
 pytestmark = pytest.mark.filterwarnings("ignore:The mean score was the best after the last")
 GAMMAS = (0.0, 2.0)
+
+
+def make(kind, n_estimators=20, **params):
+    """With few folds and gammas."""
+    return make_any(kind, n_estimators, **{"focal_gammas": GAMMAS, "cv": 3, **params})
 
 
 def coarse(n_classes=2, n_rows=1200):
@@ -82,7 +88,7 @@ def test_each_score_is_that_of_the_plain_class(kind, link, n_classes):
         for j, alpha in enumerate(alphas):
             for k, (train, test) in enumerate(StratifiedKFold(3).split(X, y)):
                 params = {"focal_gamma": gamma, "focal_alpha": alpha, "link": link}
-                plain = make(plain_of(kind), n_estimators=8, trees=trees, **params)
+                plain = make_any(plain_of(kind), n_estimators=8, trees=trees, **params)
                 plain.fit(X[train], y[train], sample_weight=weight[train])
                 for n_rounds in (1, 8):
                     P = plain.predict_proba(X[test], **first_rounds(kind, n_rounds)).astype(float)
@@ -97,12 +103,12 @@ def test_each_score_is_that_of_the_plain_class(kind, link, n_classes):
 @classes
 def test_refit_is_the_plain_class_with_what_was_chosen(kind, link, n_classes):
     X, y, weight = coarse(n_classes)
-    model = make(kind, link=link, cv=4, n_estimators=40, calibration=None)
+    model = make(kind, link=link, cv=4, n_estimators=15, calibration=None)
     model.fit(X, y, sample_weight=weight)
     best = model.n_rounds_[model.best_index_]
     assert model.n_estimators_ == refit_rounds(best, 0.75)
     params = {"focal_gamma": model.focal_gamma_, "link": link}
-    plain = make(plain_of(kind), n_estimators=model.n_estimators_, **params)
+    plain = make_any(plain_of(kind), n_estimators=model.n_estimators_, **params)
     plain.fit(X, y, sample_weight=weight)
     assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
 
@@ -114,9 +120,9 @@ def refit_rounds(n_rounds, share):
 @each
 def test_a_setting_ends_when_its_mean_has_not_improved(kind):
     X, y, _ = coarse()
-    stopped = make(kind, n_estimators=60, early_stopping_rounds=4, trees={"learning_rate": 0.5})
+    stopped = make(kind, n_estimators=30, early_stopping_rounds=4, trees={"learning_rate": 0.5})
     stopped.fit(X, y)
-    full = make(kind, n_estimators=60, early_stopping_rounds=None, trees={"learning_rate": 0.5})
+    full = make(kind, n_estimators=30, early_stopping_rounds=None, trees={"learning_rate": 0.5})
     full.fit(X, y)
     for index in np.ndindex(stopped.n_rounds_.shape):
         own = stopped.scores_[index].mean(axis=0)
@@ -125,7 +131,7 @@ def test_a_setting_ends_when_its_mean_has_not_improved(kind):
         mean = full.scores_[index].mean(axis=0)
         # the first round that is followed by four no better ones, by a plain loop
         best = 0
-        for k in range(60):
+        for k in range(30):
             best = k if mean[k] > mean[best] else best
             if k - best == 4:
                 break
@@ -421,7 +427,7 @@ def test_wrong_arguments_of_fit_are_refused(kind):
 def test_dart_is_trained_again_for_its_rounds(kind):
     X, y, _ = coarse(2, 400)
     trees = {"boosting_type": "dart"} if kind is LGBM else {"booster": "dart", "rate_drop": 0.3}
-    model = make(kind, n_estimators=6, trees=trees, focal_gammas=(1.0,)).fit(X, y)
+    model = make(kind, n_estimators=6, trees=trees, cv=5, focal_gammas=(1.0,)).fit(X, y)
     assert model.n_estimators_ == refit_rounds(int(model.n_rounds_[0, 0]), 0.8)
 
 
