@@ -181,7 +181,7 @@ class CrossValidatedBooster(CrossValidationMixin):
             nonlocal stopped
             self._report(race)
             rounds.begin()
-            stopped = rounds.end(dict) or stopped
+            stopped = rounds.end(None) or stopped
 
         return run(
             races(),

@@ -76,11 +76,11 @@ class Rounds:
             self._round = self._fit.subcontext(task_name="iteration")
             self._round.call_on_fit_task_begin(**self._told, reconstruction_attributes=learned)
 
-    def end(self, learned: Callable[[], dict[str, Any]]) -> bool:
+    def end(self, learned: Callable[[], dict[str, Any]] | None) -> bool:
         """A round ends; whether training should stop.
 
         ``learned`` gives the attributes of a model that is fitted so far. It is called
-        only for callbacks that ask for the model.
+        only for callbacks that ask for the model. None where there is no model yet.
         """
         if self._round is None:
             return False

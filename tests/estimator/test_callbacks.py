@@ -10,7 +10,14 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
 
-from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+from skfocal import (
+    FocalLGBMClassifier,
+    FocalLGBMClassifierCV,
+    FocalLogisticRegression,
+    FocalLogisticRegressionCV,
+    FocalXGBClassifier,
+    FocalXGBClassifierCV,
+)
 from skfocal._estimator._callbacks import Rounds
 from tests import backends
 from tests.backends import quiet_fit
@@ -198,3 +205,25 @@ def test_nobody_listens_nothing_happens():
     assert not rounds
     assert not rounds.end(dict)
     rounds.close({})
+
+
+@pytest.mark.parametrize("kind", [FocalLGBMClassifierCV, FocalXGBClassifierCV])
+def test_rounds_of_a_search_are_settings_and_can_be_stopped(kind):
+    X, y, _ = table(n_rows=300)
+    recorder = Recorder()
+    make(kind, 3, cv=3).set_callbacks(recorder).fit(X, y)
+    assert recorder.models == [None] * 5  # there is no model of a setting
+    recorder = Recorder(stop_at=1)
+    model = make(kind, 3, cv=3, n_jobs=1).set_callbacks(recorder).fit(X, y)
+    tried = ~np.isnan(model.scores_).all(axis=(1, 2, 3))
+    assert 1 <= tried.sum() < 5
+    assert len(model.comparison_["focal_gamma"]) == tried.sum()
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_a_linear_search_is_one_task():
+    X, y, _ = table(n_rows=300)
+    recorder = Recorder()
+    model = FocalLogisticRegressionCV(Cs=2, cv=3)
+    model.set_callbacks(recorder).fit(X, y)
+    assert [event[0] for event in recorder.events if isinstance(event, tuple)] == ["begin", "end"]

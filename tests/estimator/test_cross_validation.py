@@ -328,3 +328,14 @@ def test_calibration_before_a_score_is_nearly_that_of_all_rows(shape):
         binned = quick_calibration(*_held_out._binned(log_odds, codes, np.ones(30_000)))
         assert_allclose(binned.slope, exact.slope, rtol=1e-4)
         assert_allclose(binned.offset, exact.offset, atol=1e-4)
+
+
+@each
+def test_a_line_is_printed_for_each_setting(kind, capsys):
+    X, y, _ = table(n_rows=300)
+    loud = {LOGISTIC: {"verbose": 1}, LGBM: {"verbose": 1}, XGB: {"verbosity": 2}}[kind]
+    make(kind, **loud).fit(X, y)
+    printed = [line for line in capsys.readouterr().out.splitlines() if "focal_gamma=" in line]
+    assert [line.partition(",")[0] for line in printed] == ["focal_gamma=0.0", "focal_gamma=2.0"]
+    make(kind).fit(X, y)
+    assert "focal_gamma=" not in capsys.readouterr().out
