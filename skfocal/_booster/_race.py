@@ -60,7 +60,7 @@ class Race:
         """Of each round and fold."""
         self.best_score, self.n_rounds = -np.inf, 0
         """The best mean score, and the number of rounds that has it."""
-        self.log_odds: list[Array] = []
+        self.margins: list[Array] = []
         """Of the held-out rows of each fold after these rounds."""
         self.boosters: list[Any] = []
         self.is_over = False
@@ -80,8 +80,15 @@ class Race:
     def advance(self, fold: int) -> None:
         """One round of one fold; in any thread."""
         margins = self.trainings[fold].advance()
+        self._newest[fold] = margins, self._log_odds(fold, margins)
+
+    def _log_odds(self, fold: int, margins: Array) -> Array:
         loss = self.plans[fold].loss
-        self._newest[fold] = loss.log_odds(margins.astype(np.float64, copy=False))
+        return loss.log_odds(margins.astype(np.float64, copy=False))
+
+    def log_odds(self) -> list[Array]:
+        """Log-odds of the held-out rows of each fold after the best rounds."""
+        return [self._log_odds(fold, own) for fold, own in enumerate(self.margins)]
 
     def end(self) -> bool:
         """A fold has ended its round; whether it was the last one."""
@@ -90,11 +97,12 @@ class Race:
 
     def judge(self, *, keep_boosters: bool) -> None:
         """All folds have ended the round: note their scores; in any thread."""
-        scores = self.score(self.plans, self._newest)
+        margins, log_odds = map(list, zip(*self._newest, strict=True))
+        scores = self.score(self.plans, log_odds)
         self.scores.append(scores)
         done, mean = len(self.scores), float(np.mean(scores))
         if mean > self.best_score:
-            self.best_score, self.n_rounds, self.log_odds = mean, done, list(self._newest)
+            self.best_score, self.n_rounds, self.margins = mean, done, margins
         patient = self.patience is None or done - self.n_rounds < self.patience
         if patient and done < self.limit and np.isfinite(mean):
             self._n_done, self._waiting = 0, set(range(len(self._newest)))

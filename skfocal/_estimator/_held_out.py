@@ -18,7 +18,7 @@ from skfocal.calibration import Calibration, effective_rows, quick_calibration
 from skfocal.losses import FocalLoss
 from skfocal.losses._link import log_weight, raw_proba
 
-Rows = npt.NDArray[np.intp]
+Rows = npt.NDArray[np.integer]
 # The calibration that precedes a score sees the means of so many bins of log-odds. Within a bin
 # 0.02 wide the curvature of the log loss hardly changes.
 _N_BINS = 1024
@@ -81,21 +81,21 @@ class HeldOut:
         log_odds : list of ndarray of shape (n_test,) or (n_test, n_classes)
             Of the posterior of the held-out rows of each fold.
         """
-        correction = self._correction(np.concatenate(log_odds))
+        correction = self._correction(log_odds)
         return [
             self._score(fold, loss, correction.apply(own))
             for fold, loss, own in zip(self.folds, losses, log_odds, strict=True)
         ]
 
-    def _correction(self, log_odds: Array) -> Calibration:
+    def _correction(self, log_odds: list[Array]) -> Calibration:
         """Slope and offset of all held-out rows, nearly those of `fit_calibration`."""
         if not self.is_calibrated:
             return Calibration()
-        if log_odds.ndim == 2:
+        if log_odds[0].ndim == 2:
             rows, weight = self._some_rows
-            return quick_calibration(log_odds[rows], self.codes[rows], weight)
-        if len(log_odds) <= 4 * _N_BINS:
-            return quick_calibration(log_odds, self.codes, self._weight)
+            return quick_calibration(np.concatenate(log_odds)[rows], self.codes[rows], weight)
+        if len(self.codes) <= 4 * _N_BINS:
+            return quick_calibration(np.concatenate(log_odds), self.codes, self._weight)
         return quick_calibration(*_binned(log_odds, self.codes, self._weight))
 
     @cached_property
@@ -146,14 +146,22 @@ def _log_losses(log_odds: Array, codes: npt.NDArray[np.integer]) -> Array:
     return np.asarray(logsumexp(log_odds, axis=1) - own)
 
 
-def _binned(log_odds: Array, codes: npt.NDArray[np.intp], weight: Array) -> tuple[Any, Any, Any]:
+def _binned(
+    log_odds: list[Array], codes: npt.NDArray[np.intp], weight: Array
+) -> tuple[Any, Any, Any]:
     """Means, class codes and weights of bins of the log-odds of two classes."""
-    low, high = log_odds.min(), log_odds.max()
+    low, high = min(own.min() for own in log_odds), max(own.max() for own in log_odds)
     scale = (_N_BINS - 1) / (high - low) if high > low else 0.0
-    bins = ((log_odds - low) * scale).astype(np.intp) + _N_BINS * codes
-    sums = np.bincount(bins, weight, minlength=2 * _N_BINS)
+    sums, totals = np.zeros(2 * _N_BINS), np.zeros(2 * _N_BINS)
+    done = 0
+    for own in log_odds:
+        rows = slice(done, done + len(own))
+        bins = ((own - low) * scale).astype(np.intp) + _N_BINS * codes[rows]
+        sums += np.bincount(bins, weight[rows], minlength=len(sums))
+        totals += np.bincount(bins, weight[rows] * own, minlength=len(sums))
+        done += len(own)
     filled = np.flatnonzero(sums)
-    means = np.bincount(bins, weight * log_odds, minlength=2 * _N_BINS)[filled] / sums[filled]
+    means = totals[filled] / sums[filled]
     return means, (filled // _N_BINS).astype(np.intp), sums[filled]
 
 

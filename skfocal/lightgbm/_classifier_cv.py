@@ -93,9 +93,10 @@ class FocalLGBMClassifierCV(CrossValidatedBooster, FocalLGBMClassifier):
     best_index_ : tuple of two ints
         The indices of the chosen gamma and alpha.
     n_estimators_ : int
-        Rounds of the booster: ``n_rounds_[best_index_]`` over the mean share of rows
-        that a fold trains on, so that there are as many rounds a row; for 5 folds 5/4 of it. Of
-        an ensemble, those of all folds together.
+        Rounds of the booster: ``n_rounds_[best_index_]`` over the 0.75th power of the mean share
+        of rows that a fold trains on; for 5 folds 1.18 times as many. More rows need more rounds
+        until the model is as sure of itself as those of the folds were. Of an ensemble, the
+        rounds of all folds together.
     comparison_ : dict of lists
         A row a setting, for ``pandas.DataFrame(model.comparison_)``: the mean ``difference`` of
         its scores to those of ``reference_gamma``, the smallest gamma with the same alpha (0

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import xgboost
 from xgboost import Booster, DMatrix, QuantileDMatrix
 
 from skfocal._booster._plan import Plan
-from skfocal._estimator._held_out import Split
+from skfocal._estimator._held_out import Rows, Split
 from skfocal._estimator._target import Target
 from skfocal._kernels import Array
 from skfocal.xgboost._gpu import rows_of
@@ -16,7 +17,7 @@ from skfocal.xgboost._training import make_trainer
 
 
 class BinnedRows:
-    """All rows as a matrix of XGBoost. The matrices of the folds have its bins.
+    """All rows as a matrix of XGBoost, whose bins all folds have.
 
     Parameters
     ----------
@@ -43,10 +44,14 @@ class BinnedRows:
         """Set the level of XGBoost's messages, which each thread has for itself."""
         xgboost.set_config(verbosity=0)
 
-    def fold(self, split: Split) -> "BinnedFold":
+    def fold(self, split: Split) -> "MaskedFold | BinnedFold":
         """The rows of one fold."""
-        ref = self.matrix if isinstance(self.matrix, QuantileDMatrix) else None
-        return BinnedFold(self._matrix(ref, split.train), self._matrix(ref, split.test))
+        if not isinstance(self.matrix, QuantileDMatrix):
+            return BinnedFold(self._matrix(None, split.train), self._matrix(None, split.test))
+        if self.trainer.device in (None, "cpu"):
+            return MaskedFold(self.matrix, split)
+        own, held_out = (self._matrix(self.matrix, rows) for rows in (split.train, split.test))
+        return BinnedFold(own, held_out)
 
     def _matrix(self, ref: DMatrix | None, rows: Any) -> DMatrix:
         weight = self.target.sample_weight
@@ -73,6 +78,41 @@ class BinnedRows:
         return margins
 
 
+class MaskedFold:
+    """One fold on the matrix of all rows: rows that it does not train on have no gradient.
+
+    XGBoost ends with the trees of the training rows alone, as after ``subsample``: its histograms
+    are sums of gradients and Hessians, and it counts no rows. Bins of all rows are only read, so
+    that folds in several threads share them.
+    """
+
+    def __init__(self, matrix: QuantileDMatrix, split: Split) -> None:
+        self.matrix, self.test = matrix, split.test
+        is_other = np.ones(matrix.num_row(), dtype=bool)
+        is_other[split.train] = False
+        self.others = np.flatnonzero(is_other).astype(split.test.dtype)
+
+    def training(self, plain: Any, plan: Plan) -> "FoldTraining":
+        """A booster without trees."""
+        trainer = _trainer(plain, plan)
+        objective = _Masked(trainer.objective, self.others)
+        return FoldTraining(self.matrix, self.matrix, self.test, trainer, objective, plan)
+
+
+class _Masked:
+    """An objective whose gradients of some rows are 0."""
+
+    def __init__(self, objective: Any, rows: Rows) -> None:
+        self.objective, self.rows = objective, rows
+
+    def __call__(self, margins: Array, matrix: DMatrix) -> tuple[Array, Array]:
+        """Gradient and Hessian of all rows."""
+        gradient, hessian = self.objective(margins, matrix)
+        gradient[self.rows] = 0.0
+        hessian[self.rows] = 0.0
+        return gradient, hessian
+
+
 class BinnedFold:
     """The rows of one fold as two matrices."""
 
@@ -81,25 +121,49 @@ class BinnedFold:
 
     def training(self, plain: Any, plan: Plan) -> "FoldTraining":
         """A booster without trees."""
-        return FoldTraining(self, _trainer(plain, plan), plan)
+        trainer = _trainer(plain, plan)
+        return FoldTraining(self.train, self.test, slice(None), trainer, trainer.objective, plan)
 
 
 class FoldTraining:
-    """A booster that is trained on the training rows of a fold, round by round."""
+    """A booster that is trained on the training rows of a fold, round by round.
 
-    def __init__(self, fold: BinnedFold, trainer: Any, plan: Plan) -> None:
-        self.fold, self.objective = fold, trainer.objective
+    Parameters
+    ----------
+    train : DMatrix
+        Rows that it trains on.
+    test : DMatrix
+        The held-out rows, in places ``rows``.
+    rows : ndarray or slice
+    trainer : WithMetrics
+        As `make_trainer` makes it.
+    objective : callable
+        As `xgboost.train` takes it.
+    plan : Plan
+        Of the training rows.
+    """
+
+    def __init__(
+        self,
+        train: DMatrix,
+        test: DMatrix,
+        rows: Rows | slice,
+        trainer: Any,
+        objective: Any,
+        plan: Plan,
+    ) -> None:
+        self.train, self.test, self.rows, self.objective = train, test, rows, objective
         params = {**training_parameters(trainer, plan.n_classes)[2], "verbosity": 0}
         # margins of matrices in the cache are those of the last round and its new trees
-        self._booster = Booster(params, [fold.train, fold.test])
+        self._booster = Booster(params, [train, test])
         self._round = 0
 
     def advance(self) -> Array:
         """Train one more round; the margins of the held-out rows after it."""
-        self._booster.update(self.fold.train, self._round, fobj=self.objective)
+        self._booster.update(self.train, self._round, fobj=self.objective)
         self._round += 1
-        margins: Array = self._booster.predict(self.fold.test, output_margin=True)
-        return margins
+        margins: Array = self._booster.predict(self.test, output_margin=True)
+        return margins[self.rows]
 
     def booster(self, n_rounds: int) -> Booster:
         """The standard model of the first rounds."""

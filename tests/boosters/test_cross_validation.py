@@ -114,7 +114,7 @@ def test_refit_is_the_plain_class_with_what_was_chosen(kind, link, n_classes):
 
 
 def refit_rounds(n_rounds, share):
-    return max(1, round(n_rounds / share))
+    return max(1, round(n_rounds * share**-0.75))
 
 
 @each
