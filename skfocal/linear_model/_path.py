@@ -13,7 +13,7 @@ import numpy as np
 from skfocal._estimator._target import Target
 from skfocal._kernels import Array
 from skfocal.linear_model._blocks import margins
-from skfocal.linear_model._problem import LinearProblem
+from skfocal.linear_model._problem import LinearProblem, Memory
 from skfocal.linear_model._solvers import choose_solver, solve, starting_point
 from skfocal.linear_model._training import make_problem, penalties
 from skfocal.losses import FocalLoss
@@ -62,7 +62,7 @@ def fit_path(
         For a sparse X.
     """
     total = float(target.totals.weights.sum())
-    problem = make_problem(next(iter(plain.values())), X, target)
+    problem = replace(make_problem(next(iter(plain.values())), X, target), memory=Memory())
     fitted: dict[Point, Fitted] = {}
     last: dict[Any, Array] = {}  # the newest theta along C, and along gamma
     for point, model in plain.items():

@@ -23,6 +23,41 @@ from skfocal.losses import FocalLoss
 from skfocal.losses._rows import class_totals
 
 
+class Memory:
+    """What was found of the loss of the rows, for problems that differ in their penalty only.
+
+    The next fit of a path begins where the last one ended. There the loss and its gradient are
+    known.
+    """
+
+    def __init__(self) -> None:
+        self._loss: FocalLoss | None = None
+        self._null: tuple[Array, float] | None = None
+        self._theta: Array | None = None
+        self._sums: tuple[float, Array]
+
+    def null_model(self, problem: "LinearProblem") -> tuple[Array, float]:
+        """As of the problem."""
+        self._turn_to(problem.loss)
+        if self._null is None:
+            self._null = problem.null_model()
+        return self._null[0].copy(), self._null[1]
+
+    def find(self, loss: FocalLoss, theta: Array) -> tuple[float, Array] | None:
+        """The sum of losses and its gradient, if theta was the last one; else None."""
+        self._turn_to(loss)
+        known = self._theta is not None and np.array_equal(self._theta, theta)
+        return (self._sums[0], self._sums[1].copy()) if known else None
+
+    def keep(self, theta: Array, total: float, gradient: Array) -> None:
+        """Keep the sum of losses and its gradient."""
+        self._theta, self._sums = theta.copy(), (total, gradient.copy())
+
+    def _turn_to(self, loss: FocalLoss) -> None:
+        if loss != self._loss:
+            self._loss, self._null, self._theta = loss, None, None
+
+
 @dataclass(frozen=True)
 class LinearProblem:
     """Mean weighted focal loss of a linear margin, and l2 / 2 sum(coef**2) + l1 sum|coef|.
@@ -43,6 +78,8 @@ class LinearProblem:
     l1: float = 0.0
     center: Array | None = None
     """What is subtracted from the columns, of shape (p,). None where it is 0 for all."""
+    memory: Memory | None = None
+    """Of these rows and columns. None: nothing is kept."""
 
     @property
     def n_outputs(self) -> int:
@@ -147,6 +184,7 @@ class LinearProblem:
             X=self.X[::every],
             codes=self.codes[::every],
             sample_weight=None if weight is None else weight[::every],
+            memory=None,
         )
 
     def some_columns(self, columns: npt.NDArray[Any]) -> "LinearProblem":
@@ -154,12 +192,16 @@ class LinearProblem:
         if len(columns) == self.X.shape[1]:
             return self
         X = self.X[:, columns] if sparse.issparse(self.X) else Columns(self.X, columns)
-        return replace(self, X=X, center=None if self.center is None else self.center[columns])
+        center = None if self.center is None else self.center[columns]
+        return replace(self, X=X, center=center, memory=None)
 
     def value(self, theta: Array) -> float:
         """The objective."""
-        if sparse.issparse(self.X):
-            return self._sparse_value_gradient(theta)[0]
+        known = self.memory.find(self.loss, theta) if self.memory else None
+        if known is None and sparse.issparse(self.X):
+            known = self._sparse_sums(theta)
+        if known is not None:
+            return self._finished(known[0], theta)
         total = 0.0
         for _, rows in self._blocks(theta):
             total += self.loss.loss(*rows).sum()
@@ -167,14 +209,22 @@ class LinearProblem:
 
     def value_gradient(self, theta: Array) -> tuple[float, Array]:
         """The objective and the gradient of its smooth part."""
-        if sparse.issparse(self.X):
-            return self._sparse_value_gradient(theta)
+        known = self.memory.find(self.loss, theta) if self.memory else None
+        if known is None:
+            known = self._sparse_sums(theta) if sparse.issparse(self.X) else self._sums(theta)
+            if self.memory:
+                self.memory.keep(theta, *known)
+        total, gradient = known
+        return self._finished(total, theta, gradient), gradient
+
+    def _sums(self, theta: Array) -> tuple[float, Array]:
+        """The sum of losses and its gradient, before scale and penalty."""
         total, gradient = 0.0, np.zeros_like(theta)
         for block, rows in self._blocks(theta):
             losses, slopes = self.loss.loss_gradient(*rows)
             total += losses.sum()
             add_gradient(block, slopes, self.fit_intercept, gradient)
-        return self._finished(total, theta, gradient), gradient
+        return total, gradient
 
     def newton_terms(self, theta: Array) -> tuple[float, Array, Array]:
         """The objective, its gradient (p, m) and the step's positive matrix (p, m, p, m).
@@ -245,8 +295,8 @@ class LinearProblem:
         penalty = 0.5 * self.l2 * np.square(theta[:p]).sum() + self.l1 * np.abs(theta[:p]).sum()
         return self._scale * float(total) + float(penalty)
 
-    def _sparse_value_gradient(self, theta: Array) -> tuple[float, Array]:
-        total, gradient = _kernels.sparse_loss_gradient(
+    def _sparse_sums(self, theta: Array) -> tuple[float, Array]:
+        return _kernels.sparse_loss_gradient(
             self.X,
             self.of_columns(theta),
             self.fit_intercept,
@@ -257,4 +307,3 @@ class LinearProblem:
             self.loss.link,
             self.n_threads,
         )
-        return self._finished(total, theta, gradient), gradient

@@ -34,7 +34,8 @@ def starting_point(problem: LinearProblem, last: Array | None) -> tuple[Array, f
     A solver starts from ``last``, or from the null model if there is no ``last`` or if its
     objective is larger.
     """
-    theta, null_value = problem.null_model()
+    known = problem.memory
+    theta, null_value = known.null_model(problem) if known else problem.null_model()
     with np.errstate(over="ignore", invalid="ignore"):
         if last is not None and problem.value(last) <= null_value:
             theta = last
