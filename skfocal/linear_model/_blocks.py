@@ -14,8 +14,8 @@ from scipy import sparse
 
 from skfocal._kernels import Array
 
-# A block of a dense X has about so many numbers, 1 MB of doubles. These are the limits of its rows.
-_BLOCK, _MIN_ROWS, _MAX_ROWS = 2**17, 512, 8192
+# A block of a dense X has about so many numbers, 2 MB of doubles. These are the limits of its rows.
+_BLOCK, _MIN_ROWS, _MAX_ROWS = 2**18, 512, 8192
 # A column is centred where its mean is more than this many standard deviations away from 0.
 _FAR = 10.0
 # Means and standard deviations are estimated from about so many rows. The center of a column
