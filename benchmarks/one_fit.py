@@ -1,6 +1,7 @@
 """One fit that chooses, calibrates and, if asked, merges: is it as good as the long way?
 
-Six questions about `FocalLGBMClassifierCV` and `FocalXGBClassifierCV`:
+Seven questions about the classes that choose by cross-validation, six of them about
+`FocalLGBMClassifierCV` and `FocalXGBClassifierCV`:
 
 - ``rare``: 0.2 % positives with known probabilities, 100,000 rows to train on and as many held
   out. For each gamma and alpha: the plain class, the new class refitted ("cv") and merged
@@ -13,12 +14,14 @@ Six questions about `FocalLGBMClassifierCV` and `FocalXGBClassifierCV`:
 - ``null``: how often is a gamma above 0 taken where none is better? See
   `benchmarks.one_fit_null`.
 - ``time``: beside a grid search, and a loop by hand; see `benchmarks.one_fit_time`.
+- ``linear``: `FocalLogisticRegressionCV` beside scikit-learn's class; see
+  `benchmarks.one_fit_linear`.
 
-    python -m benchmarks.one_fit rare|multiclass|rounds|tables|null|time [--quick]
+    python -m benchmarks.one_fit rare|multiclass|rounds|tables|null|time|linear [--quick]
 
 writes benchmarks/results/one_fit_*.csv, and one_fit.md from all parts that have been run. A part
 that was stopped goes on where it was. Two models are trained at once, of one thread each: their
-seconds are for a comparison of methods within a part, except in ``time``.
+seconds are for a comparison of methods within a part, except in ``time`` and ``linear``.
 """
 
 import argparse
@@ -30,7 +33,13 @@ import pandas as pd
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
-from benchmarks import one_fit_null, one_fit_rounds, one_fit_tables, one_fit_time
+from benchmarks import (
+    one_fit_linear,
+    one_fit_null,
+    one_fit_rounds,
+    one_fit_tables,
+    one_fit_time,
+)
 from benchmarks.data import rare_class, rare_positives, rare_positives_proba
 from benchmarks.one_fit_shared import (
     CLASSIFIERS,
@@ -203,6 +212,7 @@ PARTS = {
     "tables": Part("Real tables", one_fit_tables.run, one_fit_tables.text_of),
     "null": Part("Where no gamma is better", one_fit_null.run, one_fit_null.text_of),
     "time": Part("Time", one_fit_time.run, one_fit_time.text_of),
+    "linear": Part("Time of the linear model", one_fit_linear.run, one_fit_linear.text_of),
 }
 
 
