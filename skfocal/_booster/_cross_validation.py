@@ -241,41 +241,57 @@ class CrossValidatedBooster(CrossValidationMixin):
     ) -> None:
         """Fit the chosen setting on all rows, or merge the boosters of its folds."""
         log_odds = race.log_odds()
-        found = self._calibration_of(held_out.folds, log_odds, target)
-        of_folds = probabilities.calibrated(found) if found else probabilities
+        found = self._calibration_of(held_out.folds, log_odds, target) or Calibration()
         if self.ensemble:
-            plan = self._plain(race.setting, priors=None)._plan(target.totals, self._names())
-            self._take(self._merged(race.boosters), plan.settings)
-            n_threads = booster_threads(self.n_jobs)
-            margins = [rows.margins(each, n_threads) for each in race.boosters]
-            found = _without_gap(found or Calibration(), margins, target)
-            self._correct(probabilities.calibrated(found))
+            proba = self._out_of_fold(held_out, log_odds, found)
+            found_of_merged = self._merge(rows, target, race, found, proba)
+            self._correct(probabilities.calibrated(found_of_merged))
         else:
             n_rounds = max(1, round(race.n_rounds * held_out.train_share**-_MORE_ROUNDS))
             plain = self._plain(race.setting, priors=None, n_estimators=n_rounds)
             plan = plain._plan(target.totals, self._names())
             self._learn(rows.train(plain, plan), plan)
-            self._correct(of_folds)
-        self.oof_proba_ = self._out_of_fold(held_out, log_odds, of_folds.correction)
+            self._correct(probabilities.calibrated(found) if self.calibration else probabilities)
+        of_folds = probabilities.calibrated(found).correction
+        self.oof_proba_ = self._out_of_fold(held_out, log_odds, of_folds)
+
+    def _merge(
+        self, rows: Rows, target: Target, race: Race, found: Calibration, held_out: Array
+    ) -> Calibration:
+        """Merge the boosters of the folds; the map of the merged booster's log-odds."""
+        plan = self._plain(race.setting, priors=None)._plan(target.totals, self._names())
+        self._take(self._merged(race.boosters), plan.settings)
+        n_threads = booster_threads(self.n_jobs)
+        margins = [rows.margins(each, n_threads) for each in race.boosters]
+        if target.positive is not None:
+            held_out = held_out[target.positive]
+        return _without_gap(found, margins, held_out, target)
 
 
-def _without_gap(found: Calibration, margins: list[Array], target: Target) -> Calibration:
+def _without_gap(
+    found: Calibration, margins: list[Array], held_out: Array, target: Target
+) -> Calibration:
     """The map after which the merged booster's mean is that of the averaged probabilities.
 
     The mean of log-odds lies below the log-odds of the mean (Jensen's inequality), most for rare
-    classes. No label is used.
+    classes. New rows would show the gap. On training rows most boosters remember the label, so
+    that a row counts for a class by its probability of the fold that has not seen the row, over
+    the average of all.
     """
     mapped = [found.apply(np.asarray(own, dtype=np.float64)) for own in margins]
-    weight = target.sample_weight
-    wanted = np.average(np.mean([raw_proba(own) for own in mapped], axis=0), axis=0, weights=weight)
+    average = np.mean([raw_proba(own) for own in mapped], axis=0)
     merged = np.mean(mapped, axis=0)
-    gap = np.zeros(len(wanted))
+    held_out = np.nan_to_num(held_out)  # rows that were never held out count nothing
+    if target.sample_weight is not None:
+        held_out = held_out * target.sample_weight[:, np.newaxis]
+    weight = np.divide(held_out, average, out=np.zeros_like(average), where=average > 0)
+    gap = np.zeros(average.shape[1])
     for _ in range(100):
         shifted = merged + (gap[1] - gap[0] if merged.ndim == 1 else gap)
-        step = np.log(wanted) - np.log(np.average(raw_proba(shifted), axis=0, weights=weight))
+        step = np.log(held_out.sum(axis=0)) - np.log((weight * raw_proba(shifted)).sum(axis=0))
+        step -= step.mean()
         gap += step
         if np.abs(step).max() < 1e-12:
             break
-    gap -= gap.mean()
     offset = float(gap[1] - gap[0]) if merged.ndim == 1 else tuple(gap.tolist())
     return found.then(Calibration(1.0, offset))
