@@ -243,9 +243,11 @@ class CrossValidatedBooster(CrossValidationMixin):
         log_odds = race.log_odds()
         found = self._calibration_of(held_out.folds, log_odds, target) or Calibration()
         if self.ensemble:
+            plan = self._plain(race.setting, priors=None)._plan(target.totals, self._names())
+            self._take(self._merged(race.boosters), plan.settings)
             proba = self._out_of_fold(held_out, log_odds, found)
-            found_of_merged = self._merge(rows, target, race, found, proba)
-            self._correct(probabilities.calibrated(found_of_merged))
+            gap = self._gap(rows, target, race.boosters, found, proba)
+            self._correct(probabilities.calibrated(found.then(gap)))
         else:
             n_rounds = max(1, round(race.n_rounds * held_out.train_share**-_MORE_ROUNDS))
             plain = self._plain(race.setting, priors=None, n_estimators=n_rounds)
@@ -255,43 +257,50 @@ class CrossValidatedBooster(CrossValidationMixin):
         of_folds = probabilities.calibrated(found).correction
         self.oof_proba_ = self._out_of_fold(held_out, log_odds, of_folds)
 
-    def _merge(
-        self, rows: Rows, target: Target, race: Race, found: Calibration, held_out: Array
+    def _gap(
+        self, rows: Rows, target: Target, boosters: list[Any], found: Calibration, held_out: Array
     ) -> Calibration:
-        """Merge the boosters of the folds; the map of the merged booster's log-odds."""
-        plan = self._plain(race.setting, priors=None)._plan(target.totals, self._names())
-        self._take(self._merged(race.boosters), plan.settings)
+        """The offset that `gap_of` finds, from the boosters of the folds and held-out rows."""
         n_threads = booster_threads(self.n_jobs)
-        margins = [rows.margins(each, n_threads) for each in race.boosters]
+        margins = [rows.margins(each, n_threads).astype(np.float64) for each in boosters]
         if target.positive is not None:
             held_out = held_out[target.positive]
-        return _without_gap(found, margins, held_out, target)
+        return gap_of([found.apply(own) for own in margins], held_out, target.sample_weight)
 
 
-def _without_gap(
-    found: Calibration, margins: list[Array], held_out: Array, target: Target
-) -> Calibration:
-    """The map after which the merged booster's mean is that of the averaged probabilities.
+def gap_of(log_odds: list[Array], held_out: Array, sample_weight: Array | None) -> Calibration:
+    """The offset with which the mean of log-odds has the mean of the averaged probabilities.
 
     The mean of log-odds lies below the log-odds of the mean (Jensen's inequality), most for rare
     classes. New rows would show the gap. On training rows most boosters remember the label, so
     that a row counts for a class by its probability of the fold that has not seen the row, over
     the average of all.
+
+    Parameters
+    ----------
+    log_odds : list of ndarray of shape (n,) or (n, K)
+        Of all training rows, by each booster.
+    held_out : ndarray of shape (n, K)
+        Probabilities by boosters that have not seen the row; NaN where there is none.
+    sample_weight : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    Calibration
+        An offset alone.
     """
-    mapped = [found.apply(np.asarray(own, dtype=np.float64)) for own in margins]
-    average = np.mean([raw_proba(own) for own in mapped], axis=0)
-    merged = np.mean(mapped, axis=0)
-    held_out = np.nan_to_num(held_out)  # rows that were never held out count nothing
-    if target.sample_weight is not None:
-        held_out = held_out * target.sample_weight[:, np.newaxis]
+    average = np.mean([raw_proba(own) for own in log_odds], axis=0)
+    merged = np.mean(log_odds, axis=0)
+    held_out = np.nan_to_num(held_out)
+    if sample_weight is not None:
+        held_out = held_out * sample_weight[:, np.newaxis]
     weight = np.divide(held_out, average, out=np.zeros_like(average), where=average > 0)
     gap = np.zeros(average.shape[1])
     for _ in range(100):
         shifted = merged + (gap[1] - gap[0] if merged.ndim == 1 else gap)
         step = np.log(held_out.sum(axis=0)) - np.log((weight * raw_proba(shifted)).sum(axis=0))
-        step -= step.mean()
+        step -= step.mean()  # the softmax does not see a common shift
         gap += step
         if np.abs(step).max() < 1e-12:
             break
-    offset = float(gap[1] - gap[0]) if merged.ndim == 1 else tuple(gap.tolist())
-    return found.then(Calibration(1.0, offset))
+    return Calibration(1.0, float(gap[1] - gap[0]) if merged.ndim == 1 else tuple(gap.tolist()))

@@ -198,12 +198,26 @@ def proba_of(log_odds):
     return np.column_stack([expit(-log_odds), expit(log_odds)])
 
 
+def rare(n_classes, n_rows, seed):
+    """Classes that depend weakly on two columns; the last one has about 3 rows of 100."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 8))
+    scores = np.column_stack([0.0 * X[:, 0], X[:, 0], X[:, 0] + X[:, 1]])[:, 3 - n_classes :]
+    scores[:, -1] -= 4.0
+    return X, (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+
+
 @each
 @classes
 def test_mean_of_the_merged_booster_is_that_of_the_averaged_probabilities(kind, n_classes):
-    X, y, _ = coarse(n_classes)
+    """On new rows. The trees are deep, so that they remember their training rows."""
+    X, y = rare(n_classes, 4000, 0)
+    new, _ = rare(n_classes, 20_000, 1)
     given = {}
-    model = make(kind, n_estimators=20, ensemble=True, cv=3)
+    deep = {"num_leaves": 60, "min_child_samples": 2} if kind is LGBM else {"max_depth": 8}
+    trees = {"learning_rate": 0.3, **deep}
+    params = {"focal_gammas": (0.5,), "early_stopping_rounds": None, "trees": trees}
+    model = make(kind, n_estimators=12, ensemble=True, cv=3, **params)
     merge, calibrate = model._merged, model._calibration_of
     model._merged = lambda boosters: given.setdefault("boosters", boosters) and merge(boosters)
 
@@ -213,11 +227,11 @@ def test_mean_of_the_merged_booster_is_that_of_the_averaged_probabilities(kind, 
 
     model._calibration_of = calibration_of
     model.fit(X, y)
-    folds = [given["map"].apply(margins_of(booster, X)) for booster in given["boosters"]]
+    folds = [given["map"].apply(margins_of(booster, new)) for booster in given["boosters"]]
     averaged = np.mean([proba_of(fold) for fold in folds], axis=0).mean(axis=0)
-    assert_allclose(model.predict_proba(X).mean(axis=0), averaged, rtol=1e-5)
+    assert_allclose(model.predict_proba(new).mean(axis=0), averaged, rtol=0.03)
     merged_alone = proba_of(np.mean(folds, axis=0)).mean(axis=0)
-    assert merged_alone.min() < averaged.min()  # Jensen's gap, which the offset closes
+    assert merged_alone[-1] < 0.9 * averaged[-1]  # Jensen's gap, which the offset closes
 
 
 ROWS = {
