@@ -65,7 +65,7 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     ensemble : bool, default=False
         Whether the boosters of the folds are merged into one, in place of a fit on all rows. Its
         margin is the mean of theirs, plus an offset. With the offset the mean probability of
-        the training rows is that of the averaged probabilities. It predicts as bagging does, and
+        new rows is about that of the averaged probabilities. It predicts as bagging does, and
         is as large as all folds' boosters together. Only with ``link="posterior"``, and not
         with DART, whose trees are no model when some are cut off.
     probability : {"posterior", "raw"}, default="posterior"
