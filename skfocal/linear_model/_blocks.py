@@ -16,6 +16,9 @@ from skfocal._kernels import Array
 
 # A block of a dense X has about so many numbers, 2 MB of doubles. These are the limits of its rows.
 _BLOCK, _MIN_ROWS, _MAX_ROWS = 2**18, 512, 8192
+# For two classes an X with so many numbers or fewer, 4 MB of doubles, is one block: calls for each
+# block would cost more than the cache saves. For more classes Newton's matrix reads a block often.
+_WHOLE = 2**19
 # A column is centred where its mean is more than this many standard deviations away from 0.
 _FAR = 10.0
 # Means and standard deviations are estimated from about so many rows. The center of a column
@@ -34,11 +37,13 @@ class Columns:
         return self.X[rows][:, self.columns]
 
 
-def row_slices(X: Any) -> Iterator[slice]:
-    """The rows of each block of X."""
+def row_slices(X: Any, n_outputs: int) -> Iterator[slice]:
+    """The rows of each block of X, for a theta of so many columns."""
     size = min(max(_BLOCK // max(X.shape[1], 1), _MIN_ROWS), _MAX_ROWS)
     if sparse.issparse(X):
         size = 100 * _MAX_ROWS
+    elif n_outputs == 1 and X.shape[0] * X.shape[1] <= _WHOLE:
+        size = max(X.shape[0], 1)
     for first in range(0, X.shape[0], size):
         yield slice(first, first + size)
 

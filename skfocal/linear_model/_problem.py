@@ -276,7 +276,7 @@ class LinearProblem:
         """Blocks of X, centred if X is dense, with the codes, margins and weights of their rows."""
         if self._transforms:
             theta = self.of_columns(theta)
-        for rows in row_slices(self.X):
+        for rows in row_slices(self.X, self.n_outputs):
             block = self.X[rows]
             if self.center is not None and not self._transforms:
                 block = centred(block, self.center)

@@ -16,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLogisticRegression
-from skfocal.linear_model._problem import LinearProblem
+from skfocal.linear_model import _blocks
+from skfocal.linear_model._problem import LinearProblem, Memory
 from skfocal.linear_model._scaling import scaled_solve
 from skfocal.linear_model._solvers import choose_solver
 from skfocal.losses import make_loss
@@ -68,10 +69,16 @@ def test_solvers_find_the_minimum_of_the_documented_objective(any_table, gamma, 
     assert objective(model, X, y, weight, theta) <= best.fun * (1 + 1e-8)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_matrix_of_the_newton_step_is_the_hessian_at_gamma_zero(any_table, weighted):
+@pytest.mark.parametrize("weighted, in_blocks", [(False, False), (True, False), (True, True)])
+def test_matrix_of_the_newton_step_is_the_hessian_at_gamma_zero(
+    any_table, weighted, in_blocks, monkeypatch
+):
     """Finite differences of the gradient, intercepts and penalty included."""
     X, y, weight = any_table
+    if in_blocks:
+        for name, value in (("_WHOLE", 0), ("_MIN_ROWS", 1), ("_BLOCK", 70 * X.shape[1])):
+            monkeypatch.setattr(_blocks, name, value)
+        assert len(list(_blocks.row_slices(X, 1))) > 3
     k = len(np.unique(y))
     loss = make_loss(k, 0.0, np.arange(1.0, k + 1))
     problem = LinearProblem(X, y, weight if weighted else None, loss, 0.1, True)
@@ -91,6 +98,31 @@ def test_matrix_of_the_newton_step_is_the_hessian_at_gamma_zero(any_table, weigh
     assert (gradient * direction).sum() == pytest.approx((plus[0] - minus[0]) / 2e-5, rel=1e-6)
     product = np.einsum("ijkl,kl->ij", matrix, direction)
     assert_allclose(product, (plus[1] - minus[1]) / 2e-5, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_memory_changes_no_number(any_table, form):
+    """What is known of the last theta holds for other penalties, and for no other loss."""
+    X, y, weight = any_table
+    k, memory = len(np.unique(y)), Memory()
+    X = form(X)
+    for gamma, l2, l1, seed in [
+        (0.0, 0.1, 0.0, 0),
+        (0.0, 0.5, 0.1, 0),  # the same theta: remembered
+        (0.0, 0.5, 0.0, 1),
+        (2.0, 0.5, 0.0, 1),
+    ]:
+        loss = make_loss(k, gamma, None)
+        given = X, y, weight, loss, l2, True, 1, l1
+        plain, remembering = LinearProblem(*given), LinearProblem(*given, memory=memory)
+        theta = np.random.default_rng(seed).normal(size=(11, plain.n_outputs))
+        for _ in range(2):
+            value, gradient = remembering.value_gradient(theta)
+            assert value == plain.value_gradient(theta)[0]
+            assert_array_equal(gradient, plain.value_gradient(theta)[1])
+            assert remembering.value(theta) == pytest.approx(plain.value(theta), rel=1e-14)
+            gradient *= 2.0  # the caller's array
+        assert_array_equal(memory.null_model(remembering)[0], plain.null_model()[0])
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
