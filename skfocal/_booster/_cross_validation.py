@@ -7,12 +7,13 @@ calibrate.
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
+from sklearn import get_config, set_config
 from sklearn.exceptions import ConvergenceWarning
 
-from skfocal._booster._arguments import SEARCH_PARAMETERS, booster_threads
+from skfocal._booster._arguments import SEARCH_PARAMETERS
 from skfocal._booster._model_files import Settings
 from skfocal._booster._plan import Plan
 from skfocal._booster._race import Race, Training, run
@@ -37,12 +38,19 @@ _REFUSED = {
     "eval_set": _FOLDS,
     "eval_X": _FOLDS,
     "eval_y": _FOLDS,
+    "eval_names": _FOLDS,
+    "eval_sample_weight": _FOLDS,
+    "eval_class_weight": _FOLDS,
+    "eval_init_score": _FOLDS,
+    "sample_weight_eval_set": _FOLDS,
+    "base_margin_eval_set": _FOLDS,
     "init_score": _START,
     "base_margin": _START,
     "init_model": _CONTINUED,
     "xgb_model": _CONTINUED,
     "eval_metric": "scoring decides",
     "callbacks": "early_stopping_rounds ends a setting",
+    "verbose": "the constructor has a parameter for it",
 }
 
 
@@ -64,7 +72,7 @@ class Fold(Protocol):
         """A booster without trees, with the parameters of a plain classifier."""
 
 
-class Rows(Protocol):
+class BinnedRows(Protocol):
     """All rows, binned once, in the form of one library."""
 
     def fold(self, split: Split) -> Fold:
@@ -93,8 +101,12 @@ class CrossValidatedBooster(CrossValidationMixin):
     get_params: Callable[..., dict[str, Any]]
     _plain: Callable[..., Any]
     """A classifier of the plain class with the parameters of one setting."""
+    _data_sets: tuple[type, ...]
+    """What the plain class is fitted on beside tables."""
     _n_rounds: Callable[[], int]
     """The cap of the number of rounds."""
+    _n_threads: Callable[[], int]
+    """The number of threads in all."""
     _is_verbose: Callable[[], bool]
     """Whether a line is printed for each setting."""
     _merged: Callable[[list[Any]], Any]
@@ -104,8 +116,35 @@ class CrossValidatedBooster(CrossValidationMixin):
     _correct: Callable[[Probabilities], None]
     _check_priors_of_raw: Callable[[FocalLoss], None]
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params
+            Parameters by name.
+
+        Returns
+        -------
+        estimator
+            The model itself.
+
+        Raises
+        ------
+        ValueError
+            If one of them is chosen by the search.
+        """
+        for name in self._chosen:
+            if name in params:
+                raise ValueError(
+                    f"{name} is chosen by the search: give the values to try as {name}s."
+                )
+        model: Self = super().set_params(**params)  # type: ignore[misc]
+        return model
+
     def _check_search(self) -> None:
         super()._check_search()
+        check_integer(self._n_rounds(), "n_estimators", 1)
         check_flag(self.ensemble, "ensemble")
         if self.early_stopping_rounds is not None:
             check_integer(self.early_stopping_rounds, "early_stopping_rounds", 1)
@@ -117,7 +156,7 @@ class CrossValidatedBooster(CrossValidationMixin):
 
     def _refuse_arguments(self, X: Any, params: dict[str, Any]) -> None:
         """Refuse what the plain class can be fitted on, and this one cannot."""
-        if hasattr(X, "get_label"):
+        if isinstance(X, self._data_sets):
             raise TypeError(
                 f"{type(self).__name__} splits tables, and X is a {type(X).__name__}: give the "
                 "table and y."
@@ -135,7 +174,7 @@ class CrossValidatedBooster(CrossValidationMixin):
         params = {name: value for name, value in params.items() if name not in SEARCH_PARAMETERS}
         return params | {"focal_gamma": setting.gamma, "focal_alpha": setting.alpha}
 
-    def _search(self, rows: Rows, target: Target, held_out: HeldOut, rounds: Rounds) -> None:
+    def _search(self, rows: BinnedRows, target: Target, held_out: HeldOut, rounds: Rounds) -> None:
         """Train all settings on all folds, choose one, and fit on all rows."""
         settings = self._settings()
         # what cannot be right is refused before training
@@ -156,17 +195,14 @@ class CrossValidatedBooster(CrossValidationMixin):
 
     def _race(
         self,
-        rows: Rows,
+        rows: BinnedRows,
         target: Target,
         held_out: HeldOut,
         settings: list[Setting],
         rounds: Rounds,
     ) -> list[Race]:
         """Train each setting on each fold; fewer settings where a callback stops the search."""
-        n_threads = booster_threads(self.n_jobs)
-        large = len(target.codes) >= _LARGE
-        n_workers = 1 if large else min(n_threads, len(held_out.folds))
-        n_jobs = max(1, n_threads // n_workers)
+        n_workers, n_jobs = self._divided_threads(target, held_out)
         limits = self._n_rounds(), self.early_stopping_rounds
         totals = [part_of(target, split.train).totals for split in held_out.folds]
         folds = [rows.fold(split) for split in held_out.folds]
@@ -175,10 +211,6 @@ class CrossValidatedBooster(CrossValidationMixin):
         def score(plans: list[Plan], log_odds: list[Array]) -> list[float]:
             return held_out.scores([plan.loss for plan in plans], log_odds)
 
-        def trainings(plain: Any, plans: list[Plan]) -> list[Training]:
-            own = zip(folds, plans, strict=True)
-            return [fold.training(plain, plan) for fold, plan in own]
-
         def races() -> Iterator[Race]:
             for setting in settings:
                 if stopped:
@@ -186,7 +218,7 @@ class CrossValidatedBooster(CrossValidationMixin):
                 plain = self._plain(setting, n_jobs=n_jobs, priors=None)
                 plans = [plain._plan(own, self._names()) for own in totals]
                 # no name here may keep the boosters of a race that is over
-                yield Race(setting, plans, trainings(plain, plans), score, *limits)
+                yield Race(setting, plans, _trainings(folds, plain, plans), score, *limits)
 
         def over(race: Race) -> None:
             nonlocal stopped
@@ -194,14 +226,15 @@ class CrossValidatedBooster(CrossValidationMixin):
             rounds.begin()
             stopped = rounds.end(None) or stopped
 
-        return run(
-            races(),
-            len(folds),
-            n_workers,
-            rows.prepare_thread,
-            keep_boosters=self.ensemble,
-            over=over,
-        )
+        prepare = _thread_preparation(rows)
+        return run(races(), len(folds), n_workers, prepare, keep_boosters=self.ensemble, over=over)
+
+    def _divided_threads(self, target: Target, held_out: HeldOut) -> tuple[int, int]:
+        """How many boosters are trained at once, and the threads of each."""
+        n_threads = self._n_threads()
+        large = len(target.codes) >= _LARGE
+        n_workers = 1 if large else min(n_threads, len(held_out.folds))
+        return n_workers, max(1, n_threads // n_workers)
 
     def _report(self, race: Race) -> None:
         if self._is_verbose():
@@ -233,7 +266,7 @@ class CrossValidatedBooster(CrossValidationMixin):
 
     def _fit_chosen(
         self,
-        rows: Rows,
+        rows: BinnedRows,
         target: Target,
         held_out: HeldOut,
         race: Race,
@@ -258,29 +291,49 @@ class CrossValidatedBooster(CrossValidationMixin):
         self.oof_proba_ = self._out_of_fold(held_out, log_odds, of_folds)
 
     def _gap(
-        self, rows: Rows, target: Target, boosters: list[Any], found: Calibration, held_out: Array
+        self,
+        rows: BinnedRows,
+        target: Target,
+        boosters: list[Any],
+        found: Calibration,
+        oof_proba: Array,
     ) -> Calibration:
         """The offset that `gap_of` finds, from the boosters of the folds and held-out rows."""
-        n_threads = booster_threads(self.n_jobs)
+        n_threads = self._n_threads()
         margins = [rows.margins(each, n_threads).astype(np.float64) for each in boosters]
         if target.positive is not None:
-            held_out = held_out[target.positive]
-        return gap_of([found.apply(own) for own in margins], held_out, target.sample_weight)
+            oof_proba = oof_proba[target.positive]
+        return gap_of([found.apply(own) for own in margins], oof_proba, target.sample_weight)
 
 
-def gap_of(log_odds: list[Array], held_out: Array, sample_weight: Array | None) -> Calibration:
+def _trainings(folds: list[Fold], plain: Any, plans: list[Plan]) -> list[Training]:
+    return [fold.training(plain, plan) for fold, plan in zip(folds, plans, strict=True)]
+
+
+def _thread_preparation(rows: BinnedRows) -> Callable[[], None]:
+    """What a new thread has to do: scikit-learn's configuration is each thread's own."""
+    config = get_config()
+
+    def prepare() -> None:
+        set_config(**config)
+        rows.prepare_thread()
+
+    return prepare
+
+
+def gap_of(log_odds: list[Array], oof_proba: Array, sample_weight: Array | None) -> Calibration:
     """The offset with which the mean of log-odds has the mean of the averaged probabilities.
 
     The mean of log-odds lies below the log-odds of the mean (Jensen's inequality), most for rare
-    classes. New rows would show the gap. On training rows most boosters remember the label, so
-    that a row counts for a class by its probability of the fold that has not seen the row, over
-    the average of all.
+    classes. New rows would show the gap. On training rows most boosters remember the label.
+    Each row therefore gets a weight for each class: its held-out probability, divided by the
+    average of the probabilities of all boosters (M20).
 
     Parameters
     ----------
     log_odds : list of ndarray of shape (n,) or (n, K)
         Of all training rows, by each booster.
-    held_out : ndarray of shape (n, K)
+    oof_proba : ndarray of shape (n, K)
         Probabilities by boosters that have not seen the row; NaN where there is none.
     sample_weight : ndarray of shape (n,) or None
 
@@ -291,14 +344,14 @@ def gap_of(log_odds: list[Array], held_out: Array, sample_weight: Array | None) 
     """
     average = np.mean([raw_proba(own) for own in log_odds], axis=0)
     merged = np.mean(log_odds, axis=0)
-    held_out = np.nan_to_num(held_out)
+    wanted = np.nan_to_num(oof_proba)
     if sample_weight is not None:
-        held_out = held_out * sample_weight[:, np.newaxis]
-    weight = np.divide(held_out, average, out=np.zeros_like(average), where=average > 0)
+        wanted = wanted * sample_weight[:, np.newaxis]
+    weight = np.divide(wanted, average, out=np.zeros_like(average), where=average > 0)
     gap = np.zeros(average.shape[1])
     for _ in range(100):
         shifted = merged + (gap[1] - gap[0] if merged.ndim == 1 else gap)
-        step = np.log(held_out.sum(axis=0)) - np.log((weight * raw_proba(shifted)).sum(axis=0))
+        step = np.log(wanted.sum(axis=0)) - np.log((weight * raw_proba(shifted)).sum(axis=0))
         step -= step.mean()  # the softmax does not see a common shift
         gap += step
         if np.abs(step).max() < 1e-12:

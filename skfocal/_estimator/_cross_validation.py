@@ -29,6 +29,11 @@ from skfocal.losses._rows import class_totals
 
 Rule = Literal["one_se", "best"]
 DEFAULT_GAMMAS = (0.0, 0.5, 1.0, 2.0, 5.0)
+# Attributes that a search sets. Those of the linear model are among them.
+_RESULTS = (
+    *("focal_gamma_", "focal_alpha_", "scores_", "fold_scores_", "best_index_", "comparison_"),
+    *("oof_proba_", "n_rounds_", "C_", "Cs_", "l1_ratio_"),
+)
 
 
 def part_of(target: Target, rows: Rows) -> Target:
@@ -55,18 +60,32 @@ class CrossValidationMixin:
     rule: Rule
     calibration: str | None
     priors: Any
+    probability: Any
+    link: Any
     classes_: npt.NDArray[Any]
     loss_: FocalLoss
     _probabilities: Probabilities
+    scores_: Array
     best_index_: tuple[int, ...]
     comparison_: dict[str, list[Any]]
     fold_scores_: npt.NDArray[np.float64]
+
+    def _become(self, learned: dict[str, Any], n_features: int, names: Any) -> None:
+        """Take a model from elsewhere, without the results of the search that were here."""
+        for name in _RESULTS:
+            self.__dict__.pop(name, None)
+        super()._become(learned, n_features, names)  # type: ignore[misc]  # of the plain class
 
     def _check_search(self) -> None:
         """Check the parameters of the search."""
         check_choice(self.rule, RULES, "rule")
         if self.calibration is not None:
             check_choice(self.calibration, ("sigmoid",), "calibration")
+        if self.probability == "raw" and self.link == "focal":
+            raise ValueError(
+                'probability="raw" with link="focal" are scores that are no probabilities, and '
+                'what is scored and calibrated here is the posterior: use probability="posterior".'
+            )
         self._check_values("focal_gammas")
         self._check_values("focal_alphas")
 
@@ -83,7 +102,8 @@ class CrossValidationMixin:
 
     def _settings(self) -> list[Setting]:
         """All settings; alpha varies fastest."""
-        return [Setting(gamma, alpha) for gamma in self.focal_gammas for alpha in self.focal_alphas]
+        alphas = list(self.focal_alphas)  # an array would give a new object for each gamma
+        return [Setting(gamma, alpha) for gamma in self.focal_gammas for alpha in alphas]
 
     def _scorer(self) -> Any:
         """The scorer, or None for the log loss of the posterior."""
@@ -126,6 +146,8 @@ class CrossValidationMixin:
             If a fold trains on its own held-out rows, or lacks rows of a class.
         """
         scorer = self._scorer()
+        if sample_weight is not None:
+            sample_weight = np.broadcast_to(np.asarray(sample_weight), len(np.asarray(y)))
         routed = self._routed(sample_weight, scorer, params)
         splitter = check_cv(self.cv, y, classifier=True)
         X, y = indexable(X, np.asarray(y))
@@ -175,8 +197,9 @@ class CrossValidationMixin:
         """The index of the chosen setting, of scores of shape (n_settings, n_splits)."""
         if not np.isfinite(scores).all():
             where = tuple(int(index) for index in np.argwhere(~np.isfinite(scores))[0])
+            gamma, alpha = settings[where[0]]
             raise ValueError(
-                f"The score of {settings[where[0]]} on fold {where[1]} is "
+                f"The score with focal_gamma={gamma}, focal_alpha={alpha} on fold {where[1]} is "
                 f"{scores[where]}: give another scoring, or a cv whose folds hold all classes."
             )
         return choose(scores, settings, held_out.resampling, self.rule)
@@ -219,10 +242,9 @@ def _routing_is_enabled() -> bool:
 
 def _fold(train: Rows, test: Rows, positions: Rows, target: Target, number: int) -> Split:
     """One fold, without the rows of weight 0."""
-    if train.dtype == bool:
-        train = np.flatnonzero(train)
-    if test.dtype == bool:
-        test = np.flatnonzero(test)
+    every = np.arange(len(positions))
+    # of masks and negative indices, too
+    train, test = (every[rows] if len(rows) else every[:0] for rows in (train, test))
     in_training = np.zeros(len(positions), dtype=bool)
     in_training[train] = True
     if in_training[test].any():

@@ -83,8 +83,8 @@ class HeldOut:
         """
         correction = self._correction(log_odds)
         return [
-            self._score(fold, loss, correction.apply(own))
-            for fold, loss, own in zip(self.folds, losses, log_odds, strict=True)
+            self._score(k, loss, correction.apply(own))
+            for k, (loss, own) in enumerate(zip(losses, log_odds, strict=True))
         ]
 
     def _correction(self, log_odds: list[Array]) -> Calibration:
@@ -126,15 +126,25 @@ class HeldOut:
                 weights.append(weight * (self._weight[own].sum() / weight.sum()))
         return np.concatenate(rows), np.concatenate(weights)
 
-    def _score(self, fold: Split, loss: FocalLoss, log_odds: Array) -> float:
+    @cached_property
+    def _for_scorer(self) -> list[tuple[Any, Any, dict[str, Any]]]:
+        """Columns, labels and arguments of the held-out rows of each fold."""
+        found = []
+        for fold in self.folds:
+            rows = fold.test_of_all
+            params = _check_method_params(self.X, params=self.params, indices=rows)
+            found.append((_safe_indexing(self.X, rows), _safe_indexing(self.y, rows), params))
+        return found
+
+    def _score(self, k: int, loss: FocalLoss, log_odds: Array) -> float:
+        """The score of fold ``k``."""
         if self.scorer is None:
+            fold = self.folds[k]
             weight = self.target.sample_weight
             losses = _log_losses(log_odds, self.target.codes[fold.test])
             return -float(np.average(losses, weights=None if weight is None else weight[fold.test]))
-        rows = fold.test_of_all
-        params = _check_method_params(self.X, params=self.params, indices=rows)
-        answers = _Answers(loss, self.target.classes, log_odds)
-        X, y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
+        X, y, params = self._for_scorer[k]
+        answers = _Answers(loss, self.target.classes, log_odds, X)
         return float(self.scorer(answers, X, y, **params))
 
 
@@ -168,22 +178,32 @@ def _binned(
 class _Answers(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # they have no types
     """What a scorer asks of a classifier, answered from log-odds of the held-out rows."""
 
-    def __init__(self, loss: FocalLoss, classes: Any, log_odds: Array) -> None:
-        self.loss, self.classes_, self.log_odds = loss, classes, log_odds
+    def __init__(self, loss: FocalLoss, classes: Any, log_odds: Array, X: Any) -> None:
+        self.loss, self.classes_, self.log_odds, self.X = loss, classes, log_odds, X
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
+    def _check(self, X: Any) -> None:
+        if X is not self.X:
+            raise ValueError(
+                "The scorer asks for predictions of another table than the held-out rows that it "
+                "was given. A search has only those: score the fitted model with it."
+            )
+
     def predict_proba(self, X: Any) -> Array:
+        self._check(X)
         return raw_proba(self.log_odds)
 
     def predict_log_proba(self, X: Any) -> Array:
         return np.log(self.predict_proba(X))
 
     def decision_function(self, X: Any) -> Array:
+        self._check(X)
         return self.log_odds
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
+        self._check(X)
         scores = self.log_odds + log_weight(self.loss.class_weight, self.log_odds)
         codes = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
         labels: npt.NDArray[Any] = self.classes_[codes.astype(np.intp)]

@@ -140,9 +140,9 @@ def reference_of(setting: Setting, settings: Sequence[Setting]) -> int:
 
 
 def _p_value(difference: float, error: float, freedom: int) -> float:
-    """Of the two-sided t test. Equal scores in all folds have a difference and an error of 0."""
+    """Of the two-sided t test; NaN where the same difference in all splits hides the error."""
     if error == 0.0:
-        return 1.0 if difference == 0.0 else 0.0
+        return 1.0 if difference == 0.0 else np.nan
     return float(2.0 * stats.t.sf(abs(difference) / error, freedom)) if freedom else np.nan
 
 
@@ -157,12 +157,17 @@ def holm(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def verdict(comparison: dict[str, list[Any]], chosen: int) -> str:
-    """In words whether the chosen gamma beats the smallest one, after Holm's correction."""
+    """In words which gammas beat the smallest one, after Holm's correction.
+
+    Only those with the alpha of the chosen one are named.
+    """
     gamma, reference = (comparison[name][chosen] for name in ("focal_gamma", "reference_gamma"))
-    p_values = np.array(comparison["p_value_holm"])
-    differences = np.array(comparison["difference"])
+    alphas = comparison["focal_alpha"]
+    same = [k for k, alpha in enumerate(alphas) if alpha is alphas[chosen]]
+    p_values = np.array(comparison["p_value_holm"])[same]
+    differences = np.array(comparison["difference"])[same]
     better = [
-        comparison["focal_gamma"][k]
+        comparison["focal_gamma"][same[k]]
         for k in np.flatnonzero((p_values < 1.0 - CONFIDENCE) & (differences > 0.0))
     ]
     if better:
@@ -172,4 +177,7 @@ def verdict(comparison: dict[str, list[Any]], chosen: int) -> str:
         said = f"there is no comparison with gamma {reference}"
     else:
         said = f"no gamma is better than gamma {reference} by more than chance"
-    return f"Chosen: gamma {gamma}. In {CONFIDENCE:.0%} tests with Holm's correction {said}."
+    beside = f", alpha {alphas[chosen]}" if len(same) < len(alphas) else ""
+    return (
+        f"Chosen: gamma {gamma}{beside}. In {CONFIDENCE:.0%} tests with Holm's correction {said}."
+    )

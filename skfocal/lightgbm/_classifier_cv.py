@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy.typing as npt
-from lightgbm import Booster
+from lightgbm import Booster, Dataset
 from sklearn.utils import _safe_indexing
 
-from skfocal._booster._arguments import OWN_PARAMETERS
+from skfocal._booster._arguments import OWN_PARAMETERS, booster_threads
 from skfocal._booster._cross_validation import CrossValidatedBooster
 from skfocal._estimator._attributes import restored_on_failure
 from skfocal._estimator._callbacks import Rounds, with_callbacks
@@ -23,6 +23,8 @@ from skfocal.lightgbm._parameters import N_ROUNDS_ALIASES, N_THREADS_ALIASES, ch
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
 
 _BOOSTING = ("boosting_type", "boosting", "boost")
+# LightGBM's names of early_stopping_rounds.
+_STOPPING_ALIASES = ("early_stopping_round", "early_stopping", "n_iter_no_change")
 
 
 class FocalLGBMClassifierCV(CrossValidatedBooster, FocalLGBMClassifier):
@@ -249,7 +251,7 @@ class FocalLGBMClassifierCV(CrossValidatedBooster, FocalLGBMClassifier):
         with restored_on_failure(self):
             features = check_columns(check_features(self, X, reset=True))
             target = self._checked_target(features, y, sample_weight)
-            held_out = self._split(X, y, sample_weight, target, params)
+            held_out = self._split(features, y, sample_weight, target, params)
             if target.positive is not None:
                 features = _safe_indexing(features, target.positive)
             plan = first._plan(target.totals, None)
@@ -264,6 +266,9 @@ class FocalLGBMClassifierCV(CrossValidatedBooster, FocalLGBMClassifier):
         for name in METRIC_PARAMETERS:
             if params.get(name) is not None:
                 raise ValueError(f"{name} has no effect where scoring decides: leave it out.")
+        for name in _STOPPING_ALIASES:
+            if params.get(name) is not None:
+                raise ValueError(f"{name} is early_stopping_rounds here.")
         if self.ensemble and any(params.get(name) == "dart" for name in _BOOSTING):
             raise ValueError(
                 "ensemble=True needs the first rounds of a booster to be a model, which those of "
@@ -282,9 +287,16 @@ class FocalLGBMClassifierCV(CrossValidatedBooster, FocalLGBMClassifier):
         given = (params[name] for name in N_ROUNDS_ALIASES if params.get(name) is not None)
         return int(next(given, self.n_estimators))
 
+    def _n_threads(self) -> int:
+        params = self.get_params(deep=False)
+        given = (params[name] for name in N_THREADS_ALIASES if params.get(name) is not None)
+        return booster_threads(next(given, None))
+
     def _is_verbose(self) -> bool:
         params = self.get_params(deep=False)
         return (params.get("verbose", params.get("verbosity")) or 0) > 0
+
+    _data_sets = (Dataset,)
 
     def _merged(self, boosters: list[Booster]) -> Booster:
         return merged(boosters)

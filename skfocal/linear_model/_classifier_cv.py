@@ -325,17 +325,12 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
     ) -> None:
         """Fit all points on all folds, choose one, and fit it on all rows."""
         fits = self._fit_folds(X, target, held_out, plain)
-        points = sorted(plain)
-        settings = [
-            Setting(self.focal_gammas[point.gamma], self.focal_alphas[point.alpha])
-            for point in points
-        ]
+        points, tried, n_alphas = sorted(plain), self._settings(), len(self.focal_alphas)
+        settings = [tried[point.gamma * n_alphas + point.alpha] for point in points]
+        tests = [X[split.test] for split in held_out.folds]
 
         def log_odds_of(point: Point) -> list[Array]:
-            return [
-                of_fold[point].log_odds(X[split.test])
-                for of_fold, split in zip(fits, held_out.folds, strict=True)
-            ]
+            return [fit[point].log_odds(rows) for fit, rows in zip(fits, tests, strict=True)]
 
         scores = np.array(
             [

@@ -213,7 +213,7 @@ class GammaPathDisplay:
                 f"model must be a classifier whose name ends in CV; got {type(model).__name__}."
             )
         check_is_fitted(model, "comparison_")
-        table, n_alphas = model.comparison_, len(model.focal_alphas)
+        table, n_alphas = model.comparison_, model.scores_.shape[1]
         rows = np.arange(model.best_index_[1], len(model.fold_scores_), n_alphas)
         gamma = np.array([float(np.mean(table["focal_gamma"][row])) for row in rows])
         order = np.argsort(gamma, kind="stable")

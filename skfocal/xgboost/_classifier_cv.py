@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster
 
-from skfocal._booster._arguments import OWN_PARAMETERS
+from skfocal._booster._arguments import OWN_PARAMETERS, booster_threads
 from skfocal._booster._cross_validation import CrossValidatedBooster
 from skfocal._estimator._attributes import restored_on_failure
 from skfocal._estimator._callbacks import Rounds, with_callbacks
@@ -23,6 +23,7 @@ from skfocal.xgboost._classifier import FocalXGBClassifier
 from skfocal.xgboost._folds import BinnedRows
 from skfocal.xgboost._format import merged
 from skfocal.xgboost._gpu import rows_of
+from skfocal.xgboost._native_data import MATRICES
 from skfocal.xgboost._parameters import check_table, native
 
 _DROPOUT = ("rate_drop", "one_drop", "skip_drop")
@@ -249,10 +250,13 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
         with restored_on_failure(self):
             features = check_table(self, X, reset=True)
             target = make_target(self, features, fetched(y), fetched(sample_weight), np.float32)
-            held_out = self._split(X, y, sample_weight, target, params)
+            y, sample_weight = fetched(y), fetched(sample_weight)
+            held_out = self._split(features, y, sample_weight, target, params)
             if target.positive is not None:
                 features = rows_of(features, target.positive)
             plan = first._plan(target.totals, None)
+            if feature_weights is None:
+                feature_weights = self.feature_weights
             rows = BinnedRows(first, features, target, plan, native(feature_weights))
             self._search(rows, target, held_out, rounds)
         return self
@@ -287,8 +291,13 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     def _n_rounds(self) -> int:
         return int(self.get_num_boosting_rounds())
 
+    def _n_threads(self) -> int:
+        return booster_threads(self.get_params(deep=False).get("nthread") or self.n_jobs)
+
     def _is_verbose(self) -> bool:
         return (self.verbosity or 0) > 1
+
+    _data_sets = MATRICES
 
     def _merged(self, boosters: list[Booster]) -> Booster:
         return merged(boosters)

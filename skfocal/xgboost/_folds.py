@@ -79,37 +79,36 @@ class BinnedRows:
 
 
 class MaskedFold:
-    """One fold on the matrix of all rows: rows that it does not train on have no gradient.
+    """One fold on the matrix of all rows: gradients count as often as it trains on a row.
 
-    XGBoost ends with the trees of the training rows alone, as after ``subsample``: its histograms
+    Without a gradient a row is as if absent, as after ``subsample``: XGBoost's histograms
     are sums of gradients and Hessians, and it counts no rows. Bins of all rows are only read, so
     that folds in several threads share them.
     """
 
     def __init__(self, matrix: QuantileDMatrix, split: Split) -> None:
         self.matrix, self.test = matrix, split.test
-        is_other = np.ones(matrix.num_row(), dtype=bool)
-        is_other[split.train] = False
-        self.others = np.flatnonzero(is_other).astype(split.test.dtype)
+        self.times = np.bincount(split.train, minlength=matrix.num_row()).astype(np.float32)
 
     def training(self, plain: Any, plan: Plan) -> "FoldTraining":
         """A booster without trees."""
         trainer = _trainer(plain, plan)
-        objective = _Masked(trainer.objective, self.others)
+        objective = _Counted(trainer.objective, self.times)
         return FoldTraining(self.matrix, self.matrix, self.test, trainer, objective, plan)
 
 
-class _Masked:
-    """An objective whose gradients of some rows are 0."""
+class _Counted:
+    """An objective in which each row counts several times, or not at all."""
 
-    def __init__(self, objective: Any, rows: Rows) -> None:
-        self.objective, self.rows = objective, rows
+    def __init__(self, objective: Any, times: Array) -> None:
+        self.objective, self.times = objective, times
 
     def __call__(self, margins: Array, matrix: DMatrix) -> tuple[Array, Array]:
         """Gradient and Hessian of all rows."""
         gradient, hessian = self.objective(margins, matrix)
-        gradient[self.rows] = 0.0
-        hessian[self.rows] = 0.0
+        times = self.times.reshape(-1, *[1] * (gradient.ndim - 1))
+        gradient *= times
+        hessian *= times
         return gradient, hessian
 
 
@@ -154,6 +153,8 @@ class FoldTraining:
     ) -> None:
         self.train, self.test, self.rows, self.objective = train, test, rows, objective
         params = {**training_parameters(trainer, plan.n_classes)[2], "verbosity": 0}
+        # A sequence of random numbers belongs to a thread, and boosters take turns in threads.
+        params["seed_per_iteration"] = True
         # margins of matrices in the cache are those of the last round and its new trees
         self._booster = Booster(params, [train, test])
         self._round = 0

@@ -118,7 +118,7 @@ def make_matrix(trainer: Any, ref: DMatrix | None, **data: Any) -> DMatrix:
         ref=ref,
         missing=trainer.missing,
         enable_categorical=trainer.enable_categorical,
-        feature_types=None,
+        feature_types=trainer.feature_types,
         **data,
     )
     return matrix

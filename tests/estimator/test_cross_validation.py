@@ -144,6 +144,67 @@ def test_metadata_is_routed(kind):
 
 
 @each
+def test_scorers_get_arguments_by_any_name(kind):
+    """Also in the threads that score boosters."""
+    X, y, _ = table(n_rows=300)
+    amount, seen = np.arange(300.0), []
+    with config_context(enable_metadata_routing=True):
+        scorer = make_scorer(lambda y, p, amount: seen.append(amount.sum()) or 0.0)
+        scorer = scorer.set_score_request(amount=True)
+        make(kind, scoring=scorer).fit(X, y, amount=amount)
+    expected = {amount[test].sum() for _, test in StratifiedKFold(3).split(X, y)}
+    assert set(seen) == expected
+
+
+@each
+def test_a_scorer_may_ask_for_the_held_out_rows_only(kind):
+    X, y, _ = table(n_rows=300)
+    model = make(kind, scoring=lambda model, X, y: model.predict_proba(0.0 * X)[0, 0])
+    with pytest.raises(ValueError, match="another table than the held-out rows"):
+        model.fit(X, y)
+
+
+@each
+def test_a_scalar_weight_is_one_for_each_row(kind):
+    X, y, _ = table(n_rows=300)
+    models = [
+        make(kind, scoring="roc_auc").fit(X, y, sample_weight=weight)
+        for weight in (2.0, np.full(300, 2.0))
+    ]
+    assert_array_equal(models[0].fold_scores_, models[1].fold_scores_)
+
+
+@each
+def test_folds_may_be_masks_or_count_from_the_end(kind):
+    X, y, _ = table(n_rows=300)
+    folds = [(np.flatnonzero(np.arange(300) % 3 != k), np.arange(k, 300, 3)) for k in range(3)]
+    masks = [tuple(np.isin(np.arange(300), rows) for rows in fold) for fold in folds]
+    negative = [tuple(np.where(rows > 150, rows - 300, rows) for rows in fold) for fold in folds]
+    plain, *others = (make(kind, cv=given).fit(X, y) for given in (folds, masks, negative))
+    for other in others:
+        assert_array_equal(other.scores_, plain.scores_)
+        assert_array_equal(other.oof_proba_, plain.oof_proba_)
+
+
+@each
+def test_alphas_may_be_an_array(kind):
+    X, y, _ = table(n_rows=300)
+    alphas = [0.25, 0.5]
+    listed, array = (
+        make(kind, focal_alphas=each).fit(X, y).comparison_ for each in (alphas, np.array(alphas))
+    )
+    assert_array_equal(array["reference_gamma"], [0.0] * 4)
+    assert_array_equal(array["p_value"], listed["p_value"])
+
+
+@each
+def test_what_is_chosen_is_no_parameter(kind):
+    for name in ("focal_gamma", "focal_alpha"):
+        with pytest.raises(ValueError, match=name):
+            make(kind).set_params(**{name: 0.5})
+
+
+@each
 def test_rows_that_are_held_out_never_or_often(kind):
     X, y, _ = table(n_rows=600)
     model = make(kind, cv=TimeSeriesSplit(3)).fit(X, y)
@@ -210,6 +271,7 @@ def test_priors_move_what_is_predicted_and_not_what_is_scored(kind):
         ({"cv": [([0, 1, 2], [2, 3])] * 2}, ValueError, "trains on rows that it holds out"),
         ({"priors": [0.5, 0.6]}, ValueError, "priors"),
         ({"priors": [0.5, 0.5], "probability": "raw", "link": "focal"}, ValueError, "raw"),
+        ({"probability": "raw", "link": "focal"}, ValueError, "what is scored"),
         ({"link": "logit"}, ValueError, "link"),
     ],
 )
@@ -220,6 +282,7 @@ def test_wrong_parameters_are_refused_and_nothing_is_left(kind, params, error, m
     with pytest.raises(error, match=match):
         model.fit(X, y)
     assert vars(model).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(model).items())
 
 
 @each
@@ -265,7 +328,7 @@ def test_an_interrupted_fit_leaves_the_model_as_it_was(kind, error):
 
 
 @each
-def test_works_in_pipelines_and_searches(kind):
+def test_works_in_pipelines_and_is_cloned(kind):
     X, y, _ = table(n_rows=400)
     pipe = make_pipeline(StandardScaler(), make(kind))
     scores = cross_validate(pipe, X, y, cv=2, scoring="neg_log_loss")["test_score"]

@@ -98,10 +98,23 @@ def test_reference_is_the_smallest_gamma_with_the_same_alpha():
     assert_allclose(table["difference"], [-2.08, -2.08, 0.0, 0.0], rtol=1e-12)
 
 
-def test_equal_scores_are_no_difference_and_constant_ones_are():
+def test_equal_scores_are_no_difference_and_constant_ones_tell_nothing():
     scores = np.array([np.zeros(5), np.zeros(5), np.ones(5)])
     table = compare(scores, GAMMAS, FIVE)
-    assert table["p_value"][1:] == [1.0, 0.0]
+    assert table["p_value"][1] == 1.0
+    assert np.isnan(table["p_value"][2])  # the same difference in all splits has no known error
+    assert "no gamma is better" in verdict(table, 2)
+
+
+def test_verdict_names_only_gammas_with_the_chosen_alpha():
+    noise = 0.01 * np.array([-2.0, 1.0, 0.0, 1.0, -1.0])
+    settings = [Setting(gamma, alpha) for gamma in (0.0, 2.0) for alpha in (None, "balanced")]
+    scores = np.array([np.ones(5), np.zeros(5), 1.0 + noise, 0.5 + noise])
+    table = compare(scores, settings, FIVE)
+    assert "alpha None. " in verdict(table, 0)
+    assert "no gamma is better than gamma 0.0" in verdict(table, 0)
+    assert "alpha balanced. " in verdict(table, 3)
+    assert "gamma 2.0 is better than gamma 0.0" in verdict(table, 3)
 
 
 def test_one_split_has_no_error():
