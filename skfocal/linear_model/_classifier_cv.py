@@ -75,19 +75,21 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         As in `sklearn.model_selection.cross_validate`; None: 5 stratified folds.
     scoring : str or scorer, default=None
         The score by which all is chosen, greater is better. None: the negative log loss. What is
-        scored are predictions after calibration and before priors.
+        scored are predictions after calibration and before priors. A scorer can ask for
+        predictions of the held-out rows only, not of changed columns.
     rule : {"one_se", "best"}, default="one_se"
         ``"best"``: the best mean score. ``"one_se"``: the smallest gamma that has a mean score
         within one standard error of the best, and with this gamma the best alpha, C and
         l1_ratio. A gamma with one number a class counts as the mean of its numbers. The error is
-        that of ``comparison_``. It needs two splits.
-        Of five settings that differ by chance alone it takes the first in 70 of 100 tables, and
-        ``"best"`` in 21 (``benchmarks/one_fit_null.py``).
+        that of the difference to the best, by the formula of ``comparison_``. It needs two splits.
+        Of five settings of LightGBM that differ by chance alone it takes the first in 70 of 100
+        tables, and ``"best"`` in 21 (``benchmarks/one_fit_null.py``).
     calibration : {"sigmoid"} or None, default="sigmoid"
         ``"sigmoid"``: slope and offset of the log-odds with the smallest log loss of the held-out
         rows; see `calibrate`. None: none.
     probability : {"posterior", "raw"}, default="posterior"
-        As in `FocalLogisticRegression`.
+        ``"raw"`` with ``link="focal"`` is refused: scored and calibrated is the posterior. Else
+        as in `FocalLogisticRegression`.
     link : {"focal", "posterior"}, default="posterior"
         As in `FocalLogisticRegression`, whose default is ``"focal"``. Under ``"posterior"`` the
         coefficients and the intercept themselves hold the calibration.
@@ -130,7 +132,8 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         ``lower`` to ``upper``, ``p_value``, and ``p_value_holm``, corrected for the number of rows.
         The variance of the differences is multiplied by 1/k + n_test/n_train. There k is the
         number of all splits, those of repetitions too, and n_test/n_train is the mean over the
-        splits.
+        splits, of sums of weights. A p-value is NaN where the difference is the same in all
+        splits: its error is then not known.
     fold_scores_ : ndarray of shape (n_rows, n_splits)
         The scores on each fold of the rows of ``comparison_``.
     oof_proba_ : ndarray of shape (n_samples, n_classes)
@@ -237,8 +240,8 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         y : array-like of shape (n_samples,)
             Labels, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative; rows of weight 0 are as if absent. They count in training, calibration
-            and scores.
+            Non-negative. They count in training and calibration, in the default score, and in a
+            scorer that takes them. Rows of weight 0 count nowhere, but ``cv`` sees them.
         **params
             Arguments of the splitter and the scorer. ``groups`` is always one; others need
             ``sklearn.set_config(enable_metadata_routing=True)``.

@@ -34,8 +34,8 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
 
     One fit does what is otherwise done by hand. It trains each gamma on each fold and stops when
     the mean score of the held-out rows has not improved for some rounds. It chooses a gamma and
-    a number of rounds, and tests them against gamma 0. It calibrates the probabilities on the
-    held-out rows and fits all rows. The result is an ordinary, calibrated booster, and a
+    a number of rounds. It tests each gamma against gamma 0. It calibrates the probabilities on
+    the held-out rows and fits all rows. The result is an ordinary, calibrated booster, and a
     `FocalXGBClassifier` in all else: saving, SHAP, ONNX and `adjust_priors` work as there.
 
     Parameters
@@ -49,12 +49,14 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
         As in `sklearn.model_selection.cross_validate`; None: 5 stratified folds.
     scoring : str or scorer, default=None
         The score by which gamma and rounds are chosen, greater is better. None: the negative log
-        loss. What is scored are predictions after calibration and before priors.
+        loss. What is scored are predictions after calibration and before priors. A scorer can
+        ask for predictions of the held-out rows only, not of changed columns.
     rule : {"one_se", "best"}, default="one_se"
         ``"best"``: the setting with the best mean score. ``"one_se"``: the smallest gamma that
         has a setting within one standard error of the best one, and of its settings the
         best. A gamma with one number a class counts as the mean of its numbers. The
-        error is that of ``comparison_``. It needs two splits.
+        error is that of the difference to the best setting, by the formula of ``comparison_``.
+        It needs two splits.
         Of five settings that differ by chance alone it takes the first in 70 of 100 tables, and
         ``"best"`` in 21 (``benchmarks/one_fit_null.py``).
     early_stopping_rounds : int or None, default=20
@@ -68,9 +70,10 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
         margin is the mean of theirs, plus an offset. With the offset the mean probability of
         new rows is about that of the averaged probabilities. It predicts as bagging does, and
         is as large as all folds' boosters together. Only with ``link="posterior"``, and not
-        with DART, whose trees are no model when some are cut off.
+        with DART, where the first rounds alone are not a model.
     probability : {"posterior", "raw"}, default="posterior"
-        As in `FocalXGBClassifier`.
+        ``"raw"`` with ``link="focal"`` is refused: scored and calibrated is the posterior. Else
+        as in `FocalXGBClassifier`.
     hessian : {"upper", "exact", "abs"}, default="upper"
         As in `FocalXGBClassifier`; only ``"upper"`` with ``link="posterior"``.
     link : {"focal", "posterior"}, default="posterior"
@@ -83,7 +86,7 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     **kwargs
         Parameters of `xgboost.XGBClassifier`. ``n_estimators`` is the largest number of rounds
         on a fold. ``n_jobs`` is the number of threads in all, which folds and boosters share.
-        Refused: ``eval_metric``,
+        With ``verbosity`` above 1 a line is printed for each setting. Refused: ``eval_metric``,
         since ``scoring`` decides, ``callbacks``, and what `FocalXGBClassifier` refuses.
 
     Attributes
@@ -97,10 +100,10 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     best_index_ : tuple of two ints
         The indices of the chosen gamma and alpha.
     n_estimators_ : int
-        Rounds of the booster: ``n_rounds_[best_index_]`` over the 0.75th power of the mean share
-        of rows that a fold trains on; for 5 folds 1.18 times as many. More rows need more rounds
-        until the model is as sure of itself as those of the folds were. Of an ensemble, the
-        rounds of all folds together.
+        Rounds of the booster: ``n_rounds_[best_index_]`` divided by the 0.75th power of the mean
+        share of rows that a fold trains on; for 5 folds 1.18 times as many. With more rows, more
+        rounds are needed to reach the same confidence. Of an ensemble, the rounds of all folds
+        together.
     comparison_ : dict of lists
         A row a setting, for ``pandas.DataFrame(model.comparison_)``: the mean ``difference`` of
         its scores to those of ``reference_gamma``, the smallest gamma with the same alpha (0
@@ -108,15 +111,16 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
         the 95% interval from ``lower`` to ``upper``, ``p_value``, and ``p_value_holm``, corrected
         for the number of settings. The variance of the differences is multiplied by
         1/k + n_test/n_train. There k is the number of all splits, those of repetitions too, and
-        n_test/n_train is the mean over the splits.
+        n_test/n_train is the mean over the splits, of sums of weights. A p-value is NaN where the
+        difference is the same in all splits: its error is then not known.
     fold_scores_ : ndarray of shape (n_rows, n_splits)
         The scores on each fold of the rows of ``comparison_``.
     oof_proba_ : ndarray of shape (n_samples, n_classes)
         Probabilities of the rows by the boosters that have not seen them, after calibration and
         priors; the mean if a row was held out more than once, NaN if never.
     calibration_ : Calibration or None
-        Slope and offset of the log-odds, of which the booster knows already under
-        ``link="posterior"``.
+        Slope and offset of the log-odds, which under ``link="posterior"`` the booster already
+        contains. With ``ensemble=True`` the offset of the merged booster is part of it.
 
     See Also
     --------
@@ -216,8 +220,8 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
         y : array-like of shape (n_samples,)
             Labels of any type, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative; rows of weight 0 are as if absent. They count in training, calibration
-            and scores.
+            Non-negative. They count in training and calibration, in the default score, and in a
+            scorer that takes them. Rows of weight 0 count nowhere, but ``cv`` sees them.
         feature_weights : array-like of shape (n_features,), default=None
             See `xgboost.XGBClassifier.fit`.
         **params
