@@ -1,7 +1,7 @@
 """The cross-validated fit of a booster: gamma, rounds and calibration in one go (floor 4).
 
 Rows are binned once. For each setting one booster a fold is trained, see
-`skfocal._booster._race`. Their held-out rows choose the setting and the number of rounds, and
+`skfocal._booster._trials`. Their held-out rows choose the setting and the number of rounds, and
 calibrate.
 """
 
@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skfocal._booster._arguments import SEARCH_PARAMETERS
 from skfocal._booster._model_files import Settings
 from skfocal._booster._plan import Plan
-from skfocal._booster._race import Race, Training, run
+from skfocal._booster._trials import Training, Trial, run_trials
 from skfocal._estimator._callbacks import Rounds
 from skfocal._estimator._cross_validation import CrossValidationMixin, part_of
 from skfocal._estimator._held_out import HeldOut, Split
@@ -181,26 +181,28 @@ class CrossValidatedBooster(CrossValidationMixin):
         probabilities = Probabilities.of_training(target.totals, self.priors)
         for setting in settings:
             self._check_priors_of_raw(self._plain(setting)._plan(target.totals, None).loss)
-        races = self._race(rows, target, held_out, settings, rounds)
-        settings = [race.setting for race in races]  # fewer where a callback has stopped the search
+        trials = self._run_trials(rows, target, held_out, settings, rounds)
+        settings = [
+            trial.setting for trial in trials
+        ]  # fewer where a callback has stopped the search
         # without a finite mean there is no best round: the last one tells why
-        at_best = np.array([race.scores[race.n_rounds - 1] for race in races])
+        at_best = np.array([trial.scores[trial.n_rounds - 1] for trial in trials])
         chosen = self._choose(at_best, settings, held_out)
-        self._note(races, chosen)
+        self._note(trials, chosen)
         self._set_comparison(at_best, settings, held_out)
-        race = races[chosen]
-        del races  # and the log-odds of their held-out rows
-        self._fit_chosen(rows, target, held_out, race, probabilities)
+        trial = trials[chosen]
+        del trials  # and the log-odds of their held-out rows
+        self._fit_chosen(rows, target, held_out, trial, probabilities)
         rounds.close({})
 
-    def _race(
+    def _run_trials(
         self,
         rows: BinnedRows,
         target: Target,
         held_out: HeldOut,
         settings: list[Setting],
         rounds: Rounds,
-    ) -> list[Race]:
+    ) -> list[Trial]:
         """Train each setting on each fold; fewer settings where a callback stops the search."""
         n_workers, n_jobs = self._divided_threads(target, held_out)
         limits = self._n_rounds(), self.early_stopping_rounds
@@ -211,23 +213,25 @@ class CrossValidatedBooster(CrossValidationMixin):
         def score(plans: list[Plan], log_odds: list[Array]) -> list[float]:
             return held_out.scores([plan.loss for plan in plans], log_odds)
 
-        def races() -> Iterator[Race]:
+        def trials() -> Iterator[Trial]:
             for setting in settings:
                 if stopped:
                     return
                 plain = self._plain(setting, n_jobs=n_jobs, priors=None)
                 plans = [plain._plan(own, self._names()) for own in totals]
-                # no name here may keep the boosters of a race that is over
-                yield Race(setting, plans, _trainings(folds, plain, plans), score, *limits)
+                # no name here may keep the boosters of a trial that is over
+                yield Trial(setting, plans, _trainings(folds, plain, plans), score, *limits)
 
-        def over(race: Race) -> None:
+        def over(trial: Trial) -> None:
             nonlocal stopped
-            self._report(race)
+            self._report(trial)
             rounds.begin()
             stopped = rounds.end(None) or stopped
 
         prepare = _thread_preparation(rows)
-        return run(races(), len(folds), n_workers, prepare, keep_boosters=self.ensemble, over=over)
+        return run_trials(
+            trials(), len(folds), n_workers, prepare, keep_boosters=self.ensemble, over=over
+        )
 
     def _divided_threads(self, target: Target, held_out: HeldOut) -> tuple[int, int]:
         """How many boosters are trained at once, and the threads of each."""
@@ -236,27 +240,27 @@ class CrossValidatedBooster(CrossValidationMixin):
         n_workers = 1 if large else min(n_threads, len(held_out.folds))
         return n_workers, max(1, n_threads // n_workers)
 
-    def _report(self, race: Race) -> None:
+    def _report(self, trial: Trial) -> None:
         if self._is_verbose():
             print(
-                f"focal_gamma={race.setting.gamma}, focal_alpha={race.setting.alpha}: mean score "
-                f"{race.best_score:.6g} after {race.n_rounds} rounds"
+                f"focal_gamma={trial.setting.gamma}, focal_alpha={trial.setting.alpha}: mean score "
+                f"{trial.best_score:.6g} after {trial.n_rounds} rounds"
             )
 
-    def _note(self, races: list[Race], chosen: int) -> None:
+    def _note(self, trials: list[Trial], chosen: int) -> None:
         """Set what the search has found."""
         grid = len(self.focal_gammas), len(self.focal_alphas)
-        n_folds, longest = len(races[0].scores[0]), max(len(race.scores) for race in races)
+        n_folds, longest = len(trials[0].scores[0]), max(len(trial.scores) for trial in trials)
         scores = np.full((grid[0] * grid[1], n_folds, longest), np.nan)
         n_rounds = np.zeros(grid[0] * grid[1], dtype=np.intp)
-        for k, race in enumerate(races):
-            scores[k, :, : len(race.scores)] = np.transpose(race.scores)
-            n_rounds[k] = race.n_rounds
+        for k, trial in enumerate(trials):
+            scores[k, :, : len(trial.scores)] = np.transpose(trial.scores)
+            n_rounds[k] = trial.n_rounds
         self.scores_ = scores.reshape(*grid, n_folds, longest)
         self.n_rounds_ = n_rounds.reshape(grid)
         self.best_index_ = tuple(int(k) for k in np.unravel_index(chosen, grid))
-        self.focal_gamma_, self.focal_alpha_ = races[chosen].setting
-        if self.early_stopping_rounds is not None and races[chosen].n_rounds == self._n_rounds():
+        self.focal_gamma_, self.focal_alpha_ = trials[chosen].setting
+        if self.early_stopping_rounds is not None and trials[chosen].n_rounds == self._n_rounds():
             warnings.warn(
                 f"The mean score was the best after the last of {self._n_rounds()} rounds: more "
                 "may be better. Increase n_estimators.",
@@ -269,21 +273,21 @@ class CrossValidatedBooster(CrossValidationMixin):
         rows: BinnedRows,
         target: Target,
         held_out: HeldOut,
-        race: Race,
+        trial: Trial,
         probabilities: Probabilities,
     ) -> None:
         """Fit the chosen setting on all rows, or merge the boosters of its folds."""
-        log_odds = race.log_odds()
+        log_odds = trial.log_odds()
         found = self._calibration_of(held_out.folds, log_odds, target) or Calibration()
         if self.ensemble:
-            plan = self._plain(race.setting, priors=None)._plan(target.totals, self._names())
-            self._take(self._merged(race.boosters), plan.settings)
+            plan = self._plain(trial.setting, priors=None)._plan(target.totals, self._names())
+            self._take(self._merged(trial.boosters), plan.settings)
             proba = self._out_of_fold(held_out, log_odds, found)
-            gap = self._gap(rows, target, race.boosters, found, proba)
+            gap = self._gap(rows, target, trial.boosters, found, proba)
             self._correct(probabilities.calibrated(found.then(gap)))
         else:
-            n_rounds = max(1, round(race.n_rounds * held_out.train_share**-_MORE_ROUNDS))
-            plain = self._plain(race.setting, priors=None, n_estimators=n_rounds)
+            n_rounds = max(1, round(trial.n_rounds * held_out.train_share**-_MORE_ROUNDS))
+            plain = self._plain(trial.setting, priors=None, n_estimators=n_rounds)
             plan = plain._plan(target.totals, self._names())
             self._learn(rows.train(plain, plan), plan)
             self._correct(probabilities.calibrated(found) if self.calibration else probabilities)

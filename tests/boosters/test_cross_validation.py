@@ -25,8 +25,8 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
 from skfocal import FocalLGBMClassifierCV, FocalXGBClassifierCV
-from skfocal._booster import _race
-from skfocal._booster._race import Race, run
+from skfocal._booster import _trials
+from skfocal._booster._trials import Trial, run_trials
 from skfocal._estimator._selection import Setting
 from skfocal.calibration import fit_calibration
 from skfocal.lightgbm import _format as lightgbm_format
@@ -163,9 +163,9 @@ def test_threads_change_nothing(kind, n_classes, sampled):
 )
 def test_all_names_of_the_number_of_threads_count(kind, params, monkeypatch):
     X, y, _ = coarse(2, 300)
-    given, executor = [], _race.ThreadPoolExecutor
+    given, executor = [], _trials.ThreadPoolExecutor
     monkeypatch.setattr(
-        _race, "ThreadPoolExecutor", lambda n, **kw: given.append(n) or executor(n, **kw)
+        _trials, "ThreadPoolExecutor", lambda n, **kw: given.append(n) or executor(n, **kw)
     )
     kind(focal_gammas=(1.0,), n_estimators=3, **params).fit(X, y)
     assert given == [3]
@@ -582,21 +582,21 @@ class SamePlan:
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 5])
-def test_races_run_in_step(n_workers):
+def test_trials_run_in_step(n_workers):
     curves = [[1, 2, 3, 2, 2, 2], [5, 4, 3, 3, 3, 3], [1, 2, 3, 4, 5, 6]]
     begun, over = [], []
 
-    def races():
+    def trials():
         for k, curve in enumerate(curves):
             begun.append(k)
             trainings = [Count(fold, curve) for fold in range(3)]
             score = lambda plans, log_odds: [float(u[0]) for u in log_odds]  # noqa: E731
-            yield Race(Setting(float(k), None), [SamePlan] * 3, trainings, score, 6, 2)
+            yield Trial(Setting(float(k), None), [SamePlan] * 3, trainings, score, 6, 2)
 
-    found = run(races(), 3, n_workers, lambda: None, keep_boosters=True, over=over.append)
-    assert [race.n_rounds for race in found] == [3, 1, 6]
-    assert [len(race.scores) for race in found] == [5, 3, 6]
-    assert [race.boosters for race in found] == [[(f, n) for f in range(3)] for n in (3, 1, 6)]
+    found = run_trials(trials(), 3, n_workers, lambda: None, keep_boosters=True, over=over.append)
+    assert [trial.n_rounds for trial in found] == [3, 1, 6]
+    assert [len(trial.scores) for trial in found] == [5, 3, 6]
+    assert [trial.boosters for trial in found] == [[(f, n) for f in range(3)] for n in (3, 1, 6)]
     assert begun == [0, 1, 2]
     assert set(over) == set(found)
 
@@ -606,8 +606,8 @@ def test_an_error_in_a_thread_reaches_the_caller():
         def advance(self):
             raise RuntimeError("no more memory")
 
-    def races():
-        yield Race(Setting(0.0, None), [SamePlan], [Fails(0, [])], lambda *_: [0.0], 3, None)
+    def trials():
+        yield Trial(Setting(0.0, None), [SamePlan], [Fails(0, [])], lambda *_: [0.0], 3, None)
 
     with pytest.raises(RuntimeError, match="no more memory"):
-        run(races(), 1, 2, lambda: None, keep_boosters=False, over=lambda _: None)
+        run_trials(trials(), 1, 2, lambda: None, keep_boosters=False, over=lambda _: None)

@@ -53,7 +53,7 @@ INSIDE = {
         *("_classifier", "_classifier_cv"),
     ),
     "_booster": (
-        *("_arguments", "_model_files", "_metrics", "_eval_sets", "_plan", "_race"),
+        *("_arguments", "_model_files", "_metrics", "_eval_sets", "_plan", "_trials"),
         *("_cross_validation", "_backend"),
     ),
     "lightgbm": BACKEND,

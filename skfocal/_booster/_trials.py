@@ -1,8 +1,8 @@
 """Boosters of several folds that are trained in step, in a pool of threads (floor 4).
 
-The boosters of one setting run a *race*: none is a round ahead of another. So the mean score over
-the folds is known after each round, and the race ends when the mean has not improved for some
-rounds. Where a thread would be idle, the race of the next setting begins.
+A *trial* is the training of one setting on all folds. None of its boosters is a round ahead of
+another. So the mean score over the folds is known after each round, and the trial ends when the
+mean has not improved for some rounds. Where a thread would be idle, the next trial begins.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ class Training(Protocol):
         """The standard model of the first rounds."""
 
 
-class Race:
+class Trial:
     """The training of one setting on all folds.
 
     Parameters
@@ -40,7 +40,7 @@ class Race:
     score : callable
         The score of each fold, of the log-odds of all.
     n_rounds : int
-        After so many rounds the race is over.
+        After so many rounds the trial is over.
     patience : int or None
         After so many rounds without a better mean score, too.
     """
@@ -69,7 +69,7 @@ class Race:
         self._n_done = 0
 
     def next_fold(self, taken: set[int]) -> int | None:
-        """The first fold that may begin its round and is not taken by another race."""
+        """The first fold that may begin its round and is not taken by another trial."""
         free = self._waiting - taken
         return min(free) if free and not self.is_over else None
 
@@ -113,22 +113,22 @@ class Race:
         self.trainings, self._newest = [], []
 
 
-def run(
-    races: Iterator[Race],
+def run_trials(
+    trials: Iterator[Trial],
     n_folds: int,
     n_workers: int,
     prepare_thread: Callable[[], None],
     *,
     keep_boosters: bool,
-    over: Callable[[Race], None],
-) -> list[Race]:
-    """Run races in threads, those that began first first.
+    over: Callable[[Trial], None],
+) -> list[Trial]:
+    """Run trials in threads, those that began first first.
 
-    Two races never train on the same fold at the same time, since they share its rows.
+    Two trials never train on the same fold at the same time, since they share its rows.
 
     Parameters
     ----------
-    races : iterator of Race
+    trials : iterator of Trial
         Asked for the next one where a thread would be idle.
     n_folds : int
         The number of folds.
@@ -137,44 +137,44 @@ def run(
     prepare_thread : callable
         Is called in each thread first.
     keep_boosters : bool
-        Whether races keep their boosters of the best round.
+        Whether trials keep their boosters of the best round.
     over : callable
-        Is told of each race that is over, in the thread of the caller.
+        Is told of each trial that is over, in the thread of the caller.
 
     Returns
     -------
-    list of Race
+    list of Trial
         In the order in which they began.
     """
-    begun: list[Race] = []
-    busy: dict[Future[None], tuple[Race, int | None]] = {}
+    begun: list[Trial] = []
+    busy: dict[Future[None], tuple[Trial, int | None]] = {}
 
-    def next_task() -> tuple[Race, int] | None:
+    def next_task() -> tuple[Trial, int] | None:
         taken = {fold for _, fold in busy.values() if fold is not None}
         if len(taken) == n_folds:
             return None
-        for race in begun:
-            fold = race.next_fold(taken)
+        for trial in begun:
+            fold = trial.next_fold(taken)
             if fold is not None:
-                return race, fold
-        race_or_none = next(races, None)
-        if race_or_none is None:
+                return trial, fold
+        trial_or_none = next(trials, None)
+        if trial_or_none is None:
             return None
-        begun.append(race_or_none)
+        begun.append(trial_or_none)
         return next_task()
 
     with ThreadPoolExecutor(n_workers, initializer=prepare_thread) as pool:
         while True:
             while len(busy) < n_workers and (task := next_task()):
-                race, fold = task
-                race.begin(fold)
-                busy[pool.submit(race.advance, fold)] = task
+                trial, fold = task
+                trial.begin(fold)
+                busy[pool.submit(trial.advance, fold)] = task
             if not busy:
                 return begun
             for future in wait(busy, return_when=FIRST_COMPLETED).done:
-                race, of_fold = busy.pop(future)
+                trial, of_fold = busy.pop(future)
                 future.result()  # raises what the thread has raised
-                if of_fold is None and race.is_over:
-                    over(race)
-                elif of_fold is not None and race.end():
-                    busy[pool.submit(race.judge, keep_boosters=keep_boosters)] = race, None
+                if of_fold is None and trial.is_over:
+                    over(trial)
+                elif of_fold is not None and trial.end():
+                    busy[pool.submit(trial.judge, keep_boosters=keep_boosters)] = trial, None
