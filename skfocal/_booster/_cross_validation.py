@@ -182,9 +182,8 @@ class CrossValidatedBooster(CrossValidationMixin):
         for setting in settings:
             self._check_priors_of_raw(self._plain(setting)._plan(target.totals, None).loss)
         trials = self._run_trials(rows, target, held_out, settings, rounds)
-        settings = [
-            trial.setting for trial in trials
-        ]  # fewer where a callback has stopped the search
+        # fewer where a callback has stopped the search
+        settings = [trial.setting for trial in trials]
         # without a finite mean there is no best round: the last one tells why
         at_best = np.array([trial.scores[trial.n_rounds - 1] for trial in trials])
         chosen = self._choose(at_best, settings, held_out)
