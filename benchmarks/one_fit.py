@@ -222,10 +222,10 @@ def read(name: str) -> pd.DataFrame:
 
 def page() -> str:
     """The summary of all parts that have been run."""
-    found = ["# One fit"]
+    found = []
     for name, part in PARTS.items():
         if (RESULTS / f"one_fit_{name}.csv").exists():
-            found += [f"## {part.title}", part.text(read(name))]
+            found += [f"**{part.title}** (`one_fit {name}`)", part.text(read(name))]
     return "\n\n".join(found)
 
 

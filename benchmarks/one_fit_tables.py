@@ -134,7 +134,7 @@ def text_of(table: pd.DataFrame) -> str:
         overview = ranking.join([means, ratios, medians])
         gammas = part[part.method.isin(("cv", "merged"))].groupby(["method", "gamma"]).size()
         parts += [
-            f"### {library}",
+            f"**{library}**",
             verdicts(differences),
             differences.to_markdown(index=False),
             pairs(part, wanted, MEASURES).to_markdown(index=False, floatfmt=".3g"),

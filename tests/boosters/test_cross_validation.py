@@ -422,7 +422,10 @@ def test_saved_booster_is_calibrated_without_skfocal(saved, kind, ensemble):
 @pytest.mark.xdist_group("cross-validated, saved")
 @each
 @pytest.mark.parametrize("ensemble", [False, True])
-def test_explanations_add_up_and_the_graph_agrees(saved, kind, ensemble):
+def test_explanations_add_up_and_other_forms_agree(saved, kind, ensemble, tmp_path):
+    """SHAP values, treelite and ONNX."""
+    import treelite
+
     with warnings.catch_warnings():  # of the versions of other packages
         warnings.simplefilter("ignore")
         import shap
@@ -431,6 +434,13 @@ def test_explanations_add_up_and_the_graph_agrees(saved, kind, ensemble):
     values = shap.TreeExplainer(of(kind).booster(model))(X[:50])
     total = values.values.sum(axis=1) + values.base_values
     assert_allclose(total, margins(model, X[:50]), rtol=1e-4, atol=1e-4)
+    path = str(tmp_path / "model.json")
+    if kind is LGBM:
+        path = str(tmp_path / "model.txt")
+    of(kind).booster(model).save_model(path)
+    loaded = getattr(treelite.frontend, f"load_{of(kind).name}_model")(path)
+    proba = treelite.gtil.predict(loaded, X.astype(of(kind).real)).ravel()
+    assert_allclose(proba, model.predict_proba(X)[:, 1], rtol=1e-5)
     graph = to_onnx(model, X[:5].astype(np.float32))
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     found = session.run(None, {"X": X.astype(np.float32)})[1]
