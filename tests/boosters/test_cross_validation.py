@@ -434,9 +434,7 @@ def test_explanations_add_up_and_other_forms_agree(saved, kind, ensemble, tmp_pa
     values = shap.TreeExplainer(of(kind).booster(model))(X[:50])
     total = values.values.sum(axis=1) + values.base_values
     assert_allclose(total, margins(model, X[:50]), rtol=1e-4, atol=1e-4)
-    path = str(tmp_path / "model.json")
-    if kind is LGBM:
-        path = str(tmp_path / "model.txt")
+    path = tmp_path / of(kind).file
     of(kind).booster(model).save_model(path)
     loaded = getattr(treelite.frontend, f"load_{of(kind).name}_model")(path)
     proba = treelite.gtil.predict(loaded, X.astype(of(kind).real)).ravel()
