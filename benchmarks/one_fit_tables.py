@@ -1,6 +1,6 @@
 """Real tables: the class that chooses by cross-validation beside early stopping and the sigmoid.
 
-All 44 tables of `benchmarks.tables.BINARY`, of each at most 20,000 rows (stratified), three
+All 44 tables of `benchmarks.tables.BINARY`, of each at most 20,000 rows (stratified), two
 splits in 80 % to train on and 20 % to measure on, both boosters at their default parameters:
 
 - ``stopped``: gamma 0, early stopping by log loss on a fifth of the training rows.
@@ -35,7 +35,7 @@ from benchmarks.one_fit_shared import (
 from benchmarks.quality_statistics import by_family, mean_ranks, pairs, rank_differences, verdicts
 from benchmarks.tables import BINARY
 
-ROWS, SPLITS, PATIENCE = 20_000, 3, 20
+ROWS, SPLITS, PATIENCE = 20_000, 2, 20
 METHODS = (
     "stopped",
     "sigmoid, refit",

@@ -6,7 +6,7 @@ calibrate.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -151,7 +151,7 @@ class CrossValidatedBooster(CrossValidationMixin):
         if self.ensemble and self.link != "posterior":
             raise ValueError(
                 "ensemble=True takes the mean of log-odds, which margins are only with "
-                f'link="posterior"; got link={self.link!r}.'
+                f'link="posterior"; got link={self.link!r}: use ensemble=False.'
             )
 
     def _refuse_arguments(self, X: Any, params: dict[str, Any]) -> None:
@@ -303,10 +303,10 @@ class CrossValidatedBooster(CrossValidationMixin):
     ) -> Calibration:
         """The offset that `gap_of` finds, from the boosters of the folds and held-out rows."""
         n_threads = self._n_threads()
-        margins = [rows.margins(each, n_threads).astype(np.float64) for each in boosters]
+        margins = (rows.margins(each, n_threads).astype(np.float64) for each in boosters)
         if target.positive is not None:
             oof_proba = oof_proba[target.positive]
-        return gap_of([found.apply(own) for own in margins], oof_proba, target.sample_weight)
+        return gap_of(map(found.apply, margins), oof_proba, target.sample_weight)
 
 
 def _trainings(folds: list[Fold], plain: Any, plans: list[Plan]) -> list[Training]:
@@ -324,7 +324,7 @@ def _thread_preparation(rows: BinnedRows) -> Callable[[], None]:
     return prepare
 
 
-def gap_of(log_odds: list[Array], oof_proba: Array, sample_weight: Array | None) -> Calibration:
+def gap_of(log_odds: Iterable[Array], oof_proba: Array, sample_weight: Array | None) -> Calibration:
     """The offset with which the mean of log-odds has the mean of the averaged probabilities.
 
     The mean of log-odds lies below the log-odds of the mean (Jensen's inequality), most for rare
@@ -334,7 +334,7 @@ def gap_of(log_odds: list[Array], oof_proba: Array, sample_weight: Array | None)
 
     Parameters
     ----------
-    log_odds : list of ndarray of shape (n,) or (n, K)
+    log_odds : iterable of ndarrays of shape (n,) or (n, K)
         Of all training rows, by each booster.
     oof_proba : ndarray of shape (n, K)
         Probabilities by boosters that have not seen the row; NaN where there is none.
@@ -345,8 +345,12 @@ def gap_of(log_odds: list[Array], oof_proba: Array, sample_weight: Array | None)
     Calibration
         An offset alone.
     """
-    average = np.mean([raw_proba(own) for own in log_odds], axis=0)
-    merged = np.mean(log_odds, axis=0)
+    n_boosters = 0
+    average, merged = np.zeros_like(oof_proba), np.zeros(1)
+    for own in log_odds:  # one after another, to need the memory of one
+        n_boosters += 1
+        average, merged = average + raw_proba(own), merged + own
+    average, merged = average / n_boosters, merged / n_boosters
     wanted = np.nan_to_num(oof_proba)
     if sample_weight is not None:
         wanted = wanted * sample_weight[:, np.newaxis]

@@ -35,7 +35,8 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     One fit does what is otherwise done by hand. It trains each gamma on each fold and stops when
     the mean score of the held-out rows has not improved for some rounds. It chooses a gamma and
     a number of rounds. It tests each gamma against gamma 0. It calibrates the probabilities on
-    the held-out rows and fits all rows. The result is an ordinary, calibrated booster, and a
+    the held-out rows, and merges the boosters of the folds into one, or fits all rows
+    (``ensemble``). The result is an ordinary, calibrated booster, and a
     `FocalXGBClassifier` in all else: saving, SHAP, ONNX and `adjust_priors` work as there.
 
     Parameters
@@ -65,12 +66,13 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     calibration : {"sigmoid"} or None, default="sigmoid"
         ``"sigmoid"``: slope and offset of the log-odds with the smallest log loss of the held-out
         rows; see `calibrate`. None: none.
-    ensemble : bool, default=False
+    ensemble : bool, default=True
         Whether the boosters of the folds are merged into one, in place of a fit on all rows. Its
         margin is the mean of theirs, plus an offset. With the offset the mean probability of
-        new rows is about that of the averaged probabilities. It predicts as bagging does, and
-        is as large as all folds' boosters together. Only with ``link="posterior"``, and not
-        with DART, where the first rounds alone are not a model.
+        new rows is about that of the averaged probabilities. It predicts as bagging does: better
+        than one fit, most for rare classes (``benchmarks/one_fit.py``). It is as large, and takes
+        as long to predict, as all folds' boosters together. Only with ``link="posterior"``, and
+        not with DART, where the first rounds alone are not a model: both need False.
     probability : {"posterior", "raw"}, default="posterior"
         ``"raw"`` with ``link="focal"`` is refused: scored and calibrated is the posterior. Else
         as in `FocalXGBClassifier`.
@@ -100,10 +102,10 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
     best_index_ : tuple of two ints
         The indices of the chosen gamma and alpha.
     n_estimators_ : int
-        Rounds of the booster: ``n_rounds_[best_index_]`` divided by the 0.75th power of the mean
-        share of rows that a fold trains on; for 5 folds 1.18 times as many. With more rows, more
-        rounds are needed to reach the same confidence. Of an ensemble, the rounds of all folds
-        together.
+        Rounds of the booster. Of an ensemble those of all folds together. Without one it is
+        ``n_rounds_[best_index_]`` divided by the 0.75th power of the mean share of rows that a
+        fold trains on; for 5 folds 1.18 times as many. With more rows, more rounds are needed to
+        reach the same confidence.
     comparison_ : dict of lists
         A row a setting, for ``pandas.DataFrame(model.comparison_)``: the mean ``difference`` of
         its scores to those of ``reference_gamma``, the smallest gamma with the same alpha (0
@@ -163,7 +165,7 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
         rule: Rule = "one_se",
         early_stopping_rounds: int | None = 20,
         calibration: Literal["sigmoid"] | None = "sigmoid",
-        ensemble: bool = False,
+        ensemble: bool = True,
         probability: Probability = "posterior",
         hessian: Hessian = "upper",
         link: Link = "posterior",

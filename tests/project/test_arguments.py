@@ -399,9 +399,9 @@ ELSEWHERE = {
         *(*BOOSTED, "apply", "get_xgb_params", "save_model"),
     ),
     "skfocal.FocalLogisticRegressionCV": (*FITTED, "predict_log_proba"),  # test_cross_validation
-    "skfocal.FocalLGBMClassifierCV": (*BOOSTED, "get_params", "save_model"),
+    "skfocal.FocalLGBMClassifierCV": (*BOOSTED, "get_params", "save_model", "set_params"),
     "skfocal.FocalXGBClassifierCV": (
-        *(*BOOSTED, "apply", "get_params", "get_xgb_params", "save_model"),
+        *(*BOOSTED, "apply", "get_params", "get_xgb_params", "save_model", "set_params"),
     ),
     "skfocal.dask.DaskFocalLGBMClassifier": (  # test_dask, which has a cluster
         *(*BOOSTED, "save_model", "score", "set_params", "to_local"),
