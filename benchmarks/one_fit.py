@@ -1,4 +1,4 @@
-"""One fit that chooses, calibrates and, if asked, merges: is it as good as the long way?
+"""One fit that chooses, calibrates and merges: is it as good as the long way?
 
 Seven questions about the classes that choose by cross-validation, six of them about
 `FocalLGBMClassifierCV` and `FocalXGBClassifierCV`:

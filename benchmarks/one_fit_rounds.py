@@ -30,7 +30,8 @@ def one_setting(
     X, X_test, y, y_test, true, true_test = train_test_split(
         X, y, rare_positives_proba(X), test_size=0.5, stratify=y, random_state=seed
     )
-    model = chosen(library, focal_gammas=(gamma,), focal_alphas=(alpha,), cv=n_folds).fit(X, y)
+    grid = {"focal_gammas": (gamma,), "focal_alphas": (alpha,)}
+    model = chosen(library, cv=n_folds, ensemble=False, **grid).fit(X, y)
     of_a_fold = int(model.n_rounds_[0, 0])
     rounds = [max(1, round(of_a_fold * (n_folds / (n_folds - 1)) ** power)) for power in POWERS]
     long = plain(library, focal_gamma=gamma, focal_alpha=alpha, n_estimators=max(rounds))

@@ -175,7 +175,7 @@ class CrossValidatedBooster(CrossValidationMixin):
         return params | {"focal_gamma": setting.gamma, "focal_alpha": setting.alpha}
 
     def _search(self, rows: BinnedRows, target: Target, held_out: HeldOut, rounds: Rounds) -> None:
-        """Train all settings on all folds, choose one, and fit on all rows."""
+        """Train all settings on all folds, choose one, and merge its boosters or fit all rows."""
         settings = self._settings()
         # what cannot be right is refused before training
         probabilities = Probabilities.of_training(target.totals, self.priors)

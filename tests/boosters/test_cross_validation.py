@@ -213,6 +213,7 @@ def test_columns_are_weighed_and_typed_as_in_the_plain_class():
 @classes
 def test_calibration_is_that_of_the_held_out_rows(kind, n_classes):
     X, y, weight = coarse(n_classes)
+    X = np.clip(X, -4, 4)  # a value that only held-out rows have would have a bin in the search
     trees = {"min_data_in_bin": 1, "feature_pre_filter": False} if kind is LGBM else {}
     model = make(kind, n_estimators=30, trees=trees).fit(X, y, sample_weight=weight)
     rounds = int(model.n_rounds_[model.best_index_])
@@ -225,13 +226,10 @@ def test_calibration_is_that_of_the_held_out_rows(kind, n_classes):
         rows.append(test)
     rows = np.concatenate(rows)
     found = fit_calibration(np.concatenate(log_odds), y[rows], weight[rows])
-    # XGBoost sums in single precision: of two equally good splits it may take the other one
-    tolerance = 1e-6 if kind is LGBM else 1e-3
-    assert_allclose(model.calibration_.slope, found.slope, rtol=tolerance)
-    assert_allclose(model.calibration_.offset, found.offset, atol=tolerance)
+    assert_allclose(model.calibration_.slope, found.slope, rtol=1e-5)
+    assert_allclose(model.calibration_.offset, found.offset, atol=1e-5)
     expected = proba_of(found.apply(np.concatenate(log_odds)))
-    assert_allclose(model.oof_proba_[rows].mean(axis=0), expected.mean(axis=0), rtol=tolerance)
-    assert_allclose(np.median(model.oof_proba_[rows] / expected), 1.0, rtol=tolerance)
+    assert_allclose(model.oof_proba_[rows], expected, rtol=1e-4)
 
 
 @each
