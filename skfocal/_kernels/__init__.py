@@ -3,6 +3,7 @@
 from skfocal._kernels._choice import Options, Outputs, is_cross_entropy
 from skfocal._kernels._device import fetched, of_library, on_device, sent_like
 from skfocal._kernels._evaluate import (
+    dense_loss_gradient,
     descend,
     device_posterior,
     evaluate,
@@ -19,6 +20,7 @@ __all__ = [
     "Options",
     "Outputs",
     "PerClass",
+    "dense_loss_gradient",
     "descend",
     "device_posterior",
     "evaluate",

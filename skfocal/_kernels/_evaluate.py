@@ -162,6 +162,36 @@ def sparse_loss_gradient(
     return sum(loss for loss, _ in parts), gradient[: len(theta)]
 
 
+def dense_loss_gradient(
+    X: Array,
+    theta: Array,
+    fit_intercept: bool,
+    y_true: npt.ArrayLike,
+    sample_weight: Any,
+    gamma: PerClass,
+    weight: PerClass,
+    link: str,
+    n_threads: int = 1,
+) -> tuple[float, Array]:
+    """As `sparse_loss_gradient`, of two classes and an X (n, p) in C order."""
+    loop = _loops(in_double(gamma, weight, link)).dense_binary_rows
+    p = X.shape[1]
+    coef, intercept = (
+        np.ascontiguousarray(theta[:p, 0]),
+        float(theta[p, 0]) if fit_intercept else 0.0,
+    )
+    y_true, coef, sample_weight = _rows(y_true, coef, sample_weight, np.float64)
+    arguments = _read_only(X, X.dtype), coef, intercept, y_true, sample_weight, gamma, weight
+
+    def part(start: int, stop: int) -> tuple[float, Array]:
+        gradient = np.zeros(p + 1)
+        return loop(start, stop, *arguments, gradient), gradient
+
+    parts = over_rows(part, X.shape[0], n_threads, p)
+    gradient = np.sum([gradient for _, gradient in parts], axis=0)[:, np.newaxis]
+    return sum(loss for loss, _ in parts), gradient[: len(theta)]
+
+
 def descend(
     matrix: Array, gradient: Array, l1: Array, theta: Array, tolerance: float, max_sweeps: int
 ) -> tuple[Array, int]:

@@ -97,13 +97,14 @@ def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable[..., A
     return compiled
 
 
-def _inlined(function: FunctionType) -> Callable[..., Any]:
+def _inlined(function: FunctionType, *flags: str) -> Callable[..., Any]:
     """Compile a function into its callers.
 
     Here a b + c may be rounded once; in loops it may not. To move such a formula from a loop to
     an inlined function therefore changes the last bits of results.
     """
-    return numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
+    fastmath = {"contract", *flags}
+    return numba.njit(error_model="numpy", fastmath=fastmath, forceinline=True)(function)
 
 
 def bind(
@@ -168,7 +169,11 @@ def bind(
             bound = FunctionType(code, namespace, name)
             bound.__module__ = module.__name__
             is_loop = module in loops and not name.startswith("_")
-            compiled[name] = jit(bound, tag, cache) if is_loop else inlined(bound)
+            if is_loop:
+                compiled[name] = jit(bound, tag, cache)
+            else:
+                flags = ("reassoc",) if name in getattr(module, "REASSOCIATED", ()) else ()
+                compiled[name] = inlined(bound, *flags)
     for namespace in namespaces.values():
         namespace |= {**compiled, "real": real, **names}
     return compiled

@@ -8,6 +8,7 @@ import numpy as np
 from skfocal import _math
 from skfocal._kernels import (
     _binary,
+    _dense,
     _descent,
     _elementary,
     _multiclass,
@@ -20,7 +21,7 @@ from skfocal._kernels._jit import bind
 from skfocal._kernels._precision import constants
 
 FORMULAS = [_math, _elementary]
-LOOPS = [_binary, _multiclass, _sparse, _descent]
+LOOPS = [_binary, _multiclass, _sparse, _dense, _descent]
 POSTERIOR_LOOPS = [
     _binary,
     _multiclass,
@@ -28,6 +29,7 @@ POSTERIOR_LOOPS = [
     _simplex,
     _posterior_multiclass,
     _sparse,
+    _dense,
 ]
 
 

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from itertools import product
 from numbers import Integral
 from typing import Any, Literal, Self
@@ -366,9 +365,8 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         def one(split: Split) -> dict[Point, Fitted]:
             return fit_path(plain, X[split.train], part_of(target, split.train), of_each)
 
-        # threads of the linear algebra would otherwise be as many in each fold
-        limit = threadpool_limits(of_each, "blas") if n_workers > 1 else nullcontext()
-        with limit, ThreadPoolExecutor(n_workers) as pool:
+        # threads of the linear algebra would otherwise be as many as processors in each fold
+        with threadpool_limits(of_each, "blas"), ThreadPoolExecutor(n_workers) as pool:
             fits = list(pool.map(one, held_out.folds))
         self._warn_of_stopped([fit for of_fold in fits for fit in of_fold.values()])
         return fits

@@ -23,9 +23,7 @@ def solve_newton_cholesky(
     before = np.inf
     for n_iter in range(max_iter + 1):
         step, gap = scaled_solve(matrix, gradient)
-        # rounding hides a small gap; while it still shrinks, the steps are good
-        hidden = gap <= rule.invisible(value) and gap > 0.25 * before
-        if hidden or rule.reached(gap, value):
+        if rule.hidden(gap, before, value) or rule.reached(gap, value):
             return Solution(theta, n_iter, None)
         if n_iter == max_iter:
             break

@@ -59,7 +59,7 @@ def fit_path(
     target : Target
         Their labels and weights.
     n_threads : int
-        For a sparse X.
+        For the passes over X.
     """
     total = float(target.totals.weights.sum())
     problem = replace(make_problem(next(iter(plain.values())), X, target), memory=Memory())

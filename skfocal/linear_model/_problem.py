@@ -6,7 +6,7 @@ X is made. Blocks of a dense X are centred while they are in the cache. A sparse
 the gradient and the matrix that are made of it are transformed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -64,8 +64,8 @@ class LinearProblem:
 
     The margin is (X - center) coef + intercept: the raw score before sigmoid or softmax.
     ``theta`` has shape (p + 1, m) with the intercept in the last row, or (p, m) without an
-    intercept; m is 1 for two classes and K for more. It is always float64. Products with a
-    float32 X are float32; losses and sums are float64.
+    intercept; m is 1 for two classes and K for more. It is always float64. Losses and sums are
+    float64. Products with a float32 X are float32, but not in a compiled pass.
     """
 
     X: Any
@@ -75,6 +75,7 @@ class LinearProblem:
     l2: float
     fit_intercept: bool
     n_threads: int = 1
+    """Of a compiled pass."""
     l1: float = 0.0
     center: Array | None = None
     """What is subtracted from the columns, of shape (p,). None where it is 0 for all."""
@@ -198,8 +199,8 @@ class LinearProblem:
     def value(self, theta: Array) -> float:
         """The objective."""
         known = self.memory.find(self.loss, theta) if self.memory else None
-        if known is None and sparse.issparse(self.X):
-            known = self._sparse_sums(theta)
+        if known is None and self._compiled_sums is not None:
+            known = self._compiled(theta)
         if known is not None:
             return self._finished(known[0], theta)
         total = 0.0
@@ -211,7 +212,7 @@ class LinearProblem:
         """The objective and the gradient of its smooth part."""
         known = self.memory.find(self.loss, theta) if self.memory else None
         if known is None:
-            known = self._sparse_sums(theta) if sparse.issparse(self.X) else self._sums(theta)
+            known = self._sums(theta) if self._compiled_sums is None else self._compiled(theta)
             if self.memory:
                 self.memory.keep(theta, *known)
         total, gradient = known
@@ -295,8 +296,20 @@ class LinearProblem:
         penalty = 0.5 * self.l2 * np.square(theta[:p]).sum() + self.l1 * np.abs(theta[:p]).sum()
         return self._scale * float(total) + float(penalty)
 
-    def _sparse_sums(self, theta: Array) -> tuple[float, Array]:
-        return _kernels.sparse_loss_gradient(
+    @cached_property
+    def _compiled_sums(self) -> Callable[..., tuple[float, Array]] | None:
+        """What makes sum and gradient in one compiled pass; None if nothing does."""
+        if sparse.issparse(self.X):
+            return _kernels.sparse_loss_gradient
+        in_rows = isinstance(self.X, np.ndarray) and self.X.flags.c_contiguous
+        # columns far from 0 lose digits unless each block is centred
+        if in_rows and self.n_outputs == 1 and self.center is None:
+            return _kernels.dense_loss_gradient
+        return None
+
+    def _compiled(self, theta: Array) -> tuple[float, Array]:
+        assert self._compiled_sums is not None
+        return self._compiled_sums(
             self.X,
             self.of_columns(theta),
             self.fit_intercept,

@@ -37,8 +37,7 @@ def solve_prox_newton(
         step, gap = model.step(theta, gradient)
         if rule.reached(gap, value) or gap <= rule.invisible(value):
             step, gap = model.step(theta, gradient, exact=True)
-        hidden = gap <= rule.invisible(value) and gap > 0.25 * before
-        if hidden or rule.reached(gap, value):
+        if rule.hidden(gap, before, value) or rule.reached(gap, value):
             return Solution(theta, n_iter, None)
         if n_iter == max_iter:
             break

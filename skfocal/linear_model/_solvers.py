@@ -61,7 +61,7 @@ def solve(
     ValueError
         If columns of X are so large that their squares overflow.
     """
-    if len(np.unique(problem.codes)) == 1:
+    if (problem.codes == problem.codes[0]).all():
         return Solution(theta, 0, None)  # all rows have one class: a constant
     rule = StoppingRule(tol, null_value, problem.rounding)
     with np.errstate(over="ignore", invalid="ignore"):  # `refuse_overflow` names the reason

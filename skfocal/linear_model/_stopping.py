@@ -67,6 +67,15 @@ class StoppingRule:
         """The largest gap that rounding may hide in an objective of this size."""
         return self.rounding * abs(value)
 
+    def hidden(self, gap: float, before: float, value: float) -> bool:
+        """Whether rounding hides the gap; ``before`` is the gap of the iteration before.
+
+        While a small gap still shrinks, the steps are good. Just above `invisible` a line search
+        cuts good steps to nothing, so that the gap stays as it is.
+        """
+        small = self.invisible(value)
+        return (gap <= small and gap > 0.25 * before) or (gap <= 8.0 * small and gap > 0.9 * before)
+
 
 def warn_if_stopped(solver: str, solution: Solution) -> None:
     """Say that the optimum was not reached, and what to do."""

@@ -409,6 +409,30 @@ def test_sparse_pass_is_a_product_and_the_loss(loss, weighted, index):
         assert_allclose(gradient, design.T @ slopes, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [loss for loss, *_ in LOSSES if loss.n_classes == 2])
+@pytest.mark.parametrize("shape", [(700, 7), (1, 1), (300, 2000), (70, 0)])
+def test_dense_pass_is_a_product_and_the_loss(loss, weighted, shape):
+    """More rows than a block; a block of the fewest rows; two threads; float32 columns."""
+    rng = np.random.default_rng(0)
+    n, p = shape
+    X = rng.normal(size=shape) / max(p, 1) ** 0.5
+    y, weight = rng.integers(0, 2, n), rng.uniform(1, 2, n) if weighted else None
+    theta = rng.normal(size=(p + 1, 1))
+    for columns in (X, X.astype(np.float32)):
+        for coef in (theta, theta[:-1]):
+            arguments = y, weight, loss.class_gamma, loss.class_weight, loss.link
+            total, gradient = _kernels.dense_loss_gradient(
+                columns, coef, len(coef) > p, *arguments, n_threads=2
+            )
+            design = np.column_stack([columns, np.ones(n)])[:, : len(coef)].astype(np.float64)
+            raw = (design @ coef)[:, 0]
+            assert total == pytest.approx(loss.loss(y, raw, weight).sum(), rel=1e-13)
+            assert_allclose(
+                gradient[:, 0], design.T @ loss.gradient(y, raw, weight), rtol=1e-11, atol=1e-12
+            )
+
+
 def test_coordinate_descent_finds_the_minimum():
     """Without the penalty a linear system; with it the conditions of the optimum."""
     rng = np.random.default_rng(0)

@@ -22,6 +22,7 @@ from skfocal.linear_model._lbfgs import inverse_hessian_times
 from skfocal.linear_model._problem import LinearProblem
 from skfocal.linear_model._quadratic import minimum_of_model
 from skfocal.linear_model._scaling import sampled_matrix
+from skfocal.linear_model._stopping import StoppingRule
 from skfocal.losses import make_loss
 from tests.conftest import table
 
@@ -281,3 +282,14 @@ def test_inverse_hessian_of_lbfgs_is_scipys():
     pairs = list(zip(steps, changes, strict=True))
     assert_allclose(inverse_hessian_times(slope, pairs), expected, rtol=1e-10)
     assert_array_equal(inverse_hessian_times(slope, []), slope)
+
+
+def test_a_gap_that_rounding_hides_ends_a_fit():
+    """It must have stopped to shrink; just above what rounding hides it must be stuck."""
+    rule = StoppingRule(1e-9, null_value=1.0, rounding=1e-15)
+    invisible = rule.invisible(0.5)
+    assert rule.hidden(0.9 * invisible, invisible, 0.5)
+    assert not rule.hidden(0.1 * invisible, invisible, 0.5)
+    assert rule.hidden(2.0 * invisible, 2.01 * invisible, 0.5)
+    assert not rule.hidden(2.0 * invisible, 3.0 * invisible, 0.5)
+    assert not rule.hidden(100.0 * invisible, 100.0 * invisible, 0.5)

@@ -36,7 +36,14 @@ BACKEND = (
 INSIDE = {
     "_kernels": (
         *("_jit", "_device", "_threads", "_precision", "_elementary", "_binary", "_multiclass"),
-        *("_posterior_binary", "_simplex", "_posterior_multiclass", "_sparse", "_descent"),
+        *(
+            "_posterior_binary",
+            "_simplex",
+            "_posterior_multiclass",
+            "_sparse",
+            "_dense",
+            "_descent",
+        ),
         *("_cuda_rows", "cpu", "_forms", "_choice", "_slopes", "cuda", "_evaluate"),
     ),
     "losses": (
