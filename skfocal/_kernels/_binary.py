@@ -16,6 +16,7 @@ handles numbers of one size, and vectorises at full width whatever the arrays ho
 import numpy as np
 
 from skfocal._kernels._elementary import TABLE, integer, real
+from skfocal._kernels._jit import use_full_width
 from skfocal._math import binary_log_odds, binary_margin, loss_gradient_hessian
 
 BLOCK = 512
@@ -96,6 +97,7 @@ def binary_rows(
     If it is False the Hessian is the true one, if it is True its absolute value. The Hessian is
     never below ``floor``. Gradient and Hessian are rounded before sample weights multiply.
     """
+    use_full_width()
     if not _are_codes(y_true[start:stop], 2):
         return False
     gamma_neg, gamma_pos = real(gamma[0]), real(gamma[1])

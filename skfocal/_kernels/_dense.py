@@ -9,6 +9,7 @@ import numpy as np
 
 from skfocal._kernels._binary import binary_rows
 from skfocal._kernels._elementary import real
+from skfocal._kernels._jit import use_full_width
 
 # Rows of a block: as many as BLOCK, but not more numbers than NUMBERS, unless FEWEST have more.
 BLOCK, NUMBERS, FEWEST = 512, 2**16, 64
@@ -41,6 +42,7 @@ def dense_binary_rows(
     start, stop, X, coef, intercept, y_true, sample_weight, gamma, weight, gradient
 ):
     """Return the sum of losses; add the gradient in coefficients and (last) intercept."""
+    use_full_width()
     block = min(BLOCK, max(FEWEST, NUMBERS // max(X.shape[1], 1)))
     raw = np.zeros(block, real)
     loss = np.empty(block, real)

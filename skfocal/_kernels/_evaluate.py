@@ -209,16 +209,29 @@ def descend(
 
 def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
     """log(w+ P+ / (w- P-)) of margins (n,); log(w_k P_k) plus a constant of (n, K)."""
+    out = like(raw)
+    if raw.size <= _FEW:
+        _few_log_odds(raw, gamma, out)
+        return out
     from skfocal._kernels import cpu
 
     binary = raw.ndim == 1
     loop = cpu.double.binary_log_odds_rows if binary else cpu.double.multiclass_log_odds_rows
-    out = like(raw)
     arguments = (_read_only(raw, raw.dtype), out, *_per_class(raw, gamma))
     over_rows(
         lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
     return out
+
+
+def _few_log_odds(raw: Array, gamma: PerClass, out: Array) -> None:
+    """`log_odds` in plain Python."""
+    for i, row in enumerate(raw.tolist()):
+        if raw.ndim == 1:
+            out[i] = _math.binary_log_odds(row, *gamma)
+        else:
+            _math.softmax_margins(row, margin := [0.0] * len(row))
+            out[i] = [_math.log_odds(m, g) for m, g in zip(margin, gamma, strict=True)]
 
 
 def device_posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str) -> Any:
@@ -246,7 +259,7 @@ def margins(log_odds: Array, gamma: PerClass) -> Array:
 
 
 def _few_margins(log_odds: Array, gamma: PerClass, out: Array) -> None:
-    """The same in plain Python."""
+    """`margins` in plain Python."""
     for i, row in enumerate(log_odds.tolist()):
         if log_odds.ndim == 1:
             out[i] = _math.binary_margin(row, *gamma)

@@ -10,8 +10,14 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import types
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, overload
+
+# What calls a compiled function from C, and from Python, takes time to compile. numba's stubs do
+# not know these options.
+_NO_C_WRAPPER: dict[str, Any] = {"no_cfunc_wrapper": True}
+_FEW_WRAPPERS: dict[str, Any] = {**_NO_C_WRAPPER, "no_cpython_wrapper": True}
 
 
 # no annotations: numba inlines these functions and would look up the types' names there
@@ -29,6 +35,34 @@ def _llvm_fma(typing_context, a, b, c):  # type: ignore[no-untyped-def]
 def _overload_fma(a, b, c):  # type: ignore[no-untyped-def]
     # numba passes the context
     return lambda a, b, c: _llvm_fma(a, b, c)  # type: ignore[call-arg]
+
+
+def use_full_width():  # type: ignore[no-untyped-def]
+    """Let the compiled function use the widest vector registers of the processor."""
+
+
+@intrinsic
+def _llvm_full_width(typing_context):  # type: ignore[no-untyped-def]
+    return types.none(), _allow_full_width
+
+
+@overload(use_full_width, inline="always")
+def _overload_full_width():  # type: ignore[no-untyped-def]
+    # numba passes the context
+    return lambda: _llvm_full_width()  # type: ignore[call-arg]
+
+
+def _allow_full_width(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Make LLVM forget that it prefers registers of 256 bits on Intel's processors.
+
+    It prefers them because the first processors with 512 bits run at a lower clock while they use
+    all of them. Later ones do not. They are told apart by their instructions for permuting bytes.
+    """
+    *_, features = context.codegen().magic_tuple()
+    if "+avx512vbmi2" in features.split(","):
+        # llvmlite's own method refuses names that it does not know
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+    return context.get_dummy_value()
 
 
 def digest(modules: Iterable[ModuleType]) -> str:
@@ -89,7 +123,9 @@ def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable[..., A
     would need a check, which would keep the loop from vectorising.
     """
     function.__qualname__ += f"_{tag}"
-    compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", **_NO_C_WRAPPER)(
+        function
+    )
     if cache and hasattr(compiled, "_cache"):  # it has none where NUMBA_DISABLE_JIT is set
         with suppress(RuntimeError):  # numba found no directory that it may write to
             # as `numba.njit(cache=True)`, but with another class of cache
@@ -98,13 +134,15 @@ def jit(function: FunctionType, tag: str, cache: bool = True) -> Callable[..., A
 
 
 def _inlined(function: FunctionType, *flags: str) -> Callable[..., Any]:
-    """Compile a function into its callers.
+    """Compile a function into its callers, which are compiled: Python cannot call it.
 
     Here a b + c may be rounded once; in loops it may not. To move such a formula from a loop to
     an inlined function therefore changes the last bits of results.
     """
-    fastmath = {"contract", *flags}
-    return numba.njit(error_model="numpy", fastmath=fastmath, forceinline=True)(function)
+    compiled: Callable[..., Any] = numba.njit(
+        error_model="numpy", fastmath={"contract", *flags}, forceinline=True, **_FEW_WRAPPERS
+    )(function)
+    return compiled
 
 
 def bind(

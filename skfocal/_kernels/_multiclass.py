@@ -223,7 +223,9 @@ def multiclass_log_odds_rows(start, stop, raw, out, gamma):
     row = np.empty(raw.shape[1], real)
     margin = np.empty(raw.shape[1], real)
     for i in range(start, stop):
-        row[:] = raw[i]
+        # a loop: an assignment to a slice takes seconds to compile
+        for j in range(row.size):
+            row[j] = raw[i, j]
         softmax_margins(row, margin)
         for j in range(row.size):
             out[i, j] = log_odds(margin[j], gamma[j])
@@ -234,6 +236,8 @@ def multiclass_margin_rows(start, stop, target, out, gamma):
     row = np.empty(target.shape[1], real)
     margin = np.empty(target.shape[1], real)
     for i in range(start, stop):
-        row[:] = target[i]
+        for j in range(row.size):
+            row[j] = target[i, j]
         multiclass_margins(row, gamma, margin)
-        out[i] = margin
+        for j in range(row.size):
+            out[i, j] = margin[j]

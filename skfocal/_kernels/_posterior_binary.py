@@ -16,6 +16,7 @@ import numpy as np
 
 from skfocal._kernels._binary import _are_codes, _are_weights, _copy, _finished, _rounded
 from skfocal._kernels._elementary import exp, integer, real
+from skfocal._kernels._jit import use_full_width
 from skfocal._kernels._multiclass import _deliver
 from skfocal._math import binary_log_odds, binary_margin, log_odds_slope, posterior_terms
 
@@ -73,6 +74,7 @@ def binary_rows(
     mask,
 ):
     """Fill loss, gradient and expected Hessian of each row; see `_binary.binary_rows`."""
+    use_full_width()
     if not _are_codes(y_true[start:stop], 2):
         return False
     gamma_neg, gamma_pos = real(gamma[0]), real(gamma[1])
@@ -147,6 +149,7 @@ def tabulated_rows(
     the class that v makes less likely. The slope of the other class is exp(-|v|) times as
     large. ``shift`` is the logarithm of the class weights' ratio.
     """
+    use_full_width()
     if not _are_codes(y_true[start:stop], 2):
         return False
     weight_neg, weight_pos = real(weight[0]), real(weight[1])

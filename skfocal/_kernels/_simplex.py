@@ -252,19 +252,31 @@ def _solve(gamma, wide, wide_part, work, part):
     `multiclass_margin_rows` is compiled in double in either precision.
     """
     _guess(wide, wide_part, work)
-    for _ in range(MAX_STEPS):
+    for k in range(MAX_STEPS + 1):
+        if k == MAX_STEPS:
+            _solve_one_by_one(gamma, wide, wide_part, work)
+            # one step more, for the digits of LEVEL
         if _step(gamma, wide, wide_part, work, part) == 0:
             return
-    margin = np.empty((BLOCK, gamma.size))
-    multiclass_margin_rows(0, BLOCK, wide_part[TARGET].T.copy(), margin, gamma)
+
+
+def _solve_one_by_one(gamma, wide, wide_part, work):
+    """Set LOGIT, HIGHEST and LEVEL by the scalar solver, which always converges."""
+    n_classes = gamma.size
+    target, margin = np.empty((BLOCK, n_classes)), np.empty((BLOCK, n_classes))
+    for j in range(n_classes):
+        for i in range(BLOCK):
+            target[i, j] = wide_part[TARGET, j, i]
+    multiclass_margin_rows(0, BLOCK, target, margin, gamma)
     for i in range(BLOCK):
         top = int(work[TOP, i])
         m = real(min(margin[i, top], -FARTHEST))
         wide[LEVEL, i] = -log_odds(m, work[TOP_GAMMA, i])
         margin[i, top] = NOWHERE
-        wide_part[LOGIT, :, i] = margin[i]
-        wide[HIGHEST, i] = margin[i].max()
-    _step(gamma, wide, wide_part, work, part)  # for the digits of LEVEL
+        wide[HIGHEST, i] = NOWHERE
+        for j in range(n_classes):
+            wide_part[LOGIT, j, i] = margin[i, j]
+            wide[HIGHEST, i] = max(wide[HIGHEST, i], margin[i, j])
 
 
 def _share(gamma, wide, wide_part, work, part):

@@ -12,7 +12,20 @@ from skfocal._kernels._jit import bind
 from skfocal._kernels._precision import DOUBLE, SINGLE, constants
 
 TABLES = {np.float32: SINGLE, np.float64: DOUBLE}
-NAMES = {real: bind([_math, _elementary], [], real, **constants(real)) for real in TABLES}
+
+
+def callable_functions(real):
+    """Python cannot call functions that are compiled into others, but it can call such others."""
+    bound = bind([_math, _elementary], [], real, **constants(real))
+    names = ("exp", "log1p", "log1p_unit", "power", "loss_gradient_hessian")
+
+    def calling(function):
+        return numba.njit(lambda *arguments: function(*arguments))
+
+    return {name: calling(bound[name]) for name in names}
+
+
+NAMES = {real: callable_functions(real) for real in TABLES}
 # The bounds in the head of the module.
 BOUNDS = {
     ("exp", np.float32): 1.5e-7,
@@ -87,11 +100,13 @@ def test_plain_python_computes_the_same_in_double():
 
 def test_bound_literals_are_of_the_precision():
     """A Python float beside float32 would make numba compute in double."""
-    value = NAMES[np.float32]["loss_gradient_hessian"]
-    types = [type(v) for v in getattr(value, "py_func", value).__code__.co_consts]
+    bound = bind([_math, _elementary], [], np.float32, **constants(np.float32))
+    formula = bound["loss_gradient_hessian"]
+    types = [type(v) for v in getattr(formula, "py_func", formula).__code__.co_consts]
     assert np.float32 in types
     assert float not in types
     if not numba.config.DISABLE_JIT:
+        value = NAMES[np.float32]["loss_gradient_hessian"]
         value(np.float32(1), np.float32(2), False)
         (signature,) = value.nopython_signatures
         assert_array_equal([str(t) for t in signature.return_type], ["float32"] * 3)

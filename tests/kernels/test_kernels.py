@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from mpmath import exp, fsum, log, log1p, mp, mpf
 from numba.core import caching
+from numba.core.registry import cpu_target
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
@@ -150,7 +151,8 @@ def test_a_replacement_that_is_not_announced_is_refused():
     with pytest.raises(ValueError, match=r"second\.twice would replace twice of first"):
         _jit.bind([first, module_of("second", source)], [], np.float64)
     second = module_of("second", f"REPLACES = ('twice',)\n{source}")
-    assert _jit.bind([first, second], [], np.float64)["twice"](1.5) == 3.0
+    twice = _jit.bind([first, second], [], np.float64)["twice"]
+    assert numba.njit(lambda x: twice(x))(1.5) == 3.0
 
 
 @pytest.mark.parametrize("inside", ["sum([0.5 * i for i in x])", "(lambda v: 0.5 * v)(x)"])
@@ -433,6 +435,28 @@ def test_dense_pass_is_a_product_and_the_loss(loss, weighted, shape):
             )
 
 
+@pytest.mark.parametrize("shape", [(300,), (300, 4)])
+def test_few_margins_have_the_log_odds_of_many(shape):
+    """Few are computed in plain Python; infinite ones and NaN too."""
+    rng = np.random.default_rng(0)
+    raw = rng.normal(0, 10, shape)
+    raw.flat[:3] = 700.0, -700.0, np.nan
+    gamma = (0.0, 1.5) if raw.ndim == 1 else (0.0, 0.5, 2.0, 5.0)
+    many = _kernels.log_odds(raw, gamma)
+    few = np.concatenate([_kernels.log_odds(raw[i : i + 10], gamma) for i in range(0, 300, 10)])
+    assert_allclose(few, many, rtol=1e-13, atol=1e-13)
+
+
+def test_few_rows_are_predicted_without_numba():
+    code = (
+        "import sys; from skfocal import BinaryFocalLoss, MulticlassFocalLoss; "
+        "BinaryFocalLoss(2.0, 0.3).posterior([0.5]); "
+        "MulticlassFocalLoss(3, 2.0).posterior([[0.0, 1.0, 2.0]]); "
+        "sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_coordinate_descent_finds_the_minimum():
     """Without the penalty a linear system; with it the conditions of the optimum."""
     rng = np.random.default_rng(0)
@@ -459,6 +483,12 @@ def vector_operations(loop, operation):
     return [int(n) for n in re.findall(pattern, code)]
 
 
+def full_width():
+    """Bits of the registers that loops over rows of two classes are to use here."""
+    *_, features = cpu_target.target_context.codegen().magic_tuple()
+    return 512 if "+avx512vbmi2" in features else 128
+
+
 @pytest.mark.slow(10)
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="reads compiled code")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
@@ -475,6 +505,7 @@ def test_loops_vectorise(real):
         widths = vector_operations(loops.binary_rows, operation)
         assert len(widths) >= at_least
         assert min(widths) * bits >= 128
+        assert max(widths) * bits >= full_width()
 
     raw, outputs = np.zeros((n, 5)), [np.zeros(n, real), *np.zeros((2, n, 5), real)]
     each = np.ones(5)
@@ -505,12 +536,13 @@ def test_loops_of_the_posterior_link_vectorise():
     outputs = np.zeros((3, n))
     arrays = y, raw[:, 0].copy(), None, *outputs
     double.binary_rows(0, n, *arrays, (2.0, 2.0), (1.0, 1.0), None, *options)
-    for loop, bits, divisions, shifts in (
-        (single.tabulated_rows, 32, 1, 2),
-        (single.multiclass_rows, 32, 12, 4),
-        (double.binary_rows, 64, 8, 3),
+    for loop, bits, divisions, shifts, width in (
+        (single.tabulated_rows, 32, 1, 2, full_width()),
+        (single.multiclass_rows, 32, 12, 4, 128),
+        (double.binary_rows, 64, 8, 3, full_width()),
     ):
         for operation, at_least in (("fdiv", divisions), ("shl", shifts)):
             widths = vector_operations(loop, operation)
             assert len(widths) >= at_least
             assert min(widths) * bits >= 128
+            assert max(widths) * bits >= width
