@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_n_features, validate_data
 
@@ -16,6 +17,8 @@ def check_features(estimator: Any, X: Any, *, reset: bool, names: bool = True) -
 
     Without ``names`` only the number of columns is checked.
     """
+    if not reset and _fits(estimator, X):
+        return X
     validate = validate_data if names else _validate_without_names
     if on_device(X):
         return _check_device_table(estimator, X, reset)
@@ -36,6 +39,22 @@ def check_features(estimator: Any, X: Any, *, reset: bool, names: bool = True) -
         return X
     return validate(
         estimator, X, reset=reset, accept_sparse=("csr", "csc"), ensure_all_finite=False
+    )
+
+
+def _fits(estimator: Any, X: Any) -> bool:
+    """Whether an array for prediction is one with which scikit-learn's checks find no fault.
+
+    They take as long as the prediction of a row.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.dtype in (np.float64, np.float32)
+        and X.shape[0] > 0
+        # rows for evaluation are checked before the estimator is fitted
+        and X.shape[1] == getattr(estimator, "n_features_in_", None)
+        and not hasattr(estimator, "feature_names_in_")
     )
 
 

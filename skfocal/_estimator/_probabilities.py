@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -77,7 +78,7 @@ class Probabilities:
             )
         return self.class_prior
 
-    @property
+    @cached_property
     def correction(self) -> Calibration:
         """The map of the posterior's log-odds: first the calibration, then the priors."""
         calibration = self.calibration or Calibration()

@@ -47,6 +47,7 @@ def dense_binary_rows(
     raw = np.zeros(block, real)
     loss = np.empty(block, real)
     slope = np.empty(block, real)
+    part = np.empty(X.shape[1] + 1, real)
     options = None, 0.0, -np.inf, None, None
     total = 0.0
     for first in range(start, stop, block):
@@ -57,8 +58,15 @@ def dense_binary_rows(
         y = y_true[first:last]
         rows = None if sample_weight is None else sample_weight[first:last]
         binary_rows(0, size, y, raw, rows, loss, slope, None, gamma, weight, *options)
+        # sums of sums of blocks: few roundings on the way of each number
+        losses = 0.0
+        for j in range(part.size):
+            part[j] = 0.0
         for i in range(size):
-            total += loss[i]
-            gradient[-1] += slope[i]
-        _add_rows(X, first, size, slope, gradient)
+            losses += loss[i]
+            part[-1] += slope[i]
+        _add_rows(X, first, size, slope, part)
+        total += losses
+        for j in range(part.size):
+            gradient[j] += part[j]
     return total

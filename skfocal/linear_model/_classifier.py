@@ -86,9 +86,9 @@ class FocalLogisticRegression(LinearModel, ClassifierMixin, BaseEstimator):
     verbose : int, default=0
         Above 0, a line is printed for each iteration of the solver.
     n_jobs : int, default=None
-        Threads for a sparse X, and for two classes of a dense X in C order. None means 1, unless
-        a `joblib.parallel_config` says otherwise; -1 means all processors. For any other X the
-        threads are those of NumPy's linear algebra.
+        Threads for a sparse X, and for two classes of a dense float64 X in C order. None means
+        1, unless a `joblib.parallel_config` says otherwise; -1 means all processors. For any
+        other X the threads are those of NumPy's linear algebra.
     random_state : int, RandomState instance or None, default=None
         Not used, because nothing here is random. It is accepted as in scikit-learn.
     priors : dict or array-like of shape (n_classes,), default=None

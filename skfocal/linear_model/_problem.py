@@ -64,8 +64,8 @@ class LinearProblem:
 
     The margin is (X - center) coef + intercept: the raw score before sigmoid or softmax.
     ``theta`` has shape (p + 1, m) with the intercept in the last row, or (p, m) without an
-    intercept; m is 1 for two classes and K for more. It is always float64. Losses and sums are
-    float64. Products with a float32 X are float32, but not in a compiled pass.
+    intercept; m is 1 for two classes and K for more. It is always float64. Products with a
+    float32 X are float32; losses and sums are float64.
     """
 
     X: Any
@@ -302,8 +302,10 @@ class LinearProblem:
         if sparse.issparse(self.X):
             return _kernels.sparse_loss_gradient
         in_rows = isinstance(self.X, np.ndarray) and self.X.flags.c_contiguous
-        # columns far from 0 lose digits unless each block is centred
-        if in_rows and self.n_outputs == 1 and self.center is None:
+        # The pass computes in double. A line search must not compare its sums with those of blocks
+        # in float32. And columns far from 0 lose digits unless each block is centred.
+        exact = self.X.dtype == np.float64 and self.center is None
+        if in_rows and exact and self.n_outputs == 1:
             return _kernels.dense_loss_gradient
         return None
 

@@ -108,6 +108,9 @@ def log_weight(weight: PerClass, margins: Array) -> float | Array:
 def raw_proba(raw_prediction: Array) -> Array:
     """Sigmoid (n, 2) of margins (n,), softmax of margins (n, K)."""
     if raw_prediction.ndim == 1:
-        return np.column_stack([expit(-raw_prediction), expit(raw_prediction)])
+        both = np.empty((len(raw_prediction), 2), np.result_type(raw_prediction, np.float32))
+        expit(-raw_prediction, out=both[:, 0])
+        expit(raw_prediction, out=both[:, 1])
+        return both
     proba: Array = softmax(raw_prediction, axis=1)
     return proba

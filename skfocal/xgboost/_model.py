@@ -395,7 +395,8 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
         base_margin: Any,
         iteration_range: IterationRange | None,
     ) -> Array:
-        check_is_fitted(self, "loss_")
+        if not hasattr(self, "loss_"):  # or scikit-learn would ask for the tags of each fitted one
+            check_is_fitted(self, "loss_")
         if is_matrix(X):
             refuse_arguments("matrix of XGBoost's", base_margin=base_margin)
             self._check_base_margin(X.get_base_margin() if hasattr(X, "get_base_margin") else [])
