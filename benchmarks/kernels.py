@@ -17,7 +17,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, log_expit, log_softmax
 
-from benchmarks.report import RESULTS, optional_import, write_results
+from benchmarks.report import (
+    RESULTS,
+    add_results,
+    optional_import,
+    processor,
+    vector_bits,
+    write_results,
+)
 from benchmarks.timing import alternate, compared
 from skfocal import BinaryFocalLoss, FocalObjective, MulticlassFocalLoss
 from skfocal._kernels import Options, Outputs, evaluate
@@ -155,6 +162,19 @@ def case(name: str, sides: dict, rows: int, repeats: int) -> pd.DataFrame:
     return table
 
 
+def beside(table: pd.DataFrame) -> pd.DataFrame:
+    """How many times faster than the formula, here and in the committed results."""
+    committed = pd.read_csv(RESULTS / "kernels.csv")
+    committed = pd.concat([table.assign(processor="here"), committed])
+    sides = ["kernel", "kernel, posterior link", "FocalObjective"]
+    return (
+        committed[committed.side.isin(sides)]
+        .pivot_table("times_faster", ["case", "side"], "processor", sort=False)
+        .round(1)
+        .reset_index()
+    )
+
+
 def growth(largest: int, repeats: int) -> pd.DataFrame:
     """Seconds by number of rows."""
     rng = np.random.default_rng(0)
@@ -192,8 +212,11 @@ def main() -> None:
     rows, repeats = (200_000, 7) if quick else (1_000_000, 15)
     table = pd.concat([*binary_cases(rows, repeats), *multiclass_cases(rows, repeats)])
     suffix = "-quick" if quick else ""
-    write_results(table, f"kernels{suffix}")
+    add_results(table, f"kernels{suffix}")
+    print(f"{processor()}, vectors of {vector_bits()} bits")
     print(table.round(4).to_markdown(index=False))
+    if quick:
+        print(beside(table).to_markdown(index=False))
     grown = growth(1_000_000 if quick else 10_000_000, 7)
     write_results(grown, f"kernels_growth{suffix}")
     draw(grown, RESULTS / f"kernels_growth{suffix}.png")

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
+from numba.core.registry import cpu_target
 
 COMPARED = (
     *("catboost", "glum", "skglm", "gbdtcbl", "imlightgbm", "bokbokbok", "imbalanced-learn"),
@@ -19,12 +20,24 @@ COMPARED = (
 RESULTS = Path(__file__).parent / "results"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor and, where the system tells it, the number of its model."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        found = [line.split(":") for line in lines if line.startswith("model")]
+        known = {key.strip(): value.strip() for key, value in reversed(found)}
+        return f"{known['model name']}, model {known['model']}"
+    except (OSError, KeyError):
         return platform.processor()
+
+
+def vector_bits() -> int:
+    """The widest vector registers that numba may use here, in bits."""
+    *_, features = cpu_target.target_context.codegen().magic_tuple()
+    for name, bits in (("avx512f", 512), ("avx", 256)):
+        if f"+{name}" in features.split(","):
+            return bits
+    return 128
 
 
 def _version(*names: str) -> str:
@@ -70,9 +83,27 @@ def environment() -> dict[str, str | int | None]:
         "python": platform.python_version(),
         **{name: _version(name) for name in names},
         "xgboost": _version("xgboost", "xgboost-cpu"),
-        "processor": _processor(),
+        "processor": processor(),
+        "vector_bits": vector_bits(),
         "cores": os.cpu_count(),
     }
+
+
+def add_results(table: pd.DataFrame, name: str) -> None:
+    """As `write_results`, and keep what other processors have measured.
+
+    The table gets a column ``processor``. The JSON has one environment for each.
+    """
+    path = RESULTS / f"{name}.json"
+    table = table.assign(processor=processor())
+    environments = json.loads(path.read_text()) if path.exists() else {}
+    if environments:
+        old = pd.read_csv(RESULTS / f"{name}.csv")
+        table = pd.concat([old[old.processor != processor()], table])
+    environments[processor()] = environment()
+    RESULTS.mkdir(exist_ok=True)
+    table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
+    path.write_text(json.dumps(environments, indent=1) + "\n")
 
 
 def write_results(table: pd.DataFrame, name: str) -> None:

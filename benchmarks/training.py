@@ -25,7 +25,7 @@ from xgboost import XGBClassifier
 from benchmarks.data import give_me_some_credit, mixed_signal
 from benchmarks.kernels import numpy_binary
 from benchmarks.packages import FetchError
-from benchmarks.report import optional_import, write_results
+from benchmarks.report import add_results, optional_import
 from benchmarks.timing import alternate, compared
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
 
@@ -177,7 +177,7 @@ def main() -> None:
     for name in arguments.part:
         table = PARTS[name](arguments.quick)
         if len(table):
-            write_results(table, f"{name}-quick" if arguments.quick else name)
+            add_results(table, f"{name}-quick" if arguments.quick else name)
             print(table.round(4).to_markdown(index=False), flush=True)
 
 
