@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.data import logistic_dense, logistic_sparse
-from benchmarks.one_fit_shared import progress
+from benchmarks.one_fit_shared import not_run, progress
 from benchmarks.report import environment
 from benchmarks.timing import alternate
 from skfocal import FocalLogisticRegression, FocalLogisticRegressionCV
@@ -202,13 +202,15 @@ def run(quick: bool) -> pd.DataFrame:
 def text_of(table: pd.DataFrame) -> str:
     """All sides; times beside ours."""
     processors = ", ".join(table.processor.unique())
+    pairs = [(name, penalty) for name in TABLES for penalty in SOLVERS]
+    missing = not_run(table, ("table", "penalty"), pairs)
     shown = table.drop(columns=["processor", "commit"])
     return "\n\n".join(
         [
             f"Two threads of {processors}. *excess*: the largest relative distance of a fold's "
             "fit from the least objective that is known, at the tolerance *tol*; without a *tol* "
             "it was above 1e-6 at all. *times_ours*: how many times as long as ours, the median "
-            "of the ratios within a turn, with the least and the most.",
+            f"of the ratios within a turn, with the least and the most.{missing}",
             shown.to_markdown(index=False, floatfmt=".4g"),
         ]
     )

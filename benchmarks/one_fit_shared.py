@@ -155,6 +155,13 @@ def _finished(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         yield json.dumps(found["job"]), found["rows"]
 
 
+def not_run(table: pd.DataFrame, columns: tuple[str, str], pairs: list[tuple[str, str]]) -> str:
+    """A sentence about the pairs of values that a table should have and has not."""
+    there = set(table[list(columns)].itertuples(index=False, name=None))
+    missing = [f"{one}, {other}" for one, other in pairs if (one, other) not in there]
+    return f" Not run: {'; '.join(missing)}." if missing else ""
+
+
 def relative(table: pd.DataFrame, one: str, other: str) -> tuple[float, float, float]:
     """Mean difference of log loss in percent of the mean of ``other``, with a t interval of 95 %.
 

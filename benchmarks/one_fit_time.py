@@ -28,7 +28,7 @@ import xgboost
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from benchmarks.one_fit_shared import CAP, CLASSIFIERS, chosen, measures, plain, progress
+from benchmarks.one_fit_shared import CAP, CLASSIFIERS, chosen, measures, not_run, plain, progress
 from benchmarks.report import environment
 from benchmarks.timing import alternate
 from skfocal import FocalObjective
@@ -245,11 +245,13 @@ def text_of(table: pd.DataFrame) -> str:
     """All sides; times beside ``cv``."""
     shown = table.drop(columns=["processor", "commit", "mean_proba"])
     processors = ", ".join(table.processor.unique())
+    pairs = [(name, library) for name in TABLES for library in CLASSIFIERS]
+    missing = not_run(table, ("table", "library"), pairs)
     return "\n\n".join(
         [
             f"Two threads of {processors}. *times_cv*: how many times as long as the new class, "
             "the median of the ratios within a turn, with the least and the most. Log loss and "
-            "average precision are of 20,000 held-out rows.",
+            f"average precision are of 20,000 held-out rows.{missing}",
             shown.to_markdown(index=False, floatfmt=".4g"),
         ]
     )
