@@ -176,10 +176,8 @@ def dense_loss_gradient(
     """As `sparse_loss_gradient`, of two classes and an X (n, p) in C order."""
     loop = _loops(in_double(gamma, weight, link)).dense_binary_rows
     p = X.shape[1]
-    coef, intercept = (
-        np.ascontiguousarray(theta[:p, 0]),
-        float(theta[p, 0]) if fit_intercept else 0.0,
-    )
+    coef = np.ascontiguousarray(theta[:p, 0])
+    intercept = float(theta[p, 0]) if fit_intercept else 0.0
     y_true, coef, sample_weight = _rows(y_true, coef, sample_weight, np.float64)
     arguments = _read_only(X, X.dtype), coef, intercept, y_true, sample_weight, gamma, weight
 

@@ -163,7 +163,8 @@ def bind(
 
     A module may have a function of a name that another module uses for something else, such as
     ``exp``. It then replaces the other in all modules, and must list the name in its constant
-    ``REPLACES``.
+    ``REPLACES``. Functions that a module lists in ``REASSOCIATED`` may add the terms of a sum in
+    any order, so that they vectorise.
 
     Parameters
     ----------

@@ -126,6 +126,11 @@ def _find_pieces(log_odds, largest, before, after, piece, position):
         position[i] = real(integer(local).view(real)) - 1.5
 
 
+def _shifted(raw, shift, log_odds):
+    for i in range(raw.size):
+        log_odds[i] = raw[i] + shift
+
+
 def tabulated_rows(
     start,
     stop,
@@ -163,9 +168,7 @@ def tabulated_rows(
         last = min(first + BLOCK, stop)
         if not _are_weights(sample_weight, first, last):
             return False
-        block = raw[first:last]
-        for i in range(block.size):
-            log_odds[i] = block[i] + shift
+        _shifted(raw[first:last], shift, log_odds)
         if sample_weight is not None:
             _copy(sample_weight[first:last], row_weight)
         y = y_true[first:last]

@@ -364,7 +364,8 @@ class LightGBMModel(OwnParameters, FocalClassifierMixin):
         **kwargs: Any,
     ) -> tuple[Any, bool]:
         """The parent's prediction, margins unless asked for something else."""
-        check_is_fitted(self)
+        if not hasattr(self, "loss_"):  # or scikit-learn would ask for the tags of each fitted one
+            check_is_fitted(self)
         check_integer(kwargs.get("start_iteration", 0), "start_iteration", 0)
         if kwargs.get("num_iteration") is not None:  # 0 and less stand for all
             check_integer(kwargs["num_iteration"], "num_iteration", -(2**31))

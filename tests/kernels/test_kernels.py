@@ -438,7 +438,7 @@ def test_dense_pass_is_a_product_and_the_loss(loss, weighted, shape):
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="compares with compiled loops")
 @pytest.mark.parametrize("shape", [(300,), (300, 4)])
 def test_few_margins_have_the_log_odds_of_many(shape):
-    """Few are computed in plain Python; infinite ones and NaN too."""
+    """Few are computed in plain Python; so are large ones and NaN."""
     rng = np.random.default_rng(0)
     raw = rng.normal(0, 10, shape)
     raw.flat[:3] = 700.0, -700.0, np.nan

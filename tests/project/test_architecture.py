@@ -36,15 +36,8 @@ BACKEND = (
 INSIDE = {
     "_kernels": (
         *("_jit", "_device", "_threads", "_precision", "_elementary", "_binary", "_multiclass"),
-        *(
-            "_posterior_binary",
-            "_simplex",
-            "_posterior_multiclass",
-            "_sparse",
-            "_dense",
-            "_descent",
-        ),
-        *("_cuda_rows", "cpu", "_forms", "_choice", "_slopes", "cuda", "_evaluate"),
+        *("_posterior_binary", "_simplex", "_posterior_multiclass", "_sparse", "_dense"),
+        *("_descent", "_cuda_rows", "cpu", "_forms", "_choice", "_slopes", "cuda", "_evaluate"),
     ),
     "losses": (
         *("_parameters", "_rows", "_link", "_options", "_base", "_binary", "_multiclass", "_make"),
