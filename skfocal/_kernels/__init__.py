@@ -12,10 +12,12 @@ from skfocal._kernels._evaluate import (
     multiclass_curvature,
     sparse_loss_gradient,
 )
+from skfocal._kernels._few import FEW_HESSIANS, few_hessians
 from skfocal._kernels._forms import Array, PerClass, like, per_row
 from skfocal._kernels._slopes import slope_cubics, slope_table
 
 __all__ = [
+    "FEW_HESSIANS",
     "Array",
     "Options",
     "Outputs",
@@ -25,6 +27,7 @@ __all__ = [
     "device_posterior",
     "evaluate",
     "fetched",
+    "few_hessians",
     "is_cross_entropy",
     "like",
     "log_odds",

@@ -141,6 +141,7 @@ def binary_rows(
 
 def binary_log_odds_rows(start, stop, raw, out, gamma):
     """log(w+ P+ / (w- P-)) of margins."""
+    use_full_width()
     for i in range(start, stop):
         out[i] = binary_log_odds(real(raw[i]), gamma[0], gamma[1])
 

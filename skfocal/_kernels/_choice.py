@@ -56,10 +56,19 @@ class Outputs(NamedTuple):
     hessian: Any = None
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of the arrays."""
-        dtype: np.dtype[Any] = next(array.dtype for array in self if array is not None)
-        return dtype
+    def wanted(self) -> "Wanted":
+        """Which arrays there are, and their dtype."""
+        dtype = next(array.dtype for array in self if array is not None)
+        return Wanted(dtype, *(array is not None for array in self))
+
+
+class Wanted(NamedTuple):
+    """What is to be filled, without the arrays."""
+
+    dtype: np.dtype[Any]
+    loss: bool = False
+    gradient: bool = False
+    hessian: bool = False
 
 
 class Choice(NamedTuple):
@@ -87,7 +96,7 @@ def choose(
     gamma: PerClass,
     weight: PerClass,
     options: Options,
-    outputs: Outputs,
+    wanted: Wanted,
     *,
     binary: bool,
     table_fills_both: bool,
@@ -103,13 +112,13 @@ def choose(
     slope. ``table_fills_both`` says that its loop always fills gradient and Hessian together.
     """
     choice = in_double(gamma, weight, options.link)
-    if outputs.dtype != np.float32:
+    if wanted.dtype != np.float32:
         return choice
     if choice.link == "focal":
         single = options.policy == "upper" and not choice.cross_entropy
     else:
-        both = outputs.gradient is not None and outputs.hessian is not None
-        single = outputs.loss is None and (not binary or both or not table_fills_both)
+        both = wanted.gradient and wanted.hessian
+        single = not wanted.loss and (not binary or both or not table_fills_both)
     if not single:
         return choice
     tabulated = binary and choice.link == "posterior"

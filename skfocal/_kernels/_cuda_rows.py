@@ -23,7 +23,6 @@ from skfocal._kernels._multiclass import (
     _look_up,
 )
 from skfocal._kernels._posterior_binary import (
-    MAX_STEPS,
     ONE,
     PIECE_BITS,
     PIECE_MASK,
@@ -48,9 +47,7 @@ from skfocal._kernels._simplex import (
     TARGET,
     TOP,
     TOP_GAMMA,
-    _guess,
     _solve_block,
-    _step,
 )
 from skfocal._math import (
     binary_log_odds,
@@ -75,7 +72,7 @@ double_multiclass_margins = multiclass_margins
 
 N_FOCAL_COLUMNS = HESSIAN + 1
 # The functions of these names of `_elementary` and `_simplex` are for the CPU.
-REPLACES = ("fma", "_solve")
+REPLACES = ("fma", "_solve_one_by_one")
 
 
 def fma(a, b, c):
@@ -233,12 +230,8 @@ def multiclass_kernel(
                 hessian_out[i, j] = max(work[HESSIAN, 0] * row_weight, floor)
 
 
-def _solve(gamma, wide, wide_part, work, part):
-    """`_simplex._solve` of one row."""
-    _guess(wide, wide_part, work)
-    for _ in range(MAX_STEPS):
-        if _step(gamma, wide, wide_part, work, part) == 0:
-            return
+def _solve_one_by_one(gamma, wide, wide_part, work):
+    """`_simplex._solve_one_by_one` of one row."""
     margin = cuda.local.array(N_CLASSES, np.float64)
     double_multiclass_margins(wide_part[TARGET, :, 0], gamma, margin)
     top = int(work[TOP, 0])
@@ -249,7 +242,6 @@ def _solve(gamma, wide, wide_part, work, part):
     for j in range(N_CLASSES):
         wide_part[LOGIT, j, 0] = margin[j]
         wide[HIGHEST, 0] = max(wide[HIGHEST, 0], margin[j])
-    _step(gamma, wide, wide_part, work, part)  # for the digits of LEVEL
 
 
 def multiclass_posterior_kernel(

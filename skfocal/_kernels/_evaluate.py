@@ -5,15 +5,17 @@ The functions bring their arguments into the few forms that the loops are compil
 return. numba is imported with the first call, not with the package.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from skfocal import _math
-from skfocal._kernels._choice import Choice, Options, Outputs, choose, in_double, rounding
+from skfocal._kernels._choice import Choice, Options, Outputs, Wanted, choose, in_double, rounding
 from skfocal._kernels._device import dtype_of, empty_like, on_device
+from skfocal._kernels._few import FEW, few_log_odds, few_margins
 from skfocal._kernels._forms import (
     Array,
     PerClass,
@@ -25,9 +27,6 @@ from skfocal._kernels._forms import (
 )
 from skfocal._kernels._slopes import slope_table
 from skfocal._kernels._threads import over_rows
-
-# So many numbers or fewer are computed in plain Python, which takes less time than to compile.
-_FEW = 64
 
 
 def _loops(choice: Choice) -> SimpleNamespace:
@@ -78,30 +77,47 @@ def evaluate(
 
         cuda.evaluate(y_true, raw, sample_weight, gamma, weight, options, outputs)
         return True
-    binary = raw.ndim == 1
-    choice = choose(gamma, weight, options, outputs, binary=binary, table_fills_both=True)
-    rows = _rows(y_true, raw, sample_weight, outputs.dtype)
-    if options.scale != 1.0:
-        weight = tuple(options.scale * w for w in weight)
-    finish = options.ratio, options.floor, *(rounding(options.bits, choice.real) or (None, None))
-    loops, arrays, arguments = _loops(choice), tuple(outputs), tuple[Any, ...]()
-    if choice.tabulated:
-        shift = float(np.log(weight[1] / weight[0]))
-        loop, arguments = loops.tabulated_rows, (slope_table(gamma), weight, shift, *finish)
-        arrays = arrays[1:]  # it fills no loss
-    elif binary:
-        loop, arguments = loops.binary_rows, (gamma, weight, options.absolute, *finish)
-    else:
-        classes = _per_class(raw, gamma, weight)
-        loop = loops.multiclass_rows
-        arguments = *classes, options.absolute, *finish, options.hessian_scale
+    wanted = outputs.wanted
+    call = _call(gamma, weight, options, wanted, raw.ndim)
+    arguments = (
+        *_rows(y_true, raw, sample_weight, wanted.dtype),
+        *(outputs if call.fills_loss else outputs[1:]),
+        *call.arguments,
+    )
     valid = over_rows(
-        lambda start, stop: loop(start, stop, *rows, *arrays, *arguments),
+        lambda start, stop: call.loop(start, stop, *arguments),
         len(raw),
         n_threads,
         _n_columns(raw),
     )
     return all(valid)
+
+
+class Call(NamedTuple):
+    """What of a call depends on no row."""
+
+    loop: Callable[..., bool]
+    fills_loss: bool
+    arguments: tuple[Any, ...]
+    """The last ones of the loop."""
+
+
+@lru_cache(maxsize=256)
+def _call(gamma: PerClass, weight: PerClass, options: Options, wanted: Wanted, ndim: int) -> Call:
+    """The loop and its last arguments; boosters ask for the same ones in each round."""
+    choice = choose(gamma, weight, options, wanted, binary=ndim == 1, table_fills_both=True)
+    if options.scale != 1.0:
+        weight = tuple(options.scale * w for w in weight)
+    finish = options.ratio, options.floor, *(rounding(options.bits, choice.real) or (None, None))
+    loops = _loops(choice)
+    if choice.tabulated:
+        shift = float(np.log(weight[1] / weight[0]))
+        return Call(loops.tabulated_rows, False, (slope_table(gamma), weight, shift, *finish))
+    if ndim == 1:
+        return Call(loops.binary_rows, True, (gamma, weight, options.absolute, *finish))
+    classes = np.array(gamma), np.array(weight)
+    diagonal = options.hessian_scale
+    return Call(loops.multiclass_rows, True, (*classes, options.absolute, *finish, diagonal))
 
 
 def multiclass_curvature(
@@ -208,8 +224,8 @@ def descend(
 def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
     """log(w+ P+ / (w- P-)) of margins (n,); log(w_k P_k) plus a constant of (n, K)."""
     out = like(raw)
-    if raw.size <= _FEW:
-        _few_log_odds(raw, gamma, out)
+    if raw.size <= FEW:
+        few_log_odds(raw, gamma, out)
         return out
     from skfocal._kernels import cpu
 
@@ -220,16 +236,6 @@ def log_odds(raw: Array, gamma: PerClass, n_threads: int = 1) -> Array:
         lambda start, stop: loop(start, stop, *arguments), len(raw), n_threads, _n_columns(raw)
     )
     return out
-
-
-def _few_log_odds(raw: Array, gamma: PerClass, out: Array) -> None:
-    """`log_odds` in plain Python."""
-    for i, row in enumerate(raw.tolist()):
-        if raw.ndim == 1:
-            out[i] = _math.binary_log_odds(row, *gamma)
-        else:
-            _math.softmax_margins(row, margin := [0.0] * len(row))
-            out[i] = [_math.log_odds(m, g) for m, g in zip(margin, gamma, strict=True)]
 
 
 def device_posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str) -> Any:
@@ -244,8 +250,8 @@ def device_posterior(raw: Any, gamma: PerClass, weight: PerClass, link: str) -> 
 def margins(log_odds: Array, gamma: PerClass) -> Array:
     """The inverse of `log_odds`; for (n, K) as logit(p_k)."""
     out = like(log_odds)
-    if log_odds.size <= _FEW:
-        _few_margins(log_odds, gamma, out)
+    if log_odds.size <= FEW:
+        few_margins(log_odds, gamma, out)
         return out
     from skfocal._kernels import cpu
 
@@ -254,13 +260,3 @@ def margins(log_odds: Array, gamma: PerClass) -> Array:
     arguments = (_read_only(log_odds, log_odds.dtype), out, *_per_class(log_odds, gamma))
     loop(0, len(log_odds), *arguments)
     return out
-
-
-def _few_margins(log_odds: Array, gamma: PerClass, out: Array) -> None:
-    """`margins` in plain Python."""
-    for i, row in enumerate(log_odds.tolist()):
-        if log_odds.ndim == 1:
-            out[i] = _math.binary_margin(row, *gamma)
-        else:
-            _math.multiclass_margins(row, gamma, margin := [0.0] * len(row))
-            out[i] = margin

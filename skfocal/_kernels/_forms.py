@@ -14,8 +14,9 @@ PerClass = tuple[float, ...]
 def _read_only(array: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
     """A read-only view, in C order or (two dimensions) in Fortran order; else a copy."""
     array = np.asarray(array, dtype=dtype)
-    fortran = array.ndim == 2 and array.flags.f_contiguous
-    view = np.require(array, requirements=["F", "A"] if fortran else ["C", "A"]).view()
+    if not (array.flags.forc and array.flags.aligned):
+        array = np.require(array, requirements=["C", "A"])
+    view = array.view()
     view.flags.writeable = False
     return view
 

@@ -47,12 +47,13 @@ SMALLEST, HUGE = np.finfo(np.float64).tiny, 0.5 * np.finfo(np.float64).max
 
 def _solver_space(gamma, weight):
     """All columns; and constants of the classes: log(w), log h(1 / K) and ratios of h(1 / K)."""
-    constants = np.empty((3, gamma.size))
+    constants, largest = np.empty((3, gamma.size)), -np.inf
     for j in range(gamma.size):
         constants[LOG_WEIGHT, j] = log(weight[j])
         constants[EVEN, j] = np.float64(log_odds(real(-log(gamma.size - 1.0)), real(gamma[j])))
+        largest = max(largest, constants[EVEN, j])
     for j in range(gamma.size):
-        constants[RATIO, j] = np.exp(constants[EVEN, j] - constants[EVEN].max())
+        constants[RATIO, j] = np.exp(constants[EVEN, j] - largest)
     wide, wide_part = np.zeros((N_WIDE, BLOCK)), np.zeros((N_WIDE_CLASS, gamma.size, BLOCK))
     work, part = (
         np.zeros((N_COLUMNS, BLOCK), real),
@@ -238,28 +239,6 @@ def _move(wide, wide_part, work, part):
     return moving
 
 
-def _step(gamma, wide, wide_part, work, part):
-    """One Newton step for margins and levels; returns the number of rows that still move."""
-    _set_shift(wide, work)
-    _set_residuals(gamma, wide, wide_part, work, part)
-    _set_level_step(gamma.size, wide, work)
-    return _move(wide, wide_part, work, part)
-
-
-def _solve(gamma, wide, wide_part, work, part):
-    """Find the margins of all classes but TOP, and the levels.
-
-    `multiclass_margin_rows` is compiled in double in either precision.
-    """
-    _guess(wide, wide_part, work)
-    for k in range(MAX_STEPS + 1):
-        if k == MAX_STEPS:
-            _solve_one_by_one(gamma, wide, wide_part, work)
-            # one step more, for the digits of LEVEL
-        if _step(gamma, wide, wide_part, work, part) == 0:
-            return
-
-
 def _solve_one_by_one(gamma, wide, wide_part, work):
     """Set LOGIT, HIGHEST and LEVEL by the scalar solver, which always converges."""
     n_classes = gamma.size
@@ -314,8 +293,21 @@ def _share(gamma, wide, wide_part, work, part):
 
 
 def _solve_block(raw, gamma, weight, constants, wide, wide_part, work, part):
-    """Solve a block of rows: set LEVEL, NORM, SHIFT, SHARE, ALL, REST and NARROW_LOGIT."""
+    """Solve a block of rows: set LEVEL, NORM, SHIFT, SHARE, ALL, REST and NARROW_LOGIT.
+
+    `multiclass_margin_rows` is compiled in double in either precision. The steps of Newton's method
+    are no function of their own: LLVM optimises a function again in each that it is inlined into.
+    """
     _find_top(raw, constants, wide, wide_part, work)
     _set_targets(gamma, weight, constants, wide, wide_part, work)
-    _solve(gamma, wide, wide_part, work, part)
+    _guess(wide, wide_part, work)
+    for k in range(MAX_STEPS + 1):
+        if k == MAX_STEPS:
+            _solve_one_by_one(gamma, wide, wide_part, work)
+            # one step more, for the digits of LEVEL
+        _set_shift(wide, work)
+        _set_residuals(gamma, wide, wide_part, work, part)
+        _set_level_step(gamma.size, wide, work)
+        if _move(wide, wide_part, work, part) == 0:
+            break
     _share(gamma, wide, wide_part, work, part)

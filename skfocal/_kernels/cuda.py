@@ -212,7 +212,7 @@ def evaluate(
     of_rows = [(array, raw.shape[:1]) for array in (y_true, sample_weight, outputs.loss)]
     _check(raw, len(gamma), *of_rows, *((array, raw.shape) for array in outputs[1:]))
     binary = raw.ndim == 1
-    choice = choose(gamma, weight, options, outputs, binary=binary, table_fills_both=False)
+    choice = choose(gamma, weight, options, outputs.wanted, binary=binary, table_fills_both=False)
     real = choice.real
     variant = Variant(
         _kernel_name(choice, binary),

@@ -343,7 +343,7 @@ class FocalLossBase(ABC):
             return on_device
         return raw_proba(self._link.log_odds(raw.astype(np.float64))).astype(raw.dtype)
 
-    def log_odds(self, raw_prediction: npt.ArrayLike) -> Array:
+    def log_odds(self, raw_prediction: npt.ArrayLike, *, n_threads: int = 1) -> Array:
         """The log-odds of the posterior: their sigmoid or softmax is the posterior.
 
         Class weights are undone, as in `posterior`, and unlike in `decision`.
@@ -352,6 +352,8 @@ class FocalLossBase(ABC):
         ----------
         raw_prediction : array-like of shape (n,) or (n, K)
             Margins of this loss.
+        n_threads : int, default=1
+            As in `loss`.
 
         Returns
         -------
@@ -362,8 +364,8 @@ class FocalLossBase(ABC):
 
         Raises
         ------
-        ValueError
-            If the margins have another shape.
+        TypeError, ValueError
+            If the margins have another shape, or ``n_threads`` is no integer >= 1.
 
         Examples
         --------
@@ -372,7 +374,9 @@ class FocalLossBase(ABC):
         array([0.    , 2.6817])
         """
         raw = self._check_raw(raw_prediction)
-        return self._link.log_odds(raw.astype(np.float64)).astype(raw.dtype)
+        check_integer(n_threads, "n_threads", 1)
+        double = raw.astype(np.float64, copy=self.link == "posterior")  # others give a new array
+        return self._link.log_odds(double, n_threads).astype(raw.dtype, copy=False)
 
     def decision(self, raw_prediction: npt.ArrayLike) -> Array:
         """Score whose sign or argmax is the class with the largest weight x posterior.
@@ -505,6 +509,9 @@ class FocalLossBase(ABC):
         """The Hessian at the optimal constant, in the mean over labels with these shares."""
         codes = np.arange(self.n_classes)
         start = np.broadcast_to(self.intercept(codes, shares), (self.n_classes, *self._row_shape))
+        if start.size <= _kernels.FEW_HESSIANS:
+            how = *self._classes, self.link, self.hessian
+            return float((_kernels.few_hessians(codes, start, *how).T * shares).sum())
         _, hessian = self.gradient_hessian(codes, np.ascontiguousarray(start), shares)
         return float(hessian.sum())
 
@@ -539,7 +546,7 @@ class FocalLossBase(ABC):
         options = _kernels.Options(self.link, self.hessian, **finish)
         outputs = _kernels.Outputs(loss, gradient, hessian)
         if not _kernels.evaluate(*rows, *self._classes, options, outputs, n_threads=n_threads):
-            self._refuse(rows[0], rows[2], outputs.dtype)
+            self._refuse(rows[0], rows[2], outputs.wanted.dtype)
 
     def _refuse(self, codes: Any, weight: Any, dtype: npt.DTypeLike) -> None:
         """Raise the error that names the wrong code or weight, in the precision ``dtype``."""

@@ -47,10 +47,14 @@ class FocalLink:
         """Whether the sign or argmax of the margins is that of weight x posterior."""
         return len(set(self.gamma)) == 1
 
-    def log_odds(self, margins: Array) -> Array:
+    def log_odds(self, margins: Array, n_threads: int = 1) -> Array:
         """Log-odds of the posterior."""
-        weighted = _kernels.log_odds(margins, self.gamma) if any(self.gamma) else margins
-        return weighted - log_weight(self.weight, margins)
+        shift = log_weight(self.weight, margins)
+        if not any(self.gamma):
+            return margins - shift
+        found = _kernels.log_odds(margins, self.gamma, n_threads)
+        found -= shift
+        return found
 
     def margins(self, log_odds: Array) -> Array:
         """The margins that have these log-odds of the posterior: the inverse of `log_odds`.
@@ -81,7 +85,7 @@ class PosteriorLink:
     is_posterior: ClassVar[bool] = True
     keeps_decision: ClassVar[bool] = False
 
-    def log_odds(self, margins: Array) -> Array:
+    def log_odds(self, margins: Array, n_threads: int = 1) -> Array:
         """Log-odds of the posterior: the margins themselves."""
         return margins
 

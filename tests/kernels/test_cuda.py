@@ -20,7 +20,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skfocal import BinaryFocalLoss, MulticlassFocalLoss, _kernels
-from skfocal._kernels import _binary, _cuda_rows, cuda
+from skfocal._kernels import _binary, _simplex, cuda
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 if SIMULATED and hasattr(os, "sched_setaffinity"):
@@ -273,7 +273,7 @@ def test_solver_falls_back_on_the_one_that_always_converges(out_type, monkeypatc
     classes = (2.0, 5.0, 0.0), (0.3, 1.0, 2.0)
     expected = on_the_cpu(y, raw, *classes, link="posterior")
     cuda._compiled.cache_clear()
-    monkeypatch.setattr(_cuda_rows, "MAX_STEPS", 1)
+    monkeypatch.setattr(_simplex, "MAX_STEPS", 1)
     options = {"link": "posterior", "out_type": out_type, "names": NAMES[1:]}
     results = on_the_device(y, raw, None, *classes, **options)
     cuda._compiled.cache_clear()

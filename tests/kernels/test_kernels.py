@@ -448,11 +448,31 @@ def test_few_margins_have_the_log_odds_of_many(shape):
     assert_allclose(few, many, rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize(
+    "link, policy",
+    [("focal", "upper"), ("focal", "exact"), ("focal", "abs"), ("posterior", "upper")],
+)
+def test_hessians_of_few_rows_are_those_of_the_loops(n_classes, link, policy):
+    rng = np.random.default_rng(0)
+    shape = (40,) if n_classes == 2 else (40, n_classes)
+    codes, raw = rng.integers(0, n_classes, 40), rng.normal(0, 3, shape)
+    for gamma in ((0.0, 0.5, 2.0, 5.0), (0.0,) * 4, (2.0,) * 4):
+        gamma, weight = gamma[:n_classes], (0.5, 3.0, 1.0, 2.0)[:n_classes]
+        few = _kernels.few_hessians(codes, raw, gamma, weight, link, policy)
+        options = _kernels.Options(link, policy)
+        out = {"gradient": np.empty(shape), "hessian": np.empty(shape)}
+        outputs = _kernels.Outputs(**out)
+        assert _kernels.evaluate(codes, raw, None, gamma, weight, options, outputs)
+        assert_allclose(few, out["hessian"], rtol=1e-10, atol=1e-14)
+
+
 def test_few_rows_are_predicted_without_numba():
     code = (
         "import sys; from skfocal import BinaryFocalLoss, MulticlassFocalLoss; "
         "BinaryFocalLoss(2.0, 0.3).posterior([0.5]); "
         "MulticlassFocalLoss(3, 2.0).posterior([[0.0, 1.0, 2.0]]); "
+        "MulticlassFocalLoss(3, 2.0, link='posterior').log_loss_scale([0, 1, 2]); "
         "sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
