@@ -7,8 +7,9 @@ of each to come within .002 of the better one's average precision on held-out ro
 
     python -m benchmarks.training [--quick] [--part NAME ...]
 
-writes benchmarks/results/training-2-classes.csv, training-5-classes.csv and catboost.csv;
---part names some of them.
+writes benchmarks/results/training-2-classes.csv, training-5-classes.csv, training-scikit-learn.csv
+and catboost.csv; --part names some of them. scikit-learn's trees hold out a tenth of so many rows
+for early stopping, and score all rows in each round; their five classes have a quarter of the rows.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from itertools import zip_longest
 import numpy as np
 import pandas as pd
 from lightgbm import LGBMClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 from xgboost import XGBClassifier
@@ -27,7 +29,11 @@ from benchmarks.kernels import numpy_binary
 from benchmarks.packages import FetchError
 from benchmarks.report import add_results, optional_import
 from benchmarks.timing import alternate, compared
-from skfocal import FocalLGBMClassifier, FocalXGBClassifier
+from skfocal import (
+    FocalHistGradientBoostingClassifier,
+    FocalLGBMClassifier,
+    FocalXGBClassifier,
+)
 
 
 def numpy_objective(y_true, y_pred):
@@ -41,18 +47,28 @@ def models(library: str, n_classes: int) -> dict:
     if library == "LightGBM":
         plain, focal = LGBMClassifier, FocalLGBMClassifier
         common["verbose"] = -1
+    elif library == "scikit-learn":
+        plain, focal = HistGradientBoostingClassifier, FocalHistGradientBoostingClassifier
+        common = {"max_iter": 50, "random_state": 0}
     else:
         plain, focal = XGBClassifier, FocalXGBClassifier
     found = {"built-in": plain(**common)}
     found |= {f"focal_gamma={g}": focal(focal_gamma=g, **common) for g in (0.0, 2.0)}
     found["focal_gamma=2.0, posterior link"] = focal(focal_gamma=2.0, link="posterior", **common)
-    if n_classes == 2:
+    if n_classes == 2 and library != "scikit-learn":  # it takes no function
         found["NumPy callback, gamma 2"] = plain(objective=numpy_objective, **common)
     return found
 
 
+def nodes_of(model) -> list:
+    """The nodes of each tree of scikit-learn."""
+    return [tree.nodes for trees in model._predictors for tree in trees]
+
+
 def n_leaves(model) -> int:
     """Leaves of all trees."""
+    if isinstance(model, HistGradientBoostingClassifier):
+        return int(sum(nodes["is_leaf"].sum() for nodes in nodes_of(model)))
     if isinstance(model, LGBMClassifier):
         return sum(tree["num_leaves"] for tree in model.booster_.dump_model()["tree_info"])
     frame = model.get_booster().trees_to_dataframe()
@@ -61,6 +77,9 @@ def n_leaves(model) -> int:
 
 def splits(model) -> list:
     """Features and thresholds of all splits."""
+    if isinstance(model, HistGradientBoostingClassifier):
+        inner = np.concatenate([nodes[nodes["is_leaf"] == 0] for nodes in nodes_of(model)])
+        return inner[["feature_idx", "num_threshold"]].tolist()
     if isinstance(model, LGBMClassifier):
         frame = model.booster_.trees_to_dataframe()
         return frame[["split_feature", "threshold"]].dropna().to_numpy().tolist()
@@ -68,11 +87,13 @@ def splits(model) -> list:
     return frame.loc[frame.Feature != "Leaf", ["Feature", "Split"]].to_numpy().tolist()
 
 
-def whole_fits(n_classes: int, rows: int, repeats: int) -> pd.DataFrame:
+def whole_fits(
+    n_classes: int, rows: int, repeats: int, libraries: tuple[str, ...] = ("LightGBM", "XGBoost")
+) -> pd.DataFrame:
     """Time, leaves, and whether the splits are those of the built-in objective."""
     tables = []
     X, y = mixed_signal(rows, n_classes=n_classes)
-    for library in ("LightGBM", "XGBoost"):
+    for library in libraries:
         sides = models(library, n_classes)
         seconds = alternate({k: partial(m.fit, X, y) for k, m in sides.items()}, repeats)
         table = compared(seconds, "built-in")
@@ -162,9 +183,18 @@ def path(model, X, y, most: int) -> np.ndarray:
     return np.array(values)
 
 
+def fits_of_scikit_learn(rows: int, repeats: int) -> pd.DataFrame:
+    """Its trees of two and of five classes."""
+    classes = (2, rows), (5, rows // 4)
+    return pd.concat([whole_fits(k, n, repeats, ("scikit-learn",)) for k, n in classes])
+
+
 PARTS = {
     "training-2-classes": lambda quick: whole_fits(2, *((100_000, 3) if quick else (1_000_000, 7))),
     "training-5-classes": lambda quick: whole_fits(5, *((100_000, 3) if quick else (1_000_000, 7))),
+    "training-scikit-learn": lambda quick: fits_of_scikit_learn(
+        *((100_000, 3) if quick else (1_000_000, 7))
+    ),
     "catboost": lambda quick: against_catboost(*((50_000, 60, 3) if quick else (300_000, 200, 7))),
 }
 

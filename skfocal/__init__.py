@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from skfocal.linear_model import FocalLogisticRegression, FocalLogisticRegressionCV
     from skfocal.losses import BinaryFocalLoss, MulticlassFocalLoss
     from skfocal.objectives import FocalEvalMetric, FocalObjective
+    from skfocal.sklearn_boosting import (
+        FocalHistGradientBoostingClassifier,
+        FocalHistGradientBoostingClassifierCV,
+    )
     from skfocal.xgboost import FocalXGBClassifier, FocalXGBClassifierCV
     from skfocal.xgboost import _backend as _xgboost
 
@@ -24,6 +28,8 @@ __all__ = [
     "SKOPS_TYPES",
     "BinaryFocalLoss",
     "FocalEvalMetric",
+    "FocalHistGradientBoostingClassifier",
+    "FocalHistGradientBoostingClassifierCV",
     "FocalLGBMClassifier",
     "FocalLGBMClassifierCV",
     "FocalLogisticRegression",
@@ -42,11 +48,14 @@ SKOPS_TYPES = (
     "skfocal.lightgbm.FocalLGBMClassifierCV",
     "skfocal.xgboost.FocalXGBClassifier",
     "skfocal.xgboost.FocalXGBClassifierCV",
+    "skfocal.sklearn_boosting.FocalHistGradientBoostingClassifier",
+    "skfocal.sklearn_boosting.FocalHistGradientBoostingClassifierCV",
     "skfocal.losses.BinaryFocalLoss",
     "skfocal.losses.MulticlassFocalLoss",
     "skfocal._estimator._probabilities.Probabilities",
     "skfocal.calibration.Calibration",
     "lightgbm.basic.Booster",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "xgboost.core.Booster",
     "collections.OrderedDict",
 )
@@ -55,6 +64,8 @@ SKOPS_TYPES = (
 _MODULES = {
     "BinaryFocalLoss": "losses",
     "FocalEvalMetric": "objectives",
+    "FocalHistGradientBoostingClassifier": "sklearn_boosting",
+    "FocalHistGradientBoostingClassifierCV": "sklearn_boosting",
     "FocalLGBMClassifier": "lightgbm",
     "FocalLGBMClassifierCV": "lightgbm",
     "FocalLogisticRegression": "linear_model",
@@ -69,7 +80,7 @@ _MODULES = {
 
 _SUBMODULES = (
     *("calibration", "dask", "lightgbm", "linear_model", "losses", "metrics", "objectives", "onnx"),
-    *("plotting", "xgboost"),
+    *("plotting", "sklearn_boosting", "xgboost"),
 )
 
 

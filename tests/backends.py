@@ -13,9 +13,15 @@ import lightgbm as lgb
 import numpy as np
 import xgboost as xgb
 
-from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
+from skfocal import (
+    FocalHistGradientBoostingClassifier,
+    FocalLGBMClassifier,
+    FocalLogisticRegression,
+    FocalXGBClassifier,
+)
 
 LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier
+HIST = FocalHistGradientBoostingClassifier  # scikit-learn's: it has no booster, and so no row
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,8 @@ def make(kind, n_estimators=20, *, trees=MappingProxyType({}), **parameters):
     """A quiet classifier with one thread; ``n_estimators`` and ``trees`` are of boosters alone."""
     if kind is LOGISTIC:
         return kind(**parameters)
+    if kind is HIST:
+        return kind(**{"max_iter": n_estimators, **parameters})
     defaults = {"n_estimators": n_estimators, "n_jobs": 1, **of(kind).quiet, **trees}
     return kind(**{**defaults, **parameters})
 

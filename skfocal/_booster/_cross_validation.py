@@ -93,7 +93,9 @@ class CrossValidatedBooster(CrossValidationMixin):
 
     _chosen = ("focal_gamma", "focal_alpha")
     """Parameters of the plain class that are chosen here."""
-    early_stopping_rounds: int | None
+    _cap_name = "n_estimators"
+    """The library's name of the largest number of rounds."""
+    _patience_name = "early_stopping_rounds"
     ensemble: bool
     link: Any
     n_jobs: Any
@@ -144,15 +146,21 @@ class CrossValidatedBooster(CrossValidationMixin):
 
     def _check_search(self) -> None:
         super()._check_search()
-        check_integer(self._n_rounds(), "n_estimators", 1)
+        check_integer(self._n_rounds(), self._cap_name, 1)
         check_flag(self.ensemble, "ensemble")
-        if self.early_stopping_rounds is not None:
-            check_integer(self.early_stopping_rounds, "early_stopping_rounds", 1)
+        if self._patience is not None:
+            check_integer(self._patience, self._patience_name, 1)
         if self.ensemble and self.link != "posterior":
             raise ValueError(
                 "ensemble=True takes the mean of log-odds, which margins are only with "
                 f'link="posterior"; got link={self.link!r}: use ensemble=False.'
             )
+
+    @property
+    def _patience(self) -> int | None:
+        """After so many rounds without a better mean score a setting ends."""
+        patience: int | None = getattr(self, self._patience_name)
+        return patience
 
     def _refuse_arguments(self, X: Any, params: dict[str, Any]) -> None:
         """Refuse what the plain class can be fitted on, and this one cannot."""
@@ -204,7 +212,7 @@ class CrossValidatedBooster(CrossValidationMixin):
     ) -> list[Trial]:
         """Train each setting on each fold; fewer settings where a callback stops the search."""
         n_workers, n_jobs = self._divided_threads(target, held_out)
-        limits = self._n_rounds(), self.early_stopping_rounds
+        limits = self._n_rounds(), self._patience
         totals = [part_of(target, split.train).totals for split in held_out.folds]
         folds = [rows.fold(split) for split in held_out.folds]
         stopped = False
@@ -259,10 +267,10 @@ class CrossValidatedBooster(CrossValidationMixin):
         self.n_rounds_ = n_rounds.reshape(grid)
         self.best_index_ = tuple(int(k) for k in np.unravel_index(chosen, grid))
         self.focal_gamma_, self.focal_alpha_ = trials[chosen].setting
-        if self.early_stopping_rounds is not None and trials[chosen].n_rounds == self._n_rounds():
+        if self._patience is not None and trials[chosen].n_rounds == self._n_rounds():
             warnings.warn(
                 f"The mean score was the best after the last of {self._n_rounds()} rounds: more "
-                "may be better. Increase n_estimators.",
+                f"may be better. Increase {self._cap_name}.",
                 ConvergenceWarning,
                 stacklevel=callers_level(),
             )

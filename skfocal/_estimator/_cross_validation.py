@@ -105,7 +105,7 @@ class CrossValidationMixin:
         alphas = list(self.focal_alphas)  # an array would give a new object for each gamma
         return [Setting(gamma, alpha) for gamma in self.focal_gammas for alpha in alphas]
 
-    def _scorer(self) -> Any:
+    def _held_out_scorer(self) -> Any:
         """The scorer, or None for the log loss of the posterior."""
         if self.scoring is None:
             return None
@@ -128,9 +128,10 @@ class CrossValidationMixin:
             splitter=check_cv(self.cv, classifier=True),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
-        if self.scoring is not None:
+        scorer = self._held_out_scorer()
+        if scorer is not None:
             router.add(
-                scorer=self._scorer(),
+                scorer=scorer,
                 method_mapping=MethodMapping().add(caller="fit", callee="score"),
             )
         return router
@@ -145,7 +146,7 @@ class CrossValidationMixin:
         ValueError
             If a fold trains on its own held-out rows, or lacks rows of a class.
         """
-        scorer = self._scorer()
+        scorer = self._held_out_scorer()
         if sample_weight is not None:
             sample_weight = np.broadcast_to(np.asarray(sample_weight), len(np.asarray(y)))
         routed = self._routed(sample_weight, scorer, params)

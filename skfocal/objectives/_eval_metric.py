@@ -99,7 +99,7 @@ class FocalEvalMetric:
         raw = check_margins(raw, "y_pred")
         if not len(raw):
             raise ValueError("y_pred must have at least one row.")
-        loss = self._loss(raw)
+        loss = self._loss_of(raw)
         if weight is not None and not np.any(weight):
             raise ValueError("sample_weight must not be 0 for all rows.")
         value = mean_loss(loss, labels, raw, weight)
@@ -107,7 +107,7 @@ class FocalEvalMetric:
             return self.__name__, value, False
         return (self.__name__, value) if hasattr(y_pred, "get_label") else value
 
-    def _loss(self, raw: Array) -> FocalLoss:
+    def _loss_of(self, raw: Array) -> FocalLoss:
         n_classes = 2 if raw.ndim == 1 else raw.shape[1]
         alpha = self.alpha
         if self._objective is not None:

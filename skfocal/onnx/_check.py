@@ -203,10 +203,8 @@ def _inputs(session: Any, rows: Any) -> dict[str, npt.NDArray[Any]]:
 
 def _margins(last: Any, X: Any) -> Array:
     """Margins of a classifier, its raw scores, as float64."""
-    if hasattr(last, "booster_"):
-        raw = last.predict(X, raw_score=True)
-    elif hasattr(last, "get_booster"):
-        raw = last.predict(X, output_margin=True)
+    if not hasattr(last, "coef_"):
+        raw = last._raw_prediction(X)
     else:
         raw = _numbers(X) @ last.coef_.T + last.intercept_
         raw = raw[:, 0] if raw.shape[1] == 1 else raw
@@ -224,7 +222,7 @@ def _slack(last: Any, X: Any, margins: Array, trees: Trees) -> Array:
     size = np.abs(margins).reshape(len(margins), -1).max(axis=1)
     if trees.largest_margin:
         size = size + trees.largest_margin
-    elif not hasattr(last, "booster_") and not hasattr(last, "get_booster"):
+    elif hasattr(last, "coef_"):
         products = abs(_numbers(X)) @ np.abs(last.coef_.T)
         size = size + products.max(axis=1) + np.abs(last.intercept_).max()
     slack: Array = _ROUNDING * (size + 1e-3)
@@ -268,10 +266,10 @@ def _edge_values(model: Any, thresholds: npt.NDArray[np.float32]) -> npt.NDArray
     """Values of one column at which a wrong graph may differ from its model."""
     values = [0.0, -0.0, _TINY, -_TINY, 1e-36, -1e-36, 0.5, -0.5, 1.0, -1.0, 1e6, -1e6]
     largest = np.float32(np.inf)
-    if hasattr(model, "booster_"):
-        values += [np.nan, np.inf, -np.inf]
-    elif hasattr(model, "get_booster"):  # XGBoost refuses infinities
+    if hasattr(model, "get_booster"):  # XGBoost refuses infinities
         values += [np.nan, np.nan, np.nan]
+    elif not hasattr(model, "coef_"):
+        values += [np.nan, np.inf, -np.inf]
     parts = [thresholds, np.nextafter(thresholds, -largest), np.nextafter(thresholds, largest)]
     edges = np.unique(np.concatenate(parts)) if len(thresholds) else thresholds
     edges = edges[np.isfinite(edges)]

@@ -16,7 +16,7 @@ from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringT
 from skl2onnx.proto import get_latest_tested_opset_version
 from sklearn.utils.validation import check_is_fitted
 
-from skfocal.onnx import _lightgbm, _linear, _xgboost
+from skfocal.onnx import _lightgbm, _linear, _sklearn_boosting, _xgboost
 from skfocal.onnx._check import refuse_difference, refuse_difference_of_rows
 from skfocal.onnx._graph import FLOAT, INT64, Graph
 from skfocal.onnx._posterior import proba_and_decision
@@ -39,6 +39,7 @@ CONVERSIONS: dict[str, Conversion] = {
     "FocalLogisticRegression": _linear,
     "FocalLGBMClassifier": _lightgbm,
     "FocalXGBClassifier": _xgboost,
+    "FocalHistGradientBoostingClassifier": _sklearn_boosting,
 }
 
 
@@ -47,8 +48,9 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = N
 
     Parameters
     ----------
-    model : FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier or Pipeline
-        A fitted model. The last step of a pipeline must be one of the classifiers.
+    model : classifier of this package, or Pipeline
+        A fitted `FocalLogisticRegression`, `FocalLGBMClassifier`, `FocalXGBClassifier` or
+        `FocalHistGradientBoostingClassifier`. The last step of a pipeline must be one of them.
     X : ndarray or DataFrame of shape (n_samples, n_features)
         Some rows that the model accepts, best a few hundred of those that it was trained on.
         They tell the number and the types of the inputs, and graph and model are compared on
@@ -73,9 +75,9 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = N
         If X is not as in fit.
     NotImplementedError
         If the graph would be another model. These are refused before the conversion. LightGBM:
-        linear trees, categories of pandas, integer categories from 2**24 on. XGBoost:
-        categorical splits, ``missing`` other than NaN, DART, vector leaves, and random forests
-        of more than two classes.
+        linear trees, categories of pandas, integer categories from 2**24 on. scikit-learn's
+        trees: categorical features. XGBoost: categorical splits, ``missing`` other than NaN,
+        DART, vector leaves, and random forests of more than two classes.
 
     Warns
     -----
@@ -96,7 +98,9 @@ def to_onnx(model: Any, X: Any, *, target_opset: int | dict[str, int] | None = N
 
     The margin of trees is computed in float32, and what follows in double. A step before the
     trees that computes, such as a scaler, may round the last bit in ONNX differently than in
-    scikit-learn. A number that a tree splits at may then fall to the other side.
+    scikit-learn. A number that a tree splits at may then fall to the other side. The trees of
+    `FocalHistGradientBoostingClassifier` split at numbers of the table itself: train them on
+    float32, or the graph is refused.
 
     Examples
     --------
@@ -223,4 +227,4 @@ def _refuse_unsupported(model: Any) -> None:
     """Refuse a model of which the graph would leave out a part without a word."""
     parts = CONVERSIONS[_converted_name(type(model))].unsupported_parts(model)
     if parts:
-        raise NotImplementedError(f"onnxmltools does not convert {', '.join(parts)}.")
+        raise NotImplementedError(f"ONNX graphs are not made of {', '.join(parts)}.")

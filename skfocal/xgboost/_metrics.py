@@ -121,7 +121,7 @@ def _on_margins(metric: FocalEvalMetric) -> Measure:
     """A `FocalEvalMetric`, which takes margins."""
 
     def measure(loss: FocalLoss, y_true: Array, raw: Array, weight: Array | None) -> float:
-        return mean_loss(metric._loss(raw), y_true, raw, weight)
+        return mean_loss(metric._loss_of(raw), y_true, raw, weight)
 
     return measure
 

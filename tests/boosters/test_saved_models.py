@@ -98,9 +98,9 @@ class Margins(FocalEvalMetric):
     def __deepcopy__(self, memo):
         return self  # LightGBM copies what it is given
 
-    def _loss(self, raw):
+    def _loss_of(self, raw):
         self.seen.append(np.array(raw))
-        return super()._loss(raw)
+        return super()._loss_of(raw)
 
 
 def trained(kind, row, n_classes, **parameters):

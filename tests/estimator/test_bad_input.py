@@ -13,7 +13,7 @@ from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from tests import backends
-from tests.backends import of, quiet
+from tests.backends import HIST, of, quiet
 from tests.conftest import table
 
 X, Y, _ = table(n_rows=200)
@@ -22,7 +22,7 @@ X3, Y3, _ = table(3, n_rows=200)
 
 make = partial(backends.make, n_estimators=3)
 KINDS = [FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier]
-each = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+each = pytest.mark.parametrize("kind", [*KINDS, HIST], ids=lambda kind: kind.__name__)
 
 
 def refused(model, message, *arguments, error=(TypeError, ValueError), **keywords):

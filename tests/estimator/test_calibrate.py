@@ -18,6 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
@@ -26,11 +27,11 @@ import skfocal
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal.calibration import Calibration
 from skfocal.onnx import to_onnx
-from tests.backends import make, of
+from tests.backends import HIST, make, of
 from tests.conftest import table
 
 LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier
-each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB])
+each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB, HIST])
 links = pytest.mark.parametrize("link", ["focal", "posterior"])
 classes = pytest.mark.parametrize("n_classes", [2, 3])
 LABELS = np.array(["low", "mid", "top"])
@@ -45,7 +46,7 @@ def parts(n_classes):
 
 
 def rtol(kind):
-    return 1e-6 if kind is LOGISTIC else of(kind).rtol  # of float32 columns
+    return 1e-6 if kind in (LOGISTIC, HIST) else of(kind).rtol  # of float32 columns
 
 
 def bayes(P, before, after):
@@ -158,7 +159,7 @@ def test_copies_files_and_onnx_know_it(kind, link, n_classes, tmp_path):
     data = skops.io.dumps(model)
     assert set(skops.io.get_untrusted_types(data=data)) <= set(skfocal.SKOPS_TYPES)
     copies.append(skops.io.loads(data, trusted=skfocal.SKOPS_TYPES))
-    if kind is not LOGISTIC:
+    if kind in (LGBM, XGB):
         path = tmp_path / "model.json"
         model.save_model(path)
         copies.append(kind())
@@ -310,8 +311,10 @@ def test_gamma_zero_has_the_map_inside(kind, link):
         raw = expit(Xe.astype(np.float64) @ model.coef_[0] + model.intercept_[0])
     elif kind is LGBM:
         raw = model.booster_.predict(Xe)
-    else:
+    elif kind is XGB:
         raw = model.get_booster().inplace_predict(Xe)
+    else:
+        raw = HistGradientBoostingClassifier.predict_proba(model, Xe)[:, 1]
     assert_allclose(raw, expected, rtol=1e-5)
 
 

@@ -20,7 +20,7 @@ from skfocal import (
 )
 from skfocal._estimator._callbacks import Rounds
 from tests import backends
-from tests.backends import quiet_fit
+from tests.backends import HIST, quiet_fit
 from tests.conftest import table
 
 pytestmark = [
@@ -34,7 +34,7 @@ pytestmark = [
     ),
 ]
 KINDS = [FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier]
-each = pytest.mark.parametrize("kind", KINDS)
+each = pytest.mark.parametrize("kind", [*KINDS, HIST])
 
 
 def make(kind, n_rounds=8, **params):

@@ -5,6 +5,8 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skfocal import (
+    FocalHistGradientBoostingClassifier,
+    FocalHistGradientBoostingClassifierCV,
     FocalLGBMClassifier,
     FocalLGBMClassifierCV,
     FocalLogisticRegression,
@@ -29,6 +31,8 @@ ESTIMATORS = [
     FocalLogisticRegression(link="posterior"),
     FocalLGBMClassifier(link="posterior"),
     FocalXGBClassifier(link="posterior"),
+    FocalHistGradientBoostingClassifier(),
+    FocalHistGradientBoostingClassifier(link="posterior"),
 ]
 
 
@@ -51,6 +55,7 @@ SEARCHES = [
     FocalLogisticRegressionCV(cv=3, Cs=[1.0], focal_gammas=(2.0,), solver="lbfgs"),
     FocalLGBMClassifierCV(cv=3, n_estimators=5, focal_gammas=(2.0,)),
     FocalXGBClassifierCV(cv=3, n_estimators=5, focal_gammas=(2.0,)),
+    FocalHistGradientBoostingClassifierCV(cv=3, max_iter=5, focal_gammas=(2.0,)),
 ]
 # Tables of these checks are tiny: few rows to calibrate on, and few rounds.
 TINY = pytest.mark.filterwarnings(

@@ -25,6 +25,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import get_scorer, log_loss
@@ -43,7 +44,7 @@ import skfocal
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from skfocal.losses._link import raw_proba
 from tests import backends
-from tests.backends import margins, of, quiet_fit
+from tests.backends import HIST, margins, of, quiet_fit
 from tests.conftest import table
 
 mpl.use("agg")
@@ -53,7 +54,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::PendingDeprecationWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
 )
 boosters = pytest.mark.parametrize("kind", [LGBM, XGB])
-each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB])
+each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB, HIST])
 classes = pytest.mark.parametrize("k", [2, 3])
 
 
@@ -407,6 +408,8 @@ def test_decision_function_at_gamma_0_is_the_margin_of_the_parent(kind, k):
     model, X, _ = fitted(kind, k, focal_gamma=0.0, focal_alpha=None)
     if kind is LOGISTIC:
         expected = X @ (model.coef_[0] if k == 2 else model.coef_.T) + model.intercept_
+    elif kind is HIST:
+        expected = HistGradientBoostingClassifier.decision_function(model, X)
     else:
         expected = margins(model, X)
     assert_allclose(model.decision_function(X), expected, rtol=1e-12)

@@ -21,11 +21,11 @@ from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassi
 from skfocal.onnx import _converter, _lightgbm, _linear, to_onnx
 from skfocal.xgboost import _format
 from tests import backends
-from tests.backends import margins, quiet_fit
+from tests.backends import HIST, margins, quiet_fit
 from tests.conftest import table
 
 LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier
-each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB])
+each = pytest.mark.parametrize("kind", [LOGISTIC, LGBM, XGB, HIST])
 LABELS = {"integers": [-3, 5, 9], "strings": ["low", "mid", "top"]}
 
 
@@ -301,6 +301,7 @@ def test_a_model_that_is_not_fitted_is_refused(kind, in_a_pipeline):
 @pytest.mark.parametrize("in_a_pipeline", [False, True])
 def test_a_table_of_another_shape_is_refused(kind, in_a_pipeline):
     X, y, _ = table(n_rows=300)
+    X = X.astype(np.float32).astype(np.float64)
     model = make_pipeline(SimpleImputer(), make(kind)) if in_a_pipeline else make(kind)
     model.fit(X, y)
     with pytest.raises(ValueError, match=r"X has 9 features, but .* is expecting 10"):
@@ -310,6 +311,21 @@ def test_a_table_of_another_shape_is_refused(kind, in_a_pipeline):
     with pytest.raises(TypeError, match="X is sparse"):
         to_onnx(model, sparse.csr_array(X))
     assert len(run(to_onnx(model, X.tolist()), X.astype(np.float32))[0]) == 300
+
+
+def test_thresholds_that_float32_does_not_hold_are_refused():
+    """scikit-learn's thresholds are numbers of the table, where it has many."""
+    X, y, _ = table(n_rows=600)
+    with pytest.raises(NotImplementedError, match="numbers that float32"):
+        to_onnx(make(HIST).fit(X, y), X)
+
+
+def test_categories_of_scikit_learns_trees_are_refused():
+    X, y, _ = table(n_rows=300)
+    X[:, 0] = X[:, 0].round().clip(0)
+    model = make(HIST, categorical_features=[0]).fit(X, y)
+    with pytest.raises(NotImplementedError, match="categorical features"):
+        to_onnx(model, X)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

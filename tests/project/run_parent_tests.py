@@ -24,10 +24,11 @@ from pathlib import Path
 PLUGIN = """
 import sys
 import types
-import lightgbm, xgboost, sklearn.linear_model
+import lightgbm, xgboost, sklearn.ensemble, sklearn.linear_model
 import lightgbm.dask, xgboost.dask
 import skfocal.lightgbm._metrics
-from skfocal import (FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier)
+from skfocal import (FocalHistGradientBoostingClassifier, FocalLGBMClassifier)
+from skfocal import (FocalLogisticRegression, FocalXGBClassifier)
 from skfocal.dask import DaskFocalLGBMClassifier, DaskFocalXGBClassifier
 
 PARENTS = {
@@ -36,6 +37,7 @@ PARENTS = {
     xgboost.XGBClassifier: FocalXGBClassifier,
     xgboost.dask.DaskXGBClassifier: DaskFocalXGBClassifier,
     sklearn.linear_model.LogisticRegression: FocalLogisticRegression,
+    sklearn.ensemble.HistGradientBoostingClassifier: FocalHistGradientBoostingClassifier,
 }
 for kind in PARENTS.values():
     if kind is FocalLogisticRegression:  # its first parameter, by position too
@@ -53,7 +55,8 @@ for name in ("lightgbm.sklearn", "lightgbm.dask"):
     setattr(lightgbm, name.partition(".")[2], copy)
 # wherever tests import the parents from: xgboost.testing takes them from xgboost.sklearn
 for name, module in list(sys.modules.items()):
-    if name.partition(".")[0] in ("lightgbm", "xgboost") or name == "sklearn.linear_model":
+    own = name in ("sklearn.linear_model", "sklearn.ensemble")
+    if name.partition(".")[0] in ("lightgbm", "xgboost") or own:
         for attribute, value in list(vars(module).items()):
             if isinstance(value, type) and value in PARENTS:
                 setattr(module, attribute, PARENTS[value])
@@ -168,6 +171,22 @@ REASONS = [
         r"test_eval_set_no_early_stopping\[.*-eval_sizes1-.*-classification\]",
         r"Failed: DID NOT WARN\. .*UserWarning",
         "of workers without rows of an evaluation set: here each worker evaluates all of them",
+    ),
+    # HistGradientBoostingClassifier
+    (
+        r"test_(single_node_trees\[.*|X_val_raises_missing_y_val)",
+        r".*HistGradientBoostingClassifier needs at least two classes, but y has only one class: ",
+        "one class is refused, as by the other focal classifiers",
+    ),
+    (
+        ANY,
+        r"ValueError: loss=<.*> has no meaning beside the focal loss: ",
+        "another loss is refused: the focal loss is one",
+    ),
+    (
+        r"test_class_weights",
+        r"AssertionError: Not equal to tolerance .* -4\.5737\d+ \(ACTUAL\), -5\.6723\d+ \(DES",
+        "decision_function undoes class weights: log(3) lies between the two",
     ),
     # LogisticRegression
     (

@@ -24,6 +24,7 @@ FLOORS = {
     "_booster": 4,
     "lightgbm": 5,
     "xgboost": 5,
+    "sklearn_boosting": 5,
     "dask": 6,
     "onnx": 6,
     "plotting": 6,
@@ -37,7 +38,8 @@ INSIDE = {
     "_kernels": (
         *("_jit", "_device", "_threads", "_precision", "_elementary", "_binary", "_multiclass"),
         *("_posterior_binary", "_simplex", "_posterior_multiclass", "_sparse", "_dense"),
-        *("_descent", "_cuda_rows", "cpu", "_forms", "_choice", "_slopes", "cuda", "_evaluate"),
+        *("_descent", "_cuda_rows", "cpu", "_forms", "_few", "_choice", "_slopes", "cuda"),
+        "_evaluate",
     ),
     "losses": (
         *("_parameters", "_rows", "_link", "_options", "_base", "_binary", "_multiclass", "_make"),
@@ -58,13 +60,17 @@ INSIDE = {
     ),
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
+    "sklearn_boosting": (
+        *("_parameters", "_private", "_training", "_model", "_folds", "_classifier"),
+        "_classifier_cv",
+    ),
     "dask": (
         *("_cluster", "_collections", "_lightgbm_workers", "_xgboost_workers"),
         *("lightgbm", "xgboost"),
     ),
     "onnx": (
         *("_check", "_graph", "_posterior", "_trees", "_linear", "_lightgbm", "_xgboost"),
-        "_converter",
+        *("_sklearn_boosting", "_converter"),
     ),
     "plotting": ("_style", "_estimators", "_loss", "_calibration", "_gamma_path"),
 }

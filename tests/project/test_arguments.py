@@ -121,7 +121,7 @@ def loss_entries(name, loss, y, raw, codes, margins, posteriors):
         "log_loss_scale": Entry(loss.log_loss_scale, labels, bad_labels),
         "posterior": Entry(loss.posterior, {"raw_prediction": posterior}, margin),
         "decision": Entry(loss.decision, {"raw_prediction": raw}, margin),
-        "log_odds": Entry(loss.log_odds, {"raw_prediction": raw}, margin),
+        "log_odds": Entry(loss.log_odds, {"raw_prediction": raw}, margin | threads),
         "raw_prediction": Entry(
             loss.raw_prediction,
             {"posterior": np.full((4, loss.n_classes), 1 / loss.n_classes)},
@@ -395,6 +395,13 @@ BOOSTED = (*FITTED, "from_booster", "load_model")
 ELSEWHERE = {
     "skfocal.FocalLogisticRegression": (*FITTED, "predict_log_proba"),  # test_bad_input
     "skfocal.FocalLGBMClassifier": (*BOOSTED, "save_model"),  # test_bad_input
+    "skfocal.FocalHistGradientBoostingClassifier": (  # test_bad_input, tests/sklearn_boosting
+        *(*FITTED, "staged_decision_function", "staged_predict", "staged_predict_proba"),
+    ),
+    "skfocal.FocalHistGradientBoostingClassifierCV": (  # tests/sklearn_boosting
+        *(*FITTED, "set_params", "staged_decision_function", "staged_predict"),
+        "staged_predict_proba",
+    ),
     "skfocal.FocalXGBClassifier": (  # test_bad_input
         *(*BOOSTED, "apply", "get_xgb_params", "save_model"),
     ),

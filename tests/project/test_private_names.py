@@ -1,4 +1,4 @@
-"""Private names of LightGBM and XGBoost: each in one file, and there as that file expects them."""
+"""Private names of the libraries: each in one file, and there as that file expects them."""
 
 import ast
 import inspect
@@ -12,13 +12,14 @@ import xgboost
 import xgboost.callback
 from lightgbm.libpath import _LIB
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 import skfocal
 from tests.conftest import table
 
 PACKAGE = Path(skfocal.__file__).parent
 # What lies below knows nothing of the libraries, and may have such names for something else.
-ABOVE = ("_booster", "lightgbm", "xgboost", "dask", "onnx", "plotting")
+ABOVE = ("_booster", "lightgbm", "xgboost", "sklearn_boosting", "dask", "onnx", "plotting")
 FILES = sorted(path for name in ABOVE for path in (PACKAGE / name).rglob("*.py"))
 OF_LIBRARIES = [path for path in FILES if path.name == "_private.py"]
 # Attributes that skfocal itself gives to objects of the libraries.
@@ -30,20 +31,21 @@ def is_private(name):
 
 
 def of_libraries():
-    """All private attributes of the objects of both libraries that skfocal works with."""
+    """All private attributes of the objects of the libraries that skfocal works with."""
     X, y, _ = table(n_rows=100)
     dataset = lightgbm.Dataset(X, y).construct()
     trees = lightgbm.LGBMClassifier(n_estimators=1, verbose=-1).fit(X, y)
     forest = xgboost.XGBClassifier(n_estimators=1).fit(X, y, eval_set=[(X, y)], verbose=False)
     monitor = xgboost.callback.EvaluationMonitor()
-    objects = [dataset, trees, trees.booster_, forest, forest.get_booster(), monitor]
+    histogram = HistGradientBoostingClassifier(max_iter=1).fit(X, y)
+    objects = [dataset, trees, trees.booster_, forest, forest.get_booster(), monitor, histogram]
     names = {name for each in objects for name in {*dir(each), *vars(each)}}
     common = {*dir(BaseEstimator), *dir(ClassifierMixin), *dir(object)}
     return {name for name in names - common if is_private(name)}
 
 
 def private_names(source):
-    """Private attributes and names of LightGBM and XGBoost in a source, with their lines."""
+    """Private attributes and names of the libraries in a source, with their lines."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and is_private(node.attr):
             yield node.attr, node.lineno
@@ -85,6 +87,8 @@ def test_only_one_file_a_library_touches_its_private_names(path, known):
         "class A:\n    def _process_params(self, stage): ...",
         "data._handle",
         "matrix = trainer._create_dmatrix()",
+        "model._predictors",
+        "class A:\n    def _get_loss(self, sample_weight): ...",
     ],
 )
 def test_a_private_name_elsewhere_is_seen(planted, known):
@@ -98,6 +102,10 @@ def test_signatures_are_those_that_skfocal_calls():
         xgboost.XGBClassifier._set_evaluation_result: ["self", "evals_result"],
         xgboost.XGBClassifier._get_iteration_range: ["self", "iteration_range"],
         xgboost.XGBClassifier._create_dmatrix: ["self", "ref", "kwargs"],
+        HistGradientBoostingClassifier._get_loss: ["self", "sample_weight"],
+        HistGradientBoostingClassifier._finalize_sample_weight: ["self", "sample_weight", "y"],
+        HistGradientBoostingClassifier._raw_predict: ["self", "X", "n_threads"],
+        HistGradientBoostingClassifier._staged_raw_predict: ["self", "X"],
         xgboost.callback.EvaluationMonitor._fmt_metric: [
             *("self", "data", "metric", "score", "std"),
         ],

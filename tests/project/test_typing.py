@@ -21,6 +21,7 @@ from skfocal import (
     SKOPS_TYPES,
     BinaryFocalLoss,
     FocalEvalMetric,
+    FocalHistGradientBoostingClassifier,
     FocalLGBMClassifier,
     FocalLogisticRegression,
     FocalObjective,
@@ -52,6 +53,11 @@ assert_type(fitted.predict_proba(X), npt.NDArray[np.floating[Any]])
 fitted.save_model(Path("model.txt"))
 assert_type(FocalLGBMClassifier().load_model("model.txt"), FocalLGBMClassifier)
 FocalLGBMClassifier.from_booster(fitted.booster_, focal_gamma=2.0, focal_alpha=0.25)
+
+histogram = FocalHistGradientBoostingClassifier(focal_gamma=1, class_weight={"no": 1.0}, max_iter=5)
+assert_type(histogram.fit(X, y, weight, X_val=X, y_val=y), FocalHistGradientBoostingClassifier)
+assert_type(histogram.predict_proba(X), npt.NDArray[np.floating[Any]])
+assert_type(list(histogram.staged_predict(X)), list[npt.NDArray[Any]])
 
 boosted = FocalXGBClassifier(
     focal_gamma=np.array([1.0, 2.0]), focal_alpha=("effective", 0.99), hessian="exact"
@@ -95,6 +101,7 @@ import numpy as np
 
 from skfocal import (
     BinaryFocalLoss,
+    FocalHistGradientBoostingClassifier,
     FocalLGBMClassifier,
     FocalLogisticRegression,
     FocalObjective,
@@ -110,6 +117,8 @@ FocalLogisticRegression().fit(np.zeros((2, 1)))  # wrong
 FocalLGBMClassifier(focal_gamma="2")  # wrong
 FocalLGBMClassifier(2.0)  # wrong
 FocalLGBMClassifier().predict_proba(np.zeros((2, 1))).colour  # wrong
+FocalHistGradientBoostingClassifier(n_estimators=5)  # wrong
+FocalHistGradientBoostingClassifier(loss="hinge")  # wrong
 FocalXGBClassifier(hessian="lower")  # wrong
 FocalXGBClassifier().fit(np.zeros((2, 1)), [0, 1], np.ones(2))  # wrong
 BinaryFocalLoss(alpha="balanced")  # wrong
