@@ -2,7 +2,8 @@
 
 Each side is a process of its own; 500 x 5 rows. The import of the package alone beside
 that of scikit-learn's base; then seconds inside ``fit`` of a new process (with the import of
-numba, which the first fit loads), plain and focal, with a warm and with an empty cache.
+numba, which the first fit loads), plain and focal, with a warm and with an empty cache. Results of
+other processors are kept.
 
     python -m benchmarks.start [--quick]
 
@@ -17,7 +18,7 @@ import tempfile
 
 import pandas as pd
 
-from benchmarks.report import write_results
+from benchmarks.report import add_results
 
 IMPORTS = {"sklearn.base": "import sklearn.base", "skfocal": "import skfocal"}
 FIT = """
@@ -26,7 +27,8 @@ import numpy as np
 from {module} import {name} as Model
 rng = np.random.default_rng(0)
 X = rng.normal(size=(500, 5))
-y = (X[:, 0] + rng.logistic(size=500) > 2).astype(int)
+score = X[:, 0] + rng.logistic(size=500)
+y = np.searchsorted([2.0] if {n_classes} == 2 else [-2.0, -1.0, 0.0, 2.0], score)
 start = time.perf_counter()
 Model({options}).fit(X, y)
 print(time.perf_counter() - start)
@@ -34,8 +36,23 @@ print(time.perf_counter() - start)
 PAIRS = {
     "LightGBM": ("lightgbm", "LGBMClassifier", "FocalLGBMClassifier", "n_estimators=5, verbose=-1"),
     "XGBoost": ("xgboost", "XGBClassifier", "FocalXGBClassifier", "n_estimators=5"),
+    "scikit-learn's trees": (
+        *("sklearn.ensemble", "HistGradientBoostingClassifier"),
+        *("FocalHistGradientBoostingClassifier", "max_iter=5"),
+    ),
     "logistic": ("sklearn.linear_model", "LogisticRegression", "FocalLogisticRegression", ""),
 }
+POSTERIOR = ', link="posterior"'
+# Library, number of classes, what is added to the options of the focal model.
+CASES = (
+    ("LightGBM", 2, ""),
+    ("LightGBM", 2, POSTERIOR),
+    ("XGBoost", 2, ""),
+    ("XGBoost", 5, ""),
+    ("XGBoost", 5, POSTERIOR),
+    ("scikit-learn's trees", 2, ""),
+    ("logistic", 2, ""),
+)
 TIMED_IMPORT = "import time; start = time.perf_counter()\n{}\nprint(time.perf_counter() - start)"
 
 
@@ -66,19 +83,23 @@ def main() -> None:
         {"case": f"import {name}", "seconds": seconds(TIMED_IMPORT.format(code), repeats)}
         for name, code in IMPORTS.items()
     ]
-    for library, (module, plain, focal, options) in PAIRS.items():
-        code = FIT.format(module="skfocal", name=focal, options=options)
-        own = FIT.format(module=module, name=plain, options=options)
+    for library, n_classes, added in CASES:
+        module, plain, focal, options = PAIRS[library]
+        how = {"n_classes": n_classes, "options": options}
+        own = FIT.format(module=module, name=plain, **how)
+        code = FIT.format(module="skfocal", name=focal, **how | {"options": options + added})
         with tempfile.TemporaryDirectory() as cache:
             cold = seconds(code, 1, cache)
             warm = seconds(code, repeats, cache)
+        name = library + (f", {n_classes} classes" if n_classes > 2 else "")
+        name += ", posterior link" if added else ""
         rows += [
-            {"case": f"{library}: first fit, plain", "seconds": seconds(own, repeats)},
-            {"case": f"{library}: first fit, focal, warm cache", "seconds": warm},
-            {"case": f"{library}: first fit, focal, empty cache", "seconds": cold},
+            {"case": f"{name}: first fit, plain", "seconds": seconds(own, repeats)},
+            {"case": f"{name}: first fit, focal, warm cache", "seconds": warm},
+            {"case": f"{name}: first fit, focal, empty cache", "seconds": cold},
         ]
     table = pd.DataFrame(rows)
-    write_results(table, "start-quick" if quick else "start")
+    add_results(table, "start-quick" if quick else "start")
     print(table.round(3).to_markdown(index=False))
 
 

@@ -11,11 +11,16 @@ import numpy as np
 
 from skfocal._kernels._binary import _are_codes, _are_weights, _rounded
 from skfocal._kernels._elementary import exp, integer, log1p, real
-from skfocal._math import log_odds, loss_gradient_hessian, multiclass_margins, softmax_margins
+from skfocal._kernels._jit import use_full_width
+from skfocal._math import log_odds, loss_gradient_hessian, multiclass_margins
 
 BLOCK = 64
 # Columns of the working space.
 MARGIN, REST, TIES, GAMMA, WEIGHT, VALUE, SLOPE, CURVATURE, INVERSE, GRADIENT, HESSIAN = range(11)
+# Columns of `_logits`: the largest margin, and the next one less it; how many are equal to
+# either; sums of the powers below them; NaN where there is one.
+LARGEST, NEXT, N_LARGEST, N_NEXT, BELOW, BELOW_NEXT, NOTHING = range(7)
+LOWEST = -1e300  # the next margin where all others are -inf
 
 
 def _working_space(n_classes, dtype):
@@ -121,6 +126,53 @@ def _deliver(work, k, sample_weight, floor, out):
             out[i] = max(work[k, i], floor)
 
 
+def _logits(z, margin, work):
+    """Fill ``margin`` with `softmax_margins` of each row of a block.
+
+    The largest margin of a row is computed from the second largest, so that it keeps its digits
+    where all others are tiny.
+    """
+    for i in range(BLOCK):
+        work[LARGEST, i] = -np.inf
+        work[NEXT, i] = LOWEST
+        work[N_LARGEST, i] = 0.0
+        work[N_NEXT, i] = -1.0
+        work[BELOW, i] = 0.0
+        work[BELOW_NEXT, i] = 0.0
+        work[NOTHING, i] = 0.0
+    for j in range(len(z)):
+        for i in range(BLOCK):
+            work[LARGEST, i] = max(work[LARGEST, i], z[j, i])
+            work[NOTHING, i] += np.nan if z[j, i] != z[j, i] else 0.0
+    for j in range(len(z)):
+        for i in range(BLOCK):
+            x = z[j, i] - work[LARGEST, i]
+            e = exp(min(x, 0.0))
+            margin[j, i] = e
+            work[BELOW, i] += e if x < 0.0 else 0.0
+            work[N_LARGEST, i] += 0.0 if x < 0.0 else 1.0
+            work[NEXT, i] = max(work[NEXT, i], x if x < 0.0 else LOWEST)
+    for j in range(len(z)):
+        for i in range(BLOCK):
+            x = z[j, i] - work[LARGEST, i]
+            e = exp(min(x - work[NEXT, i], 0.0))
+            e = e if x < 0.0 else 0.0
+            same = x == work[NEXT, i]
+            work[BELOW_NEXT, i] += 0.0 if same else e
+            work[N_NEXT, i] += 1.0 if same else 0.0
+    for i in range(BLOCK):
+        work[BELOW, i] += work[N_LARGEST, i] - 1.0
+        work[BELOW_NEXT, i] += max(work[N_NEXT, i], 0.0)
+    for j in range(len(z)):
+        for i in range(BLOCK):
+            x = z[j, i] - work[LARGEST, i]
+            alone = (x >= 0.0) & (work[N_LARGEST, i] == 1.0)
+            rest = max(work[BELOW, i] - margin[j, i], 0.0)
+            x = -work[NEXT, i] if alone else x
+            m = x - log1p(work[BELOW_NEXT, i] if alone else rest)
+            margin[j, i] = m + work[NOTHING, i]
+
+
 def multiclass_rows(
     start,
     stop,
@@ -220,15 +272,21 @@ def multiclass_curvature_rows(
 
 def multiclass_log_odds_rows(start, stop, raw, out, gamma):
     """log(w_k P_k) of margins, up to a constant of each row."""
-    row = np.empty(raw.shape[1], real)
-    margin = np.empty(raw.shape[1], real)
-    for i in range(start, stop):
-        # a loop: an assignment to a slice takes seconds to compile
-        for j in range(row.size):
-            row[j] = raw[i, j]
-        softmax_margins(row, margin)
-        for j in range(row.size):
-            out[i, j] = log_odds(margin[j], gamma[j])
+    use_full_width()
+    z, margin = np.zeros((gamma.size, BLOCK), real), np.empty((gamma.size, BLOCK), real)
+    work = np.empty((7, BLOCK), real)
+    for first in range(start, stop, BLOCK):
+        rows = raw[first : min(first + BLOCK, stop)]
+        for j in range(gamma.size):
+            for i in range(len(rows)):
+                z[j, i] = rows[i, j]
+        _logits(z, margin, work)
+        for j in range(gamma.size):
+            g = gamma[j]
+            for i in range(BLOCK):
+                margin[j, i] = log_odds(margin[j, i], g)
+            for i in range(len(rows)):
+                out[first + i, j] = margin[j, i]
 
 
 def multiclass_margin_rows(start, stop, target, out, gamma):

@@ -21,6 +21,7 @@ from sklearn.utils.validation import _check_monotonic_cst
 
 from skfocal._kernels import Array
 from skfocal.calibration import Calibration
+from skfocal.losses import FocalLoss
 
 # What a fit leaves on the classifier, beside ``classes_`` and the attributes of the columns.
 _TREES = ("_predictors", "_baseline_prediction", "_bin_mapper", "_preprocessor")
@@ -45,6 +46,7 @@ class WithLoss:
     """
 
     _loss: Any
+    loss_: FocalLoss
     _validate_params: Any
     _in_fit: bool
     classes_: npt.NDArray[Any]
@@ -76,6 +78,24 @@ class WithLoss:
             self.validation_score_ = np.asarray(self.validation_score_)
             del self._in_fit
         self._loss = log_loss_of(len(self.classes_))
+
+    def _compute_partial_dependence_recursion(self, grid: Any, target_features: Any) -> Any:
+        """`sklearn.inspection.partial_dependence` asks for it, and takes it for log-odds.
+
+        Raises
+        ------
+        NotImplementedError
+            If margins are none.
+        """
+        if not self.loss_.raw_is_posterior:
+            raise NotImplementedError(
+                'Partial dependence by recursion is that of the margin, which with link="focal" is '
+                'not the log-odds: use method="brute", or link="posterior".'
+            )
+        # of the class that this one is mixed into
+        return super()._compute_partial_dependence_recursion(  # type: ignore[misc]
+            grid, target_features
+        )
 
     def _trees_so_far(self, shift: float | Array | None) -> dict[str, Any]:
         """The attributes of a model that has the trees of all rounds so far.
@@ -230,9 +250,10 @@ class Bins:
         )
         # scikit-learn makes bins of weighted rows from version 1.8 on
         weighs = "sample_weight" in signature(mapper.fit).parameters
-        mapper.fit(self.table[rows], **({"sample_weight": sample_weight} if weighs else {}))
-        self.X = mapper.transform(self.table[rows])
+        table = self.table[rows]
         del self.table
+        mapper.fit(table, **({"sample_weight": sample_weight} if weighs else {}))
+        self.X = mapper.transform(table)
         model.n_trees_per_iteration_ = 1 if n_classes == 2 else n_classes
         model._validate_parameters()
         monotonic = _check_monotonic_cst(model, model.monotonic_cst)

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.inspection import partial_dependence
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.validation import check_is_fitted
@@ -367,3 +368,17 @@ def test_shap_values_add_up_to_the_log_odds(n_classes):
     values = np.asarray(explainer.shap_values(X))
     sums = values.sum(axis=1) + explainer.expected_value
     assert_allclose(sums, model.decision_function(X), rtol=1e-9, atol=1e-9)
+
+
+def test_partial_dependence_is_that_of_the_log_odds():
+    X, y, _ = table(n_rows=400)
+    columns = {"features": [0], "response_method": "decision_function", "grid_resolution": 5}
+    own, expected = (
+        partial_dependence(model.fit(X, y), X, **columns)["average"]
+        for model in (make(focal_gamma=0.0, link="posterior"), plain())
+    )
+    assert_allclose(own, expected, rtol=1e-9)
+    model = make(link="focal").fit(X, y)
+    with pytest.raises(NotImplementedError, match='method="brute"'):
+        partial_dependence(model, X, **columns)
+    assert np.isfinite(partial_dependence(model, X, method="brute", **columns)["average"]).all()
