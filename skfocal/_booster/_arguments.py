@@ -76,5 +76,5 @@ def check_same_loss(continued: FocalLoss | None, loss: FocalLoss, name: str) -> 
     if continued is not None and continued != loss:
         raise ValueError(
             f"{name} was trained on {continued!r}, which is not the loss of this model, {loss!r}: "
-            "a model cannot be continued with another gamma, alpha or link."
+            "a model cannot be continued with another gamma, alpha, link or hessian."
         )

@@ -3,7 +3,7 @@
 The formulas are those of `_math`, which the loops compile.
 """
 
-from math import exp, log
+from math import exp, isfinite, log, nan
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ def few_log_odds(raw: Array, gamma: PerClass, out: Array) -> None:
     for i, row in enumerate(raw.tolist()):
         if raw.ndim == 1:
             out[i] = _math.binary_log_odds(row, *gamma)
+        elif not all(map(isfinite, row)):
+            out[i] = nan
         else:
             _math.softmax_margins(row, margin := [0.0] * len(row))
             out[i] = [_math.log_odds(m, g) for m, g in zip(margin, gamma, strict=True)]

@@ -18,7 +18,7 @@ BLOCK = 64
 # Columns of the working space.
 MARGIN, REST, TIES, GAMMA, WEIGHT, VALUE, SLOPE, CURVATURE, INVERSE, GRADIENT, HESSIAN = range(11)
 # Columns of `_logits`: the largest margin, and the next one less it; how many are equal to
-# either; sums of the powers below them; NaN where there is one.
+# either; sums of the powers below them; NaN where a margin is not finite.
 LARGEST, NEXT, N_LARGEST, N_NEXT, BELOW, BELOW_NEXT, NOTHING = range(7)
 LOWEST = -1e300  # the next margin where all others are -inf
 
@@ -143,7 +143,7 @@ def _logits(z, margin, work):
     for j in range(len(z)):
         for i in range(BLOCK):
             work[LARGEST, i] = max(work[LARGEST, i], z[j, i])
-            work[NOTHING, i] += np.nan if z[j, i] != z[j, i] else 0.0
+            work[NOTHING, i] += 0.0 if abs(z[j, i]) < np.inf else np.nan
     for j in range(len(z)):
         for i in range(BLOCK):
             x = z[j, i] - work[LARGEST, i]

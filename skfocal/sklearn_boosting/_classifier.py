@@ -19,7 +19,12 @@ from skfocal.losses._parameters import Alpha, ClassWeight, Gamma, Hessian, Link,
 from skfocal.losses._rows import check_row_weights, class_totals
 from skfocal.sklearn_boosting._model import HistGradientBoostingModel
 from skfocal.sklearn_boosting._parameters import check_parameters
-from skfocal.sklearn_boosting._private import StopTraining, change_margins, is_trained, own_trees
+from skfocal.sklearn_boosting._private import (
+    StopTraining,
+    change_margins,
+    is_trained,
+    prepare_warm_start,
+)
 from skfocal.sklearn_boosting._training import TrainingLoss
 
 
@@ -29,9 +34,9 @@ class FocalHistGradientBoostingClassifier(
 ):
     """Histogram-based boosted trees of scikit-learn, trained on the focal loss.
 
-    A `sklearn.ensemble.HistGradientBoostingClassifier` with the six parameters below; all
-    others, and all arguments of `fit`, are scikit-learn's. Training starts at the constant with
-    the smallest focal loss.
+    A `sklearn.ensemble.HistGradientBoostingClassifier` with six more parameters, ``focal_gamma``
+    to ``priors``; all others, and all arguments of `fit`, are scikit-learn's. Training starts at
+    the constant with the smallest focal loss.
 
     Parameters
     ----------
@@ -78,24 +83,25 @@ class FocalHistGradientBoostingClassifier(
     categorical_features : array-like, "from_dtype" or None, default="from_dtype"
         Columns that are categories: a mask, indices or names; or by the types of a frame.
     monotonic_cst : array-like, dict or None, default=None
-        For each column 1, 0 or -1: the posterior of ``classes_[1]`` rises, may do both, or falls.
-        Two classes only.
+        For each column how the posterior of ``classes_[1]`` may change with it. 1: it rises; 0:
+        free; -1: it falls. Two classes only.
     interaction_cst : {"pairwise", "no_interactions"}, sequence of sets or None, default=None
         Groups of columns that may be in one branch.
     warm_start : bool, default=False
-        Whether the next fit adds trees to those of the last.
+        Whether the next fit adds trees to those of the last. It must be on the same rows: other
+        columns, categories or bins are refused, and so is another loss or scoring.
     early_stopping : "auto" or bool, default="auto"
-        Whether training stops early; ``"auto"``: from 10,001 rows on.
+        Whether training stops early; ``"auto"``: if X has more than 10,000 rows.
     scoring : str, callable or None, default="loss"
-        What early stopping looks at. ``"loss"`` is the log loss of the posterior; names and
-        callables are scikit-learn's scorers, None is accuracy.
+        What early stopping looks at, before ``priors``. ``"loss"`` is the log loss of the
+        posterior; names and callables are scikit-learn's scorers, None is accuracy.
     validation_fraction : float, int or None, default=0.1
         The rows that are held out for it: a share, or a number. None: the score is that of the
         training rows.
     n_iter_no_change : int, default=10
         Training stops after so many rounds without a better score.
     tol : float, default=1e-7
-        What a better score is better by.
+        A score counts as better if it is larger by more than this.
     verbose : int, default=0
         Whether the progress is printed.
     random_state : int, RandomState or None, default=None
@@ -113,8 +119,10 @@ class FocalHistGradientBoostingClassifier(
     n_iter_ : int
         The number of rounds.
     train_score_, validation_score_ : ndarray of shape (n_iter_ + 1,)
-        The scores that early stopping looks at, before the first round and after each. Of
-        ``scoring="loss"`` they are negative. Empty without early stopping.
+        The scores that early stopping looks at, before the first round and after each. With
+        ``scoring="loss"`` they are minus the loss. Scores of scorers are those of at most 10,000
+        training rows. Empty without early stopping; without held-out rows
+        ``validation_score_`` is empty.
 
     See Also
     --------
@@ -134,7 +142,8 @@ class FocalHistGradientBoostingClassifier(
 
     Rows of weight 0 stay in the table, as in scikit-learn: they count for ``min_samples_leaf``.
 
-    With ``warm_start`` a fit goes on only with the same loss. Calibration is undone then.
+    With ``warm_start`` a fit goes on only with the same rows and the same loss. Calibration is
+    undone then.
 
     Examples
     --------
@@ -235,6 +244,7 @@ class FocalHistGradientBoostingClassifier(
             Non-negative.
         X_val, y_val, sample_weight_val : array-like, default=None
             Rows by which training stops early, in place of a part of X (scikit-learn >= 1.7).
+            With them ``early_stopping="auto"`` is True.
 
         Returns
         -------
@@ -251,18 +261,24 @@ class FocalHistGradientBoostingClassifier(
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        rounds = Rounds(self, self.max_iter, X, y, sample_weight)
+        n_rounds = self.max_iter - (self.n_iter_ if self._continues else 0)
+        rounds = Rounds(self, n_rounds, X, y, sample_weight)
         given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         validation = {name: value for name, value in given.items() if value is not None}
+        _check_validation(X_val, sample_weight_val)
+        early_stopping: Any = self.get_params(deep=False)["early_stopping"]
         with restored_on_failure(self):
             if self._continues:
                 if not np.isin(np.asarray(y), self.classes_).all():
                     raise ValueError("warm_start=True: y has labels that the model does not know.")
-                own_trees(self)
+                prepare_warm_start(self)
                 if self.loss_.raw_is_posterior:
                     change_margins(self, self._probabilities.correction.inverse())
             self._rounds = rounds
+            if validation and early_stopping == "auto":
+                self.early_stopping = True  # so scikit-learn documents it, and does not do it
             self._train(X, y, sample_weight, **validation)
+            self.early_stopping = early_stopping
             learned = self._learned()
             for name, value in learned.items():
                 setattr(self, name, value)
@@ -317,3 +333,15 @@ class FocalHistGradientBoostingClassifier(
         """The attributes of a fitted model that has the trees of all rounds so far."""
         plan = self._plan_in_training
         return {**self._trees_so_far(plan.prior_shift), "_probabilities": plan.probabilities}
+
+
+def _check_validation(X_val: Any, sample_weight_val: Any) -> None:
+    """Refuse weights of validation rows that would be ignored or count against a row."""
+    if sample_weight_val is None:
+        return
+    if X_val is None:
+        raise ValueError("sample_weight_val is provided, but X_val was not provided.")
+    try:
+        check_row_weights(sample_weight_val, np.float32)
+    except ValueError as error:
+        raise ValueError(str(error).replace("sample_weight", "sample_weight_val")) from None

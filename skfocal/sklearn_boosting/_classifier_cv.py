@@ -1,11 +1,13 @@
 """`FocalHistGradientBoostingClassifierCV` (floor 5)."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import check_scoring
+from sklearn import get_config
+from sklearn.metrics import get_scorer
 
 from skfocal._booster._arguments import booster_threads
 from skfocal._booster._cross_validation import CrossValidatedBooster
@@ -52,7 +54,7 @@ class FocalHistGradientBoostingClassifierCV(
         The score by which gamma and rounds are chosen, greater is better. ``"loss"``: the negative
         log loss. None: accuracy, as in scikit-learn's class. What is scored are predictions after
         calibration and before priors. A scorer can ask for predictions of the held-out rows only,
-        not of changed columns.
+        not of changed columns, as a permutation of one would be.
     rule : {"one_se", "best"}, default="one_se"
         ``"best"``: the setting with the best mean score. ``"one_se"``: the smallest gamma that
         has a setting within one standard error of the best one, and of its settings the
@@ -302,11 +304,24 @@ class FocalHistGradientBoostingClassifierCV(
             self._search(BinnedRows(bins, target, n_jobs), target, held_out, rounds)
         return self
 
+    def _check_search(self) -> None:
+        super()._check_search()
+        n_jobs = self.n_jobs
+        if n_jobs is None:
+            return
+        if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
+            raise ValueError(f"n_jobs must be None or an integer other than 0; got {n_jobs!r}.")
+
     def _held_out_scorer(self) -> Any:
         """The scorer, or None for the log loss of the posterior."""
         if isinstance(self.scoring, str) and self.scoring == "loss":
             return None
-        return super()._held_out_scorer() if self.scoring is not None else check_scoring(self)
+        if self.scoring is not None:
+            return super()._held_out_scorer()
+        scorer = get_scorer("accuracy")
+        if get_config()["enable_metadata_routing"]:
+            scorer.set_score_request(sample_weight=True)
+        return scorer
 
     def _plain(self, setting: Setting, **changed: Any) -> FocalHistGradientBoostingClassifier:
         params = {k: v for k, v in self._plain_parameters(setting).items() if k not in _OWN}

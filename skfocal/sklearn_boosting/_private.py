@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.ensemble._hist_gradient_boosting._gradient_boosting import _update_raw_predictions
 from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower
+from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_monotonic_cst
 
@@ -46,9 +47,12 @@ class WithLoss:
     """
 
     _loss: Any
+    _columns_before: "Columns | None" = None
+    """Those of the model that a warm start continues, while it does."""
     loss_: FocalLoss
     _validate_params: Any
     _in_fit: bool
+    scoring: Any
     classes_: npt.NDArray[Any]
     train_score_: Any
     validation_score_: Any
@@ -71,13 +75,32 @@ class WithLoss:
         here, the latter too early there.
         """
         self._validate_params()
+        forget_columns(self)
         try:
             unwrap(HistGradientBoostingClassifier.fit)(self, X, y, sample_weight, **validation)
         except StopTraining:  # then these are the parent's last lines
             self.train_score_ = np.asarray(self.train_score_)
             self.validation_score_ = np.asarray(self.validation_score_)
             del self._in_fit
-        self._loss = log_loss_of(len(self.classes_))
+        self._loss, self._scoring = log_loss_of(len(self.classes_)), self.scoring
+        vars(self).pop("_columns_before", None)
+
+    def _score_with_raw_predictions(self, *args: Any, **kwargs: Any) -> Any:
+        # of the class that this one is mixed into; it leaves a method on the object, which copies
+        # would call
+        score = super()._score_with_raw_predictions(*args, **kwargs)  # type: ignore[misc]
+        vars(self).pop("_raw_predict", None)
+        return score
+
+    def _bin_data(self, *args: Any, **kwargs: Any) -> Any:
+        # of the class that this one is mixed into
+        bins = super()._bin_data(*args, **kwargs)  # type: ignore[misc]
+        if self._columns_before is not None and not self._columns_before.are(columns_of(self)):
+            raise ValueError(
+                "warm_start=True: X has other columns, categories or bins than in the last fit. Go "
+                "on with the same rows and the same max_bins, or use warm_start=False."
+            )
+        return bins
 
     def _compute_partial_dependence_recursion(self, grid: Any, target_features: Any) -> Any:
         """`sklearn.inspection.partial_dependence` asks for it, and takes it for log-odds.
@@ -85,7 +108,7 @@ class WithLoss:
         Raises
         ------
         NotImplementedError
-            If margins are none.
+            If margins are no log-odds.
         """
         if not self.loss_.raw_is_posterior:
             raise NotImplementedError(
@@ -113,10 +136,60 @@ class WithLoss:
         return {**learned, **trees, "_loss": log_loss_of(len(self.classes_))}
 
 
-def own_trees(model: Any) -> None:
-    """Give a model its own list of trees and generator, which a warm start changes in place."""
+class Columns(NamedTuple):
+    """The columns of a model, and how they are binned."""
+
+    n_features: int
+    names: list[Any] | None
+    categories: list[list[Any]]
+    """Of the columns that are categories, in their order."""
+    thresholds: list[list[float]]
+
+    def are(self, others: "Columns") -> bool:
+        """Whether they are the same, with missing values equal to each other."""
+        return repr(self) == repr(others)
+
+
+def columns_of(model: Any) -> Columns:
+    """The columns of a model whose rows were binned."""
+    names = getattr(model, "feature_names_in_", None)
+    categories = []
+    if model._preprocessor is not None:
+        categories = model._preprocessor.named_transformers_["encoder"].categories_
+    return Columns(
+        model.n_features_in_,
+        None if names is None else list(names),
+        [known.tolist() for known in categories],
+        [edges.tolist() for edges in model._bin_mapper.bin_thresholds_],
+    )
+
+
+def prepare_warm_start(model: Any) -> None:
+    """Give a model its own list of trees and generator, which a warm start changes in place.
+
+    The parent takes the scorer of the first fit, and adds scores to those of another scorer.
+
+    Raises
+    ------
+    ValueError
+        If training stopped early by another scoring.
+    """
+    before = getattr(model, "_scoring", model.scoring)
+    if model.do_early_stopping_ and before != model.scoring:
+        raise ValueError(
+            f"warm_start=True: scoring was {before!r}, and is {model.scoring!r} now. Their scores "
+            "cannot be compared: keep the first one, or use warm_start=False."
+        )
+    if not (isinstance(model.scoring, str) and model.scoring == "loss"):
+        model._scorer = check_scoring(model, model.scoring)
     model._predictors = list(model._predictors)
     model._feature_subsample_rng = deepcopy(model._feature_subsample_rng)
+    model._columns_before = columns_of(model)
+
+
+def forget_columns(model: Any) -> None:
+    """Drop names of an earlier fit, which the parent keeps where there are categories."""
+    vars(model).pop("feature_names_in_", None)
 
 
 def is_trained(model: Any) -> bool:
@@ -230,6 +303,7 @@ class Bins:
 
     def __init__(self, model: Any, X: Any) -> None:
         self.model = model
+        forget_columns(model)
         self.table, self._categories = model._preprocess_X(X, reset=True)
         model._n_features = self.table.shape[1]
         self.X: npt.NDArray[np.uint8] = np.empty((0, 0), np.uint8)
@@ -254,6 +328,7 @@ class Bins:
         del self.table
         mapper.fit(table, **({"sample_weight": sample_weight} if weighs else {}))
         self.X = mapper.transform(table)
+        model._fitted_with_sw = sample_weight is not None  # recursion knows no weights
         model.n_trees_per_iteration_ = 1 if n_classes == 2 else n_classes
         model._validate_parameters()
         monotonic = _check_monotonic_cst(model, model.monotonic_cst)

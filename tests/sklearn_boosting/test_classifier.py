@@ -1,7 +1,7 @@
 """FocalHistGradientBoostingClassifier: scikit-learn's trees on the focal loss."""
 
 import pickle
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 import pandas as pd
@@ -255,6 +255,70 @@ def test_a_warm_start_that_fails_leaves_the_model(monkeypatch):
         model.fit(X, y)
     assert model.n_iter_ == 3
     assert_array_equal(model.predict_proba(X), before)
+
+
+def test_a_warm_start_on_other_rows_is_refused():
+    X, y, _ = table(n_rows=400)
+    frame = pd.DataFrame(X, columns=[f"x{k}" for k in range(X.shape[1])])
+    frame["kind"] = pd.cut(X[:, 1], 3, labels=list("mnz"))
+    other = frame.assign(kind=frame["kind"].cat.rename_categories({"m": "a"}))
+    for first, second in [
+        (X, X[:, :3]),
+        (X[:, :3], X),
+        (X, X[::-1] + 1.0),
+        (frame, other),
+        (frame, frame.rename(columns={"x0": "x"})),
+    ]:
+        model = make(max_iter=3, warm_start=True).fit(first, y)
+        before = model.predict_proba(first)
+        with pytest.raises(ValueError, match="other columns, categories or bins"):
+            model.set_params(max_iter=5).fit(second, y)
+        assert_array_equal(model.predict_proba(first), before)
+        assert model.fit(first, y).n_iter_ == 5
+    with pytest.raises(ValueError, match="other columns, categories or bins"):
+        model.set_params(max_iter=6, max_bins=16).fit(frame, y)
+
+
+def test_a_warm_start_with_another_scoring_is_refused():
+    X, y, _ = table(n_rows=400)
+    stopped = {"early_stopping": True, "n_iter_no_change": 50, "warm_start": True}
+    model = make(max_iter=3, scoring="accuracy", **stopped).fit(X, y)
+    with pytest.raises(ValueError, match="scoring was 'accuracy'"):
+        model.set_params(max_iter=5, scoring="roc_auc").fit(X, y)
+    model.set_params(scoring="accuracy").fit(X, y)
+    assert len(model.validation_score_) == 6
+
+
+def test_a_copy_predicts_by_its_own_trees():
+    """scikit-learn leaves a method of the first model on it after a score by name."""
+    X, y, _ = table(n_rows=400)
+    model = make(max_iter=4, early_stopping=True, scoring="accuracy", link="posterior").fit(X, y)
+    before, twin = model.predict_proba(X), copy(model)
+    twin.adjust_priors([0.99, 0.01])
+    assert (twin.predict_proba(X)[:, 1] < before[:, 1]).all()
+    model.set_params(max_iter=9, n_iter_no_change=50).fit(X, y)
+    assert_allclose(twin.adjust_priors(None).predict_proba(X), before, rtol=1e-9)
+    assert "_raw_predict" not in vars(model)
+
+
+def test_validation_rows_stop_training_or_are_refused():
+    X, y, weight = table(n_rows=400)
+    rows = {"X_val": X[300:], "y_val": y[300:]}
+    model = make(max_iter=100, learning_rate=1.0, n_iter_no_change=2).fit(X, y, **rows)
+    assert model.n_iter_ < 100
+    assert model.early_stopping == "auto"
+    with pytest.raises(ValueError, match="X_val was not provided"):
+        make().fit(X, y, sample_weight_val=weight)
+    with pytest.raises(ValueError, match="sample_weight_val must hold finite numbers"):
+        make().fit(X, y, sample_weight_val=-np.ones(100), **rows)
+
+
+def test_names_of_an_earlier_fit_are_forgotten():
+    X, y, _ = table(n_rows=300)
+    X[:, 0] = X[:, 0].round().clip(0)
+    model = make().fit(pd.DataFrame(X).rename(columns=str), y)
+    assert hasattr(model, "feature_names_in_")
+    assert not hasattr(model.set_params(categorical_features=[0]).fit(X, y), "feature_names_in_")
 
 
 def test_class_weights_count_as_in_scikit_learn():

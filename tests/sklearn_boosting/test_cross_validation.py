@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.inspection import partial_dependence
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import StratifiedKFold
 
@@ -177,6 +179,20 @@ def test_scorers_choose_as_scikit_learn_names_them():
         make(scoring="no such score").fit(X, y)
 
 
+def test_accuracy_takes_weights_where_metadata_are_routed():
+    X, y, weight = coarse()
+    with config_context(enable_metadata_routing=True):
+        model = make(scoring=None).fit(X, y, sample_weight=weight)
+    assert model.scores_.shape[:3] == (2, 1, 3)
+
+
+def test_partial_dependence_by_recursion_knows_no_weights():
+    X, y, weight = coarse()
+    model = make().fit(X, y, weight)
+    with pytest.raises(NotImplementedError, match="sample weights"):
+        partial_dependence(model, X, features=[0], response_method="decision_function")
+
+
 def test_a_setting_ends_when_its_mean_has_not_improved():
     X, y, _ = coarse()
     model = make(max_iter=300, n_iter_no_change=4, learning_rate=0.5).fit(X, y)
@@ -198,6 +214,8 @@ def test_the_cap_of_rounds_warns():
         ({"max_iter": 0}, ValueError, "max_iter"),
         ({"focal_gammas": 2.0}, TypeError, "focal_gammas must be a sequence"),
         ({"rule": "first"}, ValueError, "rule"),
+        ({"n_jobs": 1.5}, ValueError, "n_jobs"),
+        ({"n_jobs": 0}, ValueError, "n_jobs"),
         ({"learning_rate": -1.0}, ValueError, "learning_rate"),
         ({"monotonic_cst": [3] * 10}, ValueError, "monotonic_cst"),
     ],
