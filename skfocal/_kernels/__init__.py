@@ -13,7 +13,7 @@ from skfocal._kernels._evaluate import (
     sparse_loss_gradient,
 )
 from skfocal._kernels._few import FEW_HESSIANS, few_hessians
-from skfocal._kernels._forms import Array, PerClass, like, per_row, two_like
+from skfocal._kernels._forms import Array, PerClass, like, per_row
 from skfocal._kernels._slopes import slope_cubics, slope_table
 
 __all__ = [
@@ -40,5 +40,4 @@ __all__ = [
     "slope_cubics",
     "slope_table",
     "sparse_loss_gradient",
-    "two_like",
 ]

@@ -50,19 +50,6 @@ def like(raw: Array, dtype: npt.DTypeLike | None = None) -> Array:
     return np.empty_like(raw, dtype, "F" if raw.flags.f_contiguous else "C", subok=False)
 
 
-def two_like(raw: Array, dtype: npt.DTypeLike | None = None) -> tuple[Array, Array]:
-    """Two arrays as of `like`.
-
-    On the host they are one piece of memory. A large piece is made of fewer pages, which the
-    system has to clear one by one.
-    """
-    if on_device(raw):
-        return like(raw, dtype), like(raw, dtype)
-    fortran = raw.ndim == 2 and raw.flags.f_contiguous
-    one, other = np.empty((2, *(raw.shape[::-1] if fortran else raw.shape)), dtype or raw.dtype)
-    return (one.T, other.T) if fortran else (one, other)
-
-
 def per_row(raw: Array) -> Array:
     """An array to fill with a number for each row of margins, of their dtype."""
     if on_device(raw):

@@ -231,7 +231,7 @@ class FocalLossBase(ABC):
         """
         rows = checked_rows(y_true, self._check_raw(raw_prediction), sample_weight)
         loss = _kernels.per_row(rows[1])
-        gradient, hessian = _kernels.two_like(rows[1])
+        gradient, hessian = _kernels.like(rows[1]), _kernels.like(rows[1])
         self._evaluate(rows, n_threads, loss=loss, gradient=gradient, hessian=hessian)
         return loss, gradient, hessian
 
@@ -301,7 +301,7 @@ class FocalLossBase(ABC):
         options = checked_options(max_step, min_hessian, scale, hessian_scale, bits)
         if out is None:
             dtype = floating_dtype(dtype)
-            out = _kernels.two_like(rows[1], dtype)
+            out = _kernels.like(rows[1], dtype), _kernels.like(rows[1], dtype)
         else:
             check_out(out, dtype, rows)
         gradient, hessian = (a if _kernels.on_device(a) else np.asarray(a) for a in out)
