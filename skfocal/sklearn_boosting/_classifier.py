@@ -118,7 +118,7 @@ class FocalHistGradientBoostingClassifier(
         The labels, sorted.
     n_iter_ : int
         The number of rounds.
-    train_score_, validation_score_ : ndarray of shape (n_iter_ + 1,)
+    train_score_, validation_score_ : ndarray of shape (`n_iter_` + 1,)
         The scores that early stopping looks at, before the first round and after each. With
         ``scoring="loss"`` they are minus the loss. Scores of scorers are those of at most 10,000
         training rows. Empty without early stopping; without held-out rows
