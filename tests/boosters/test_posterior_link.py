@@ -26,7 +26,7 @@ def test_other_links_do_not_mix(kind):
     extra = quiet(kind)
     before = kind(n_estimators=3, **extra).fit(X, y)
     name = of(kind).init_model
-    with pytest.raises(ValueError, match="another gamma, alpha or link"):
+    with pytest.raises(ValueError, match="another gamma, alpha, link or hessian"):
         kind(n_estimators=3, link="posterior", **extra).fit(X, y, **{name: before})
     if kind is FocalXGBClassifier:
         with pytest.raises(ValueError, match="margins are of the other link"):
