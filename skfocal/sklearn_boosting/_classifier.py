@@ -20,6 +20,7 @@ from skfocal.losses._rows import check_row_weights, class_totals
 from skfocal.sklearn_boosting._model import HistGradientBoostingModel
 from skfocal.sklearn_boosting._parameters import check_parameters
 from skfocal.sklearn_boosting._private import (
+    TAKES_VALIDATION_ROWS,
     StopTraining,
     change_margins,
     is_trained,
@@ -266,6 +267,8 @@ class FocalHistGradientBoostingClassifier(
         given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         validation = {name: value for name, value in given.items() if value is not None}
         _check_validation(X_val, sample_weight_val)
+        if validation and not TAKES_VALIDATION_ROWS:
+            raise TypeError("X_val needs scikit-learn 1.7 or newer: use validation_fraction.")
         early_stopping: Any = self.get_params(deep=False)["early_stopping"]
         with restored_on_failure(self):
             if self._continues:
@@ -303,6 +306,8 @@ class FocalHistGradientBoostingClassifier(
                 f"{self.classes_.tolist()[0]!r}."
             )
         check_row_weights(sample_weight, np.float32)
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("sample_weight must not be zero for all rows.")
         weights = class_totals(codes, n_classes, sample_weight)
         totals = ClassTotals(
             self.classes_,

@@ -27,6 +27,10 @@ from skfocal.losses import FocalLoss
 # What a fit leaves on the classifier, beside ``classes_`` and the attributes of the columns.
 _TREES = ("_predictors", "_baseline_prediction", "_bin_mapper", "_preprocessor")
 
+_parents_fit = unwrap(HistGradientBoostingClassifier.fit)
+# From scikit-learn 1.7 on.
+TAKES_VALIDATION_ROWS = "X_val" in signature(_parents_fit).parameters
+
 
 class StopTraining(Exception):  # noqa: N818  # it tells of no error
     """Raised by a loss to end training before the next round."""
@@ -77,7 +81,7 @@ class WithLoss:
         self._validate_params()
         forget_columns(self)
         try:
-            unwrap(HistGradientBoostingClassifier.fit)(self, X, y, sample_weight, **validation)
+            _parents_fit(self, X, y, sample_weight, **validation)
         except StopTraining:  # then these are the parent's last lines
             self.train_score_ = np.asarray(self.train_score_)
             self.validation_score_ = np.asarray(self.validation_score_)
