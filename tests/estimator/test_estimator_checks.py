@@ -68,7 +68,13 @@ TINY = pytest.mark.filterwarnings(
 )
 
 
-@parametrize_with_checks(SEARCHES, expected_failed_checks=lambda _: dict.fromkeys(WEIGHTS, REASON))
+def expected_failures(search):
+    # scikit-learn's trees refuse sparse tables, and so pass that check
+    dense_only = isinstance(search, FocalHistGradientBoostingClassifierCV)
+    return dict.fromkeys(WEIGHTS[:1] if dense_only else WEIGHTS, REASON)
+
+
+@parametrize_with_checks(SEARCHES, expected_failed_checks=expected_failures)
 @TINY
 def test_scikit_learn_check_of_a_search(estimator, check):
     check(estimator)
