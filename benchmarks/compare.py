@@ -5,7 +5,7 @@
 Each commit is checked out into a folder of its own, with compiled code of its own. NEW is the
 working tree if it is left out. In each turn a new process of either commit measures all cases.
 Printed are medians of seconds, and the ratio new / old: its median over the turns, the least and
-the greatest. A process needs about a minute for all cases. Nothing is written to results/.
+the greatest. Nothing is written to results/.
 """
 
 import argparse

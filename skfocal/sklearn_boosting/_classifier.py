@@ -143,8 +143,7 @@ class FocalHistGradientBoostingClassifier(
 
     Rows of weight 0 stay in the table, as in scikit-learn: they count for ``min_samples_leaf``.
 
-    With ``warm_start`` a fit goes on only with the same rows and the same loss. Calibration is
-    undone then.
+    With ``warm_start`` the next fit undoes the calibration first.
 
     Examples
     --------
@@ -292,6 +291,7 @@ class FocalHistGradientBoostingClassifier(
     def _check_parameters(self) -> None:
         self._check_probability()
         check_parameters(self.get_params(deep=False))
+        self._validate_params()  # scikit-learn's check
 
     @property
     def _continues(self) -> bool:

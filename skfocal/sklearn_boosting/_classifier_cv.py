@@ -287,9 +287,7 @@ class FocalHistGradientBoostingClassifierCV(
         """
         self._check_search()
         self._refuse_arguments(X, params)
-        first = self._plain(self._settings()[0], priors=None)
-        first._check_parameters()
-        first._validate_params()  # scikit-learn's check
+        self._plain(self._settings()[0], priors=None)._check_parameters()
         rounds = Rounds(self, len(self._settings()), X, y, sample_weight)
         with restored_on_failure(self):
             table = X if hasattr(X, "shape") else np.asarray(X)

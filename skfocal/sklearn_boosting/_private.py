@@ -75,10 +75,9 @@ class WithLoss:
     def _train(self, X: Any, y: Any, sample_weight: Any, **validation: Any) -> None:
         """The parent's ``fit``, which a `StopTraining` ends early.
 
-        Its decorator checks parameters and ends the callbacks of scikit-learn; the former is done
-        here, the latter too early there.
+        Without its decorator, which would end scikit-learn's callbacks too early. It also checks
+        parameters, which is done before.
         """
-        self._validate_params()
         forget_columns(self)
         try:
             _parents_fit(self, X, y, sample_weight, **validation)
