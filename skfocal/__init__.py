@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skfocal._booster._backend import Backend
     from skfocal._versions import show_versions
+    from skfocal.catboost import FocalCatBoostClassifier, FocalCatBoostClassifierCV
     from skfocal.lightgbm import FocalLGBMClassifier, FocalLGBMClassifierCV
     from skfocal.lightgbm import _backend as _lightgbm
     from skfocal.linear_model import FocalLogisticRegression, FocalLogisticRegressionCV
@@ -27,6 +28,8 @@ __version__ = "0.1.0"
 __all__ = [
     "SKOPS_TYPES",
     "BinaryFocalLoss",
+    "FocalCatBoostClassifier",
+    "FocalCatBoostClassifierCV",
     "FocalEvalMetric",
     "FocalHistGradientBoostingClassifier",
     "FocalHistGradientBoostingClassifierCV",
@@ -63,6 +66,8 @@ SKOPS_TYPES = (
 
 _MODULES = {
     "BinaryFocalLoss": "losses",
+    "FocalCatBoostClassifier": "catboost",
+    "FocalCatBoostClassifierCV": "catboost",
     "FocalEvalMetric": "objectives",
     "FocalHistGradientBoostingClassifier": "sklearn_boosting",
     "FocalHistGradientBoostingClassifierCV": "sklearn_boosting",
@@ -79,8 +84,8 @@ _MODULES = {
 
 
 _SUBMODULES = (
-    *("calibration", "dask", "lightgbm", "linear_model", "losses", "metrics", "objectives", "onnx"),
-    *("plotting", "sklearn_boosting", "xgboost"),
+    *("calibration", "catboost", "dask", "lightgbm", "linear_model", "losses", "metrics"),
+    *("objectives", "onnx", "plotting", "sklearn_boosting", "xgboost"),
 )
 
 

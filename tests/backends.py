@@ -14,6 +14,7 @@ import numpy as np
 import xgboost as xgb
 
 from skfocal import (
+    FocalCatBoostClassifier,
     FocalHistGradientBoostingClassifier,
     FocalLGBMClassifier,
     FocalLogisticRegression,
@@ -21,6 +22,7 @@ from skfocal import (
 )
 
 LOGISTIC, LGBM, XGB = FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier
+CAT = FocalCatBoostClassifier  # of two classes, and with a model in place of a booster
 HIST = FocalHistGradientBoostingClassifier  # scikit-learn's: it has no booster, and so no row
 
 
@@ -136,6 +138,9 @@ def make(kind, n_estimators=20, *, trees=MappingProxyType({}), **parameters):
         return kind(**parameters)
     if kind is HIST:
         return kind(**{"max_iter": n_estimators, **parameters})
+    if kind is CAT:
+        quiet_ = {"verbose": 0, "allow_writing_files": False, "thread_count": 1}
+        return kind(**{"iterations": n_estimators, **quiet_, **parameters})
     defaults = {"n_estimators": n_estimators, "n_jobs": 1, **of(kind).quiet, **trees}
     return kind(**{**defaults, **parameters})
 

@@ -46,6 +46,7 @@ _REFUSED = {
     "base_margin_eval_set": _FOLDS,
     "init_score": _START,
     "base_margin": _START,
+    "baseline": _START,
     "init_model": _CONTINUED,
     "xgb_model": _CONTINUED,
     "eval_metric": "scoring decides",

@@ -93,6 +93,8 @@ def full_signature(cls: type) -> Signature:
             if parameter.annotation is not Never and parameter.name not in chosen:
                 found.setdefault(parameter.name, parameter)
         if all(parameter.kind is not Parameter.VAR_KEYWORD for parameter in own):
+            # nobody takes what is left
+            found = {k: v for k, v in found.items() if v.kind is not Parameter.VAR_KEYWORD}
             break
     return Signature(sorted(found.values(), key=lambda parameter: parameter.kind))
 

@@ -13,7 +13,7 @@ from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassifier
 from tests import backends
-from tests.backends import HIST, of, quiet
+from tests.backends import CAT, HIST, of, quiet
 from tests.conftest import table
 
 X, Y, _ = table(n_rows=200)
@@ -22,7 +22,8 @@ X3, Y3, _ = table(3, n_rows=200)
 
 make = partial(backends.make, n_estimators=3)
 KINDS = [FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier]
-each = pytest.mark.parametrize("kind", [*KINDS, HIST], ids=lambda kind: kind.__name__)
+each = pytest.mark.parametrize("kind", [*KINDS, HIST, CAT], ids=lambda kind: kind.__name__)
+of_three_classes = pytest.mark.parametrize("kind", [*KINDS, HIST], ids=lambda kind: kind.__name__)
 
 
 def refused(model, message, *arguments, error=(TypeError, ValueError), **keywords):
@@ -61,7 +62,7 @@ def test_alpha(kind, alpha, message):
     refused(make(kind, focal_alpha=alpha), message, X, Y)
 
 
-@each
+@of_three_classes
 def test_float_alpha_for_three_classes(kind):
     refused(make(kind, focal_alpha=0.25), "weighs two classes, but there are 3", X3, Y3)
 
@@ -232,7 +233,7 @@ def test_other_columns_at_prediction(kind):
         model.predict(X[:, :9])
 
 
-@each
+@of_three_classes
 def test_failed_refit_keeps_the_model(kind):
     model = make(kind).fit(X, Y)
     before = model.predict_proba(X)

@@ -20,7 +20,7 @@ from skfocal import (
 )
 from skfocal._estimator._callbacks import Rounds
 from tests import backends
-from tests.backends import HIST, quiet_fit
+from tests.backends import CAT, HIST, quiet_fit
 from tests.conftest import table
 
 pytestmark = [
@@ -35,6 +35,7 @@ pytestmark = [
 ]
 KINDS = [FocalLogisticRegression, FocalLGBMClassifier, FocalXGBClassifier]
 each = pytest.mark.parametrize("kind", [*KINDS, HIST])
+with_catboost = pytest.mark.parametrize("kind", [*KINDS, HIST, CAT])  # it has no model of a round
 
 
 def make(kind, n_rounds=8, **params):
@@ -74,7 +75,7 @@ class Recorder:
         return None
 
 
-@each
+@with_catboost
 def test_hooks_of_a_fit(kind):
     X, y, weight = table()
     recorder = Recorder()
@@ -174,7 +175,7 @@ def test_a_failed_fit_is_torn_down(kind):
     assert "_callback_fit_ctx" not in vars(model)
 
 
-@each
+@with_catboost
 def test_progress_bar_alone_and_in_a_search(kind, capfd):
     from sklearn.callback import ProgressBar
 

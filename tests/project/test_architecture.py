@@ -24,6 +24,7 @@ FLOORS = {
     "_booster": 4,
     "lightgbm": 5,
     "xgboost": 5,
+    "catboost": 5,
     "sklearn_boosting": 5,
     "dask": 6,
     "onnx": 6,
@@ -39,7 +40,7 @@ INSIDE = {
         *("_jit", "_device", "_threads", "_precision", "_elementary", "_binary", "_multiclass"),
         *("_posterior_binary", "_simplex", "_posterior_multiclass", "_sparse", "_dense"),
         *("_descent", "_cuda_rows", "cpu", "_forms", "_few", "_choice", "_slopes", "cuda"),
-        "_evaluate",
+        *("_pairs", "_evaluate"),
     ),
     "losses": (
         *("_parameters", "_rows", "_link", "_options", "_base", "_binary", "_multiclass", "_make"),
@@ -60,6 +61,10 @@ INSIDE = {
     ),
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
+    "catboost": (
+        *("_parameters", "_private", "_format", "_metrics", "_native_data", "_training", "_model"),
+        *("_folds", "_classifier", "_classifier_cv"),
+    ),
     "sklearn_boosting": (
         *("_parameters", "_private", "_training", "_model", "_folds", "_classifier"),
         "_classifier_cv",
@@ -171,7 +176,7 @@ def test_public_names_exist_and_are_listed():
 def test_modules_load_with_their_first_use():
     code = (
         "import sys, skfocal\n"
-        "optional = {'lightgbm', 'xgboost', 'dask', 'matplotlib', 'skl2onnx'}\n"
+        "optional = {'lightgbm', 'xgboost', 'catboost', 'dask', 'matplotlib', 'skl2onnx'}\n"
         "names = set(dir(skfocal))\n"
         "assert not optional & set(sys.modules)\n"
         "print(skfocal.metrics.focal_loss.__name__, skfocal.plotting.__name__)\n"
@@ -190,6 +195,7 @@ def test_modules_load_with_their_first_use():
     [
         ("FocalLGBMClassifier", "lightgbm", 'pip install "skfocal[lightgbm]"'),
         ("FocalXGBClassifier", "xgboost", 'pip install "skfocal[xgboost]"'),
+        ("FocalCatBoostClassifier", "catboost", 'pip install "skfocal[catboost]"'),
     ],
 )
 def test_missing_extra_names_the_command(name, module, command):

@@ -392,6 +392,11 @@ plt.close("all")
 FITTED = ("decision_function", "fit", "predict", "predict_proba")
 FITTED += ("adjust_priors", "calibrate")  # test_calibrate
 BOOSTED = (*FITTED, "from_booster", "load_model")
+OF_CATBOOST = (
+    *(*BOOSTED, "eval_metrics", "get_params", "grid_search", "predict_log_proba"),
+    *("randomized_search", "save_model", "score", "select_features", "set_params"),
+    *("staged_predict", "staged_predict_log_proba", "staged_predict_proba"),
+)
 ELSEWHERE = {
     "skfocal.FocalLogisticRegression": (*FITTED, "predict_log_proba"),  # test_bad_input
     "skfocal.FocalLGBMClassifier": (*BOOSTED, "save_model"),  # test_bad_input
@@ -402,6 +407,8 @@ ELSEWHERE = {
         *(*FITTED, "set_params", "staged_decision_function", "staged_predict"),
         "staged_predict_proba",
     ),
+    "skfocal.FocalCatBoostClassifier": OF_CATBOOST,  # tests/catboost
+    "skfocal.FocalCatBoostClassifierCV": OF_CATBOOST,
     "skfocal.FocalXGBClassifier": (  # test_bad_input
         *(*BOOSTED, "apply", "get_xgb_params", "save_model"),
     ),

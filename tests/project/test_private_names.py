@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xgboost
 import xgboost.callback
+from catboost import CatBoostClassifier
 from lightgbm.libpath import _LIB
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -19,11 +20,22 @@ from tests.conftest import table
 
 PACKAGE = Path(skfocal.__file__).parent
 # What lies below knows nothing of the libraries, and may have such names for something else.
-ABOVE = ("_booster", "lightgbm", "xgboost", "sklearn_boosting", "dask", "onnx", "plotting")
+ABOVE = (
+    "_booster",
+    "lightgbm",
+    "xgboost",
+    "catboost",
+    "sklearn_boosting",
+    "dask",
+    "onnx",
+    "plotting",
+)
 FILES = sorted(path for name in ABOVE for path in (PACKAGE / name).rglob("*.py"))
 OF_LIBRARIES = [path for path in FILES if path.name == "_private.py"]
 # Attributes that skfocal itself gives to objects of the libraries.
 OURS = {"_metrics", "_codes"}
+# Names that CatBoost has for itself, and skfocal or another library for something else.
+OF_SEVERAL = {"_predict", "_train", "_estimator_type"}
 
 
 def is_private(name):
@@ -38,9 +50,11 @@ def of_libraries():
     forest = xgboost.XGBClassifier(n_estimators=1).fit(X, y, eval_set=[(X, y)], verbose=False)
     monitor = xgboost.callback.EvaluationMonitor()
     histogram = HistGradientBoostingClassifier(max_iter=1).fit(X, y)
+    symmetric = CatBoostClassifier(iterations=1, verbose=0, allow_writing_files=False).fit(X, y)
     objects = [dataset, trees, trees.booster_, forest, forest.get_booster(), monitor, histogram]
+    objects.append(symmetric)
     names = {name for each in objects for name in {*dir(each), *vars(each)}}
-    common = {*dir(BaseEstimator), *dir(ClassifierMixin), *dir(object)}
+    common = {*OF_SEVERAL, *dir(BaseEstimator), *dir(ClassifierMixin), *dir(object)}
     return {name for name in names - common if is_private(name)}
 
 
@@ -52,7 +66,7 @@ def private_names(source):
         elif isinstance(node, ast.FunctionDef) and is_private(node.name):
             yield node.name, node.lineno
         elif isinstance(node, ast.ImportFrom):
-            if (node.module or "").partition(".")[0] in ("lightgbm", "xgboost"):
+            if (node.module or "").partition(".")[0] in ("lightgbm", "xgboost", "catboost"):
                 names = [alias.name for alias in node.names if is_private(alias.name)]
                 yield from ((f"imported {name}", node.lineno) for name in names)
         elif isinstance(node, ast.Constant) and is_private(str(node.value)):
@@ -89,6 +103,7 @@ def test_only_one_file_a_library_touches_its_private_names(path, known):
         "matrix = trainer._create_dmatrix()",
         "model._predictors",
         "class A:\n    def _get_loss(self, sample_weight): ...",
+        "model._init_params['depth'] = 3",
     ],
 )
 def test_a_private_name_elsewhere_is_seen(planted, known):
