@@ -115,12 +115,13 @@ def progress(
     jobs: list[tuple[Any, ...]],
     quick: bool,
     n_jobs: int = 2,
+    prefix: str = "one_fit_",
 ) -> pd.DataFrame:
     """Rows of all jobs. Jobs that a file holds already, from a run before, are not done again.
 
-    Each finished job is a line of ``results/one_fit_NAME.partial.jsonl``. A quick run begins anew.
+    Each finished job is a line of ``results/PREFIX_NAME.partial.jsonl``. A quick run begins anew.
     """
-    path = RESULTS / f"one_fit_{name}{'-quick' if quick else ''}.partial.jsonl"
+    path = RESULTS / f"{prefix}{name}{'-quick' if quick else ''}.partial.jsonl"
     if quick:
         path.unlink(missing_ok=True)
     RESULTS.mkdir(exist_ok=True)

@@ -1,0 +1,256 @@
+"""Focal loss on four boosters as people run them: default trees, early stopping.
+
+All 44 tables of `benchmarks.tables.BINARY`, split in three stratified folds. Of the training rows
+(at most 12,000) a fifth ends training: the log loss of the posterior on them has not improved for
+30 rounds, of at most 1,000. The learning rate is 0.1 everywhere. LightGBM, XGBoost, scikit-learn's
+trees and CatBoost have gamma 0, which is their own log loss, and gamma 1 and 2 under both links.
+CatBoost's own ``Focal`` (alpha 0.5, which weighs both classes alike) is trained with the same
+learning rate, the same 10 Newton steps a leaf and the same stop; its probabilities are given as
+CatBoost has them, and as `FocalCatBoostClassifier.from_booster` recovers them.
+
+    python -m benchmarks.boosters [--quick] [--folds N]
+
+writes benchmarks/results/boosters.csv and boosters.md; a run that was stopped goes on where it was.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from catboost import CatBoostClassifier
+from sklearn.metrics import brier_score_loss
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+from benchmarks.one_fit_shared import measures, progress
+from benchmarks.quality_statistics import by_family, mean_ranks, pairs, rank_differences, verdicts
+from benchmarks.report import RESULTS, write_results
+from benchmarks.tables import BINARY
+from skfocal import (
+    FocalCatBoostClassifier,
+    FocalHistGradientBoostingClassifier,
+    FocalLGBMClassifier,
+    FocalXGBClassifier,
+)
+from skfocal.catboost._metrics import computed
+from skfocal.losses import make_loss
+
+ROWS, FOLDS, CAP, PATIENCE, RATE = 12_000, 3, 1000, 30, 0.1
+GAMMAS, LINKS = (1.0, 2.0), ("focal", "posterior")
+QUICK = ("employee attrition", "faults, PC1", "yeast ME2", "spam")
+BOOSTERS = ("LightGBM", "XGBoost", "scikit-learn", "CatBoost")
+MEASURES = ["average_precision", "log_loss", "brier"]
+STEPS = {"leaf_estimation_method": "Newton", "leaf_estimation_iterations": 10}
+SYMMETRIC = {"iterations": CAP, "learning_rate": RATE, "thread_count": 1, "verbose": 0, **STEPS}
+SYMMETRIC |= {"allow_writing_files": False, "early_stopping_rounds": PATIENCE, "od_type": "Iter"}
+Rows = tuple[pd.DataFrame, np.ndarray]
+
+
+def lightgbm(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
+    """LightGBM."""
+    model = FocalLGBMClassifier(
+        n_estimators=CAP,
+        learning_rate=RATE,
+        metric="binary_logloss",
+        early_stopping_rounds=PATIENCE,
+        n_jobs=1,
+        verbose=-1,
+        random_state=seed,
+        **params,
+    )
+    return model.fit(*train, eval_set=[held])
+
+
+def xgboost(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
+    """XGBoost."""
+    model = FocalXGBClassifier(
+        n_estimators=CAP,
+        learning_rate=RATE,
+        eval_metric="logloss",
+        early_stopping_rounds=PATIENCE,
+        n_jobs=1,
+        enable_categorical=True,
+        random_state=seed,
+        **params,
+    )
+    return model.fit(*train, eval_set=[held], verbose=False)
+
+
+def scikit_learn(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
+    """scikit-learn's trees, which keep the rounds after the best one."""
+    model = FocalHistGradientBoostingClassifier(
+        max_iter=CAP,
+        learning_rate=RATE,
+        early_stopping=True,
+        n_iter_no_change=PATIENCE,
+        random_state=seed,
+        **params,
+    )
+    return model.fit(*train, X_val=held[0], y_val=held[1])
+
+
+def catboost(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
+    """CatBoost on this package's loss."""
+    model = FocalCatBoostClassifier(**SYMMETRIC, eval_metric="Logloss", random_seed=seed, **params)
+    return model.fit(*train, cat_features=categories(train[0]), eval_set=held)
+
+
+def own_focal(gamma: float, seed: int, train: Rows, held: Rows) -> tuple[Any, Any]:
+    """CatBoost's own focal loss, as it is and recovered."""
+    loss = make_loss(2, gamma)
+    own = CatBoostClassifier(
+        **SYMMETRIC,
+        loss_function=f"Focal:focal_alpha=0.5;focal_gamma={gamma}",
+        eval_metric=computed("Logloss", loss),
+        random_seed=seed,
+    )
+    own.fit(*train, cat_features=categories(train[0]), eval_set=held)
+    return own, FocalCatBoostClassifier.from_booster(own, focal_gamma=gamma)
+
+
+FITS: dict[str, Callable[..., Any]] = dict(
+    zip(BOOSTERS, (lightgbm, xgboost, scikit_learn, catboost), strict=True)
+)
+
+
+def categories(X: pd.DataFrame) -> list[str]:
+    """Names of the columns that are no numbers."""
+    return [name for name in X if not pd.api.types.is_numeric_dtype(X[name])]
+
+
+def of_library(X: pd.DataFrame, booster: str) -> pd.DataFrame:
+    """Categories in the form that a library takes."""
+    X = X.copy()
+    for name in categories(X):
+        if booster == "CatBoost":
+            X[name] = X[name].astype(object).where(X[name].notna(), "missing").astype(str)
+        elif booster == "scikit-learn" and X[name].nunique() > 250:  # it takes no more
+            X[name] = X[name].astype("category").cat.codes.astype(float)
+    return X
+
+
+def split(table: str, fold: int) -> tuple[Rows, Rows, Rows]:
+    """Rows to train on, to stop on and to measure on."""
+    X, y = BINARY[table].load()
+    X, y = X.reset_index(drop=True), y.to_numpy()
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    train, test = list(folds.split(X, y))[fold]
+    if len(train) > ROWS:
+        train, _ = train_test_split(train, train_size=ROWS, stratify=y[train], random_state=fold)
+    train, held = train_test_split(train, test_size=0.2, stratify=y[train], random_state=fold)
+    parts = [(X.iloc[rows].reset_index(drop=True), y[rows]) for rows in (train, held, test)]
+    return parts[0], parts[1], parts[2]
+
+
+def settings() -> list[tuple[str, dict[str, Any]]]:
+    """Names and parameters of the losses of a booster."""
+    focal = [
+        (f", {link} {gamma:g}", {"focal_gamma": gamma, "link": link})
+        for link in LINKS
+        for gamma in GAMMAS
+    ]
+    return [("", {"focal_gamma": 0.0}), *focal]
+
+
+def measured(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
+    """All measures of a model on the rows of a fold."""
+    proba = np.asarray(model.predict_proba(X), dtype=float)
+    proba = proba / proba.sum(axis=1, keepdims=True)
+    found = measures(y, proba)
+    ratio = found["mean_proba"] / y.mean()
+    return {**found, "brier": brier_score_loss(y, proba[:, 1]), "mean_over_prevalence": ratio}
+
+
+def one_fold(table: str, fold: int) -> list[dict[str, Any]]:
+    """All methods on one fold of a table."""
+    warnings.simplefilter("ignore")
+    parts = split(table, fold)
+    about = {"table": table, "family": BINARY[table].family, "fold": fold}
+    about |= {"rows": len(parts[0][1]), "positives": int(parts[0][1].sum())}
+    rows = []
+    for booster, fit in FITS.items():
+        train, held, (X, y) = [(of_library(X, booster), y) for X, y in parts]
+        for name, params in settings():
+            started = time.perf_counter()
+            model = fit(params, fold, train, held)
+            seconds = time.perf_counter() - started
+            rows.append({**about, "method": booster + name, **measured(model, X, y)})
+            rows[-1]["fit_seconds"] = seconds
+    train, held, (X, y) = [(of_library(X, "CatBoost"), y) for X, y in parts]
+    for gamma in GAMMAS:
+        started = time.perf_counter()
+        own, recovered = own_focal(gamma, fold, train, held)
+        seconds = time.perf_counter() - started
+        for model, name in ((own, "own Focal"), (recovered, "own Focal, recovered")):
+            rows.append({**about, "method": f"CatBoost, {name} {gamma:g}", **measured(model, X, y)})
+            rows[-1]["fit_seconds"] = seconds
+    return rows
+
+
+def text_of(table: pd.DataFrame) -> str:
+    """Differences to each booster's own log loss, and of CatBoost's two focal losses."""
+    focal = [name for name, _ in settings() if name]
+    parts = [
+        f"{table.table.nunique()} tables of {table.family.nunique()} families, "
+        f"{table.fold.nunique()} folds. Differences of mean ranks among all methods, with "
+        "intervals of 95 % over families; below 0 is better. "
+        '"Perhaps" is what the interval says, but not a test by signs of families with Holm\'s '
+        "correction for all that is in its table. Then wins, ties and losses, and the "
+        "probabilities that on a family it is most likely that the method is better, that it "
+        "makes no matter, and that it is worse."
+    ]
+    wanted = {
+        "Focal loss against the same booster's log loss": [
+            (booster + name, booster) for booster in BOOSTERS for name in focal
+        ],
+        "Boosters against each other, at gamma 0": [
+            (one, other) for k, one in enumerate(BOOSTERS) for other in BOOSTERS[:k]
+        ],
+        "CatBoost's own focal loss, with equal leaf steps and learning rate": [
+            pair
+            for gamma in ("1", "2")
+            for pair in (
+                (f"CatBoost, own Focal {gamma}", "CatBoost"),
+                (f"CatBoost, own Focal, recovered {gamma}", "CatBoost"),
+                (f"CatBoost, focal {gamma}", f"CatBoost, own Focal {gamma}"),
+                (f"CatBoost, focal {gamma}", f"CatBoost, own Focal, recovered {gamma}"),
+                (f"CatBoost, posterior {gamma}", f"CatBoost, own Focal, recovered {gamma}"),
+            )
+        ],
+    }
+    for title, these in wanted.items():
+        differences = rank_differences(table, these, MEASURES)
+        parts += [
+            f"**{title}**",
+            verdicts(differences),
+            differences.to_markdown(index=False),
+            pairs(table, these, MEASURES).to_markdown(index=False, floatfmt=".3g"),
+        ]
+    means = pd.DataFrame({f"{m}, mean": by_family(table, m).mean() for m in MEASURES})
+    ratio = by_family(table, "mean_over_prevalence").median().rename("mean over prevalence, median")
+    overview = mean_ranks(table, MEASURES).join([means, ratio])
+    parts += ["**Mean ranks, means over families, seconds**", overview.to_markdown(floatfmt=".4g")]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="four tables, one fold")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="the first folds alone")
+    options = parser.parse_args()
+    tables, folds = (QUICK, 1) if options.quick else (tuple(BINARY), options.folds)
+    jobs = [(table, fold) for fold in range(folds) for table in tables]
+    found = progress("boosters", one_fold, jobs, options.quick, prefix="")
+    name = "boosters-quick" if options.quick else "boosters"
+    write_results(found, name)
+    (RESULTS / f"{name}.md").write_text(text_of(found))
+    print(text_of(found))
+
+
+if __name__ == "__main__":
+    from benchmarks import boosters  # workers find functions by the name of their module
+
+    boosters.main()
