@@ -127,8 +127,10 @@ def of_library(X: pd.DataFrame, booster: str) -> pd.DataFrame:
     for name in categories(X):
         if booster == "CatBoost":
             X[name] = X[name].astype(object).where(X[name].notna(), "missing").astype(str)
-        elif booster == "scikit-learn" and X[name].nunique() > 250:  # it takes no more
-            X[name] = X[name].astype("category").cat.codes.astype(float)
+        elif booster == "scikit-learn":  # it takes 255 categories, and texts without holes
+            codes = X[name].astype("category").cat.codes
+            few = len(X[name].astype("category").cat.categories) < 255
+            X[name] = codes.astype("category") if few else codes.astype(float)
     return X
 
 
