@@ -7,9 +7,11 @@ of each to come within .002 of the better one's average precision on held-out ro
 
     python -m benchmarks.training [--quick] [--part NAME ...]
 
-writes benchmarks/results/training-2-classes.csv, training-5-classes.csv, training-scikit-learn.csv
-and catboost.csv; --part names some of them. scikit-learn's trees hold out a tenth of so many rows
-for early stopping, and score all rows in each round; their five classes have a quarter of the rows.
+writes benchmarks/results/training-2-classes.csv, training-5-classes.csv,
+training-scikit-learn.csv, training-catboost.csv and catboost.csv; --part names some of them.
+scikit-learn's trees hold out a tenth of so many rows for early stopping, and score all rows in
+each round; their five classes have a quarter of the rows. CatBoost has a quarter of the rows, two
+classes, and 10 Newton steps a leaf for all sides, its own ``Focal`` among them.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
+from catboost import CatBoostClassifier
 from lightgbm import LGBMClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score
@@ -30,6 +33,7 @@ from benchmarks.packages import FetchError
 from benchmarks.report import add_results, optional_import
 from benchmarks.timing import alternate, compared
 from skfocal import (
+    FocalCatBoostClassifier,
     FocalHistGradientBoostingClassifier,
     FocalLGBMClassifier,
     FocalXGBClassifier,
@@ -50,12 +54,21 @@ def models(library: str, n_classes: int) -> dict:
     elif library == "scikit-learn":
         plain, focal = HistGradientBoostingClassifier, FocalHistGradientBoostingClassifier
         common = {"max_iter": 50, "random_state": 0}
+    elif library == "CatBoost":
+        plain, focal = CatBoostClassifier, FocalCatBoostClassifier
+        common = {"iterations": 50, "thread_count": 2, "verbose": 0, "allow_writing_files": False}
+        common |= {"leaf_estimation_iterations": 10, "leaf_estimation_method": "Newton"}
+        common |= {"learning_rate": 0.1}
     else:
         plain, focal = XGBClassifier, FocalXGBClassifier
     found = {"built-in": plain(**common)}
     found |= {f"focal_gamma={g}": focal(focal_gamma=g, **common) for g in (0.0, 2.0)}
     found["focal_gamma=2.0, posterior link"] = focal(focal_gamma=2.0, link="posterior", **common)
-    if n_classes == 2 and library != "scikit-learn":  # it takes no function
+    if library == "CatBoost":
+        own = "Focal:focal_alpha=0.5;focal_gamma=2"
+        found["built-in Focal, gamma 2"] = plain(loss_function=own, **common)
+        found["built-in"].set_params(boost_from_average=True)
+    elif n_classes == 2 and library != "scikit-learn":  # it takes no function
         found["NumPy callback, gamma 2"] = plain(objective=numpy_objective, **common)
     return found
 
@@ -69,6 +82,8 @@ def n_leaves(model) -> int:
     """Leaves of all trees."""
     if isinstance(model, HistGradientBoostingClassifier):
         return int(sum(nodes["is_leaf"].sum() for nodes in nodes_of(model)))
+    if isinstance(model, CatBoostClassifier):
+        return len(model.get_leaf_values())
     if isinstance(model, LGBMClassifier):
         return sum(tree["num_leaves"] for tree in model.booster_.dump_model()["tree_info"])
     frame = model.get_booster().trees_to_dataframe()
@@ -76,7 +91,9 @@ def n_leaves(model) -> int:
 
 
 def splits(model) -> list:
-    """Features and thresholds of all splits."""
+    """Features and thresholds of all splits; of CatBoost the weights of all leaves."""
+    if isinstance(model, CatBoostClassifier):
+        return model.get_leaf_weights().tolist()
     if isinstance(model, HistGradientBoostingClassifier):
         inner = np.concatenate([nodes[nodes["is_leaf"] == 0] for nodes in nodes_of(model)])
         return inner[["feature_idx", "num_threshold"]].tolist()
@@ -194,6 +211,9 @@ PARTS = {
     "training-5-classes": lambda quick: whole_fits(5, *((100_000, 3) if quick else (1_000_000, 7))),
     "training-scikit-learn": lambda quick: fits_of_scikit_learn(
         *((100_000, 3) if quick else (1_000_000, 7))
+    ),
+    "training-catboost": lambda quick: whole_fits(
+        2, *((50_000, 3) if quick else (250_000, 7)), ("CatBoost",)
     ),
     "catboost": lambda quick: against_catboost(*((50_000, 60, 3) if quick else (300_000, 200, 7))),
 }

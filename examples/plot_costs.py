@@ -17,7 +17,7 @@ Run it from the root of a clone: the table comes from ``benchmarks.data``.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from lightgbm import LGBMClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -26,7 +26,7 @@ from sklearn.model_selection import (
 )
 
 from benchmarks.data import give_me_some_credit
-from skfocal import FocalLGBMClassifier
+from skfocal import FocalHistGradientBoostingClassifier
 
 # %%
 # A borrower who does not pay costs 10, a good one who is refused costs 1. To lend costs 10 P
@@ -49,16 +49,15 @@ def cost(y_true, refused):
 
 X, y = give_me_some_credit()
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
-trees = {"n_estimators": 150, "learning_rate": 0.05, "num_leaves": 15}
-trees |= {"random_state": 0, "n_jobs": 2, "verbose": -1}
+trees = {"max_iter": 150, "learning_rate": 0.05, "max_leaf_nodes": 15, "early_stopping": False}
 weights = {0: FALSE_ALARM, 1: MISSED}
-plain, scorer = LGBMClassifier(**trees), make_scorer(cost, greater_is_better=False)
+plain, scorer = HistGradientBoostingClassifier(**trees), make_scorer(cost, greater_is_better=False)
 models = {
     "plain": plain,
     "threshold 1/11": FixedThresholdClassifier(plain, threshold=THRESHOLD),
     "tuned threshold": TunedThresholdClassifierCV(plain, scoring=scorer, cv=3),
-    "class_weight": LGBMClassifier(class_weight=weights, **trees),
-    "focal_alpha": FocalLGBMClassifier(focal_alpha=weights, **trees),
+    "class_weight": HistGradientBoostingClassifier(class_weight=weights, **trees),
+    "focal_alpha": FocalHistGradientBoostingClassifier(focal_alpha=weights, **trees),
 }
 rows = {}
 for name, model in models.items():

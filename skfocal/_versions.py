@@ -13,6 +13,7 @@ _DISTRIBUTIONS = (
     "lightgbm",
     "xgboost",
     "xgboost-cpu",
+    "catboost",
     "pandas",
     "matplotlib",
 )
