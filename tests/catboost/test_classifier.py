@@ -750,3 +750,14 @@ def test_the_loss_of_the_package_is_the_metric():
     model.fit(X, y, eval_set=(X, y))
     expected = focal_loss(y, model.predict_proba(X)[:, 1], gamma=2.0)
     assert_allclose(model.evals_result_["validation"]["focal_loss"][-1], expected, rtol=1e-9)
+
+
+@pytest.mark.gpu
+@both_links
+def test_gamma_0_trains_on_a_gpu(link):
+    """The loss is CatBoost's own there; nothing else of this package runs on its GPU."""
+    X, y, _ = table(n_rows=5000)
+    model = make(focal_gamma=0.0, link=link, task_type="GPU", iterations=100).fit(X, y)
+    own = plain(task_type="GPU", iterations=100).fit(X, y)
+    assert_allclose(model.predict_proba(X), own.predict_proba(X), rtol=0.1)
+    assert log_loss(y, model.predict_proba(X)) < 0.6 * log_loss(y, np.full(len(y), y.mean()))
