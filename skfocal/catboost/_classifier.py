@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 from catboost import CatBoost, CatBoostClassifier, Pool
 from sklearn.base import BaseEstimator
@@ -41,7 +42,6 @@ from skfocal.catboost._training import (
     check_snapshot,
     continued_booster,
     make_trainer,
-    note_snapshot,
     start_of,
     train,
 )
@@ -124,12 +124,12 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
     on two threads a fit takes up to 3 times as long as with Logloss. CatBoost's own ``Focal``
     takes twice as long as that again, if it makes as many steps a leaf.
 
-    The default metric is ``"focal_loss"``, which at gamma 0 is CatBoost's Logloss. By name
-    ``eval_metric`` can also be ``"Logloss"``, ``"BrierScore"``, ``"Accuracy"`` or
-    ``"ZeroOneLoss"`` of the posterior and of `predict`, and ``"AUC"`` or ``"PRAUC"``. All others of
-    CatBoost's need ``link="posterior"`` without class weights. An object with the method
-    ``evaluate`` gets the log-odds of the posterior. Class weights do not count in these metrics;
-    in ``"PRAUC"``, as CatBoost computes it, they do.
+    The default metric is ``"focal_loss"``, which at gamma 0 is CatBoost's Logloss. It
+    counts class weights. By name ``eval_metric`` can also be ``"Logloss"``, ``"BrierScore"``,
+    ``"Accuracy"`` or ``"ZeroOneLoss"`` of the posterior and of `predict`, which do not count them,
+    and ``"AUC"`` or ``"PRAUC"``; in the last one, as CatBoost computes it, class weights count. All
+    others of CatBoost's need ``link="posterior"`` without class weights. An object with the method
+    ``evaluate`` gets the log-odds of the posterior.
 
     A snapshot is continued with the loss that it was begun with alone.
 
@@ -284,7 +284,6 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
             rows = self._rows(X, y, sample_weight, baseline, columns, params, graph)
             self.classes_ = rows.target.classes
             plan = self._plan(rows.target.totals, getattr(self, "feature_names_in_", None))
-            check_of_loss(params, plan.loss)
             continued = continued_booster(init_model, plan.loss)
             own_margins = rows.has_margins or continued is not None
             if own_margins or params.get("boost_from_average") is False:
@@ -292,8 +291,7 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
             told = [*(callbacks or []), *([RoundsCallback(rounds, n_rounds)] if rounds else [])]
             pools = evaluation_arguments(self, eval_set, plan, rows)
             trainer = self._trainer(params, plan, rows, best_model=bool(pools))
-            beside = check_snapshot(params, plan)
-            note_snapshot(beside, plan)
+            beside = check_snapshot(params, plan, rows.pool, continued)
             booster = train(
                 trainer,
                 rows.pool,
@@ -301,6 +299,7 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
                 eval_set=pools or None,
                 init_model=continued,
                 callbacks=told or None,
+                snapshot=beside,
                 **passed,
             )
             learned = self._take(booster, plan.settings)
@@ -340,11 +339,16 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
         if isinstance(X, Pool):
             refused = {"y": y, "sample_weight": sample_weight, "baseline": baseline}
             return rows_of_pool(self, X, **refused, **special, graph=graph)
-        return rows_of_table(self, X, y, sample_weight, baseline, special, graph)
+        threads = int(params.get("thread_count", -1))
+        return rows_of_table(
+            self, X, y, sample_weight, baseline, special, graph, thread_count=threads
+        )
 
     def _plan(self, totals: ClassTotals, names: npt.NDArray[Any] | None) -> Plan:
-        weights: Any = class_weight_of(canonical(self._given_parameters()), totals)
+        params = canonical(self._given_parameters())
+        weights: Any = class_weight_of(params, totals, self.focal_alpha)
         loss = self._training_loss(totals, weights)
+        check_of_loss(params, loss)
         self._check_priors_of_raw(loss)
         return make_plan(totals, loss, names, self.priors)
 
@@ -377,12 +381,20 @@ def evaluation_arguments(
         return []
     sets = eval_set if isinstance(eval_set, list) else [eval_set]
     for each in sets:
-        if not isinstance(each, Pool) and not (isinstance(each, (tuple, list)) and len(each) == 2):
+        pair = isinstance(each, (tuple, list)) and len(each) == 2
+        if not isinstance(each, Pool) and (not pair or isinstance(each[0], (tuple, Pool))):
             raise TypeError(
-                f"eval_set must hold pairs (X, y) or catboost.Pool; got {type(each).__name__}."
+                "eval_set must be a pair (X, y) or a catboost.Pool, or a list of them; got "
+                f"{type(each).__name__}."
             )
     start = None if is_logloss(plan.loss) else start_of(plan)
     in_codes = rows.class_names is None
+    for each in sets:
+        if isinstance(each, Pool) and np.size(each.get_baseline()) and not rows.has_margins:
+            raise ValueError(
+                "eval_set has margins to start from (baseline), and the training rows have none: "
+                "give both or neither."
+            )
     return [
         evaluation_pool(estimator, each, rows.special, plan.loss, start, in_codes=in_codes)
         for each in sets

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy.typing as npt
-from catboost import CatBoost, Pool, sum_models
+from catboost import CatBoost, Pool
 
 from skfocal._booster._arguments import booster_threads
 from skfocal._booster._cross_validation import CrossValidatedBooster
@@ -18,7 +18,7 @@ from skfocal._estimator._selection import Setting
 from skfocal.calibration import Priors
 from skfocal.catboost._classifier import FocalCatBoostClassifier
 from skfocal.catboost._folds import BinnedRows
-from skfocal.catboost._format import write_settings
+from skfocal.catboost._format import merged, write_settings
 from skfocal.catboost._native_data import SPECIAL, check_table, rows_of_table
 from skfocal.catboost._parameters import canonical, with_defaults_of_logloss
 from skfocal.losses._parameters import Alpha, Gamma, Hessian, Link, Probability
@@ -251,14 +251,21 @@ class FocalCatBoostClassifierCV(CrossValidatedBooster, FocalCatBoostClassifier):
         with restored_on_failure(self):
             special = self._special(given)
             table = check_table(self, X, special, reset=True)
-            rows = rows_of_table(self, table, y, sample_weight, None, special, None)
+            threads = self._n_threads()
+            rows = rows_of_table(
+                self, table, y, sample_weight, None, special, None, thread_count=threads
+            )
             self.classes_ = rows.target.classes
             held_out = self._split(table, y, sample_weight, rows.target, params)
-            own = canonical(self._given_parameters())
+            own = {**canonical(self._given_parameters()), "thread_count": threads}
             self._resolved = with_defaults_of_logloss(
                 own, rows.pool.num_row(), rows.pool.num_col(), best_model=False
             )
-            self._search(BinnedRows(rows, own), rows.target, held_out, rounds)
+            binned = BinnedRows(rows, own)
+            try:
+                self._search(binned, rows.target, held_out, rounds)
+            finally:
+                binned.stop()
             del self._resolved
         return self
 
@@ -309,10 +316,10 @@ class FocalCatBoostClassifierCV(CrossValidatedBooster, FocalCatBoostClassifier):
     def _is_verbose(self) -> bool:
         params = self._given_parameters()
         silent = params.get("silent") or params.get("logging_level") == "Silent"
-        return not silent and bool(params.get("verbose", True))
+        return not silent and bool(params.get("verbose"))
 
     def _merged(self, boosters: list[CatBoost]) -> CatBoost:
-        return sum_models(boosters, weights=[1.0 / len(boosters)] * len(boosters))
+        return merged(boosters)
 
     def _learn(self, booster: CatBoost, plan: Plan) -> None:
         self._take(booster, plan.settings)

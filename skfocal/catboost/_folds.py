@@ -42,7 +42,17 @@ class BinnedRows:
 
     def __init__(self, rows: TrainingRows, params: dict[str, Any]) -> None:
         self.pool, self.weighted = rows.pool, rows.weighted
-        self.pool.quantize(**{k: v for k, v in params.items() if k in _OF_BINS})
+        self.sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        # slices of a quantized pool with such columns end the process
+        text = ("text_features", "embedding_features")
+        if not any(len(rows.special[name] or ()) for name in text):
+            self.pool.quantize(**{k: v for k, v in params.items() if k in _OF_BINS})
+
+    def stop(self) -> None:
+        """End all trainings that are not over, and wait for their threads."""
+        for session in list(self.sessions):
+            session.stop()
+            session.join()
 
     def prepare_thread(self) -> None:
         """Nothing: CatBoost is told by each training to be quiet."""
@@ -50,7 +60,7 @@ class BinnedRows:
     def fold(self, split: Split) -> "BinnedFold":
         """The rows of one fold."""
         train, test = (self.pool.slice(rows.tolist()) for rows in (split.train, split.test))
-        return BinnedFold(train, test, self.weighted)
+        return BinnedFold(self, train, test)
 
     def train(self, plain: Any, plan: Plan) -> CatBoost:
         """The booster that was trained on all rows."""
@@ -69,8 +79,8 @@ class BinnedRows:
 class BinnedFold:
     """The rows of one fold as two slices."""
 
-    def __init__(self, train: Pool, test: Pool, weighted: bool) -> None:
-        self.train, self.test, self.weighted = train, test, weighted
+    def __init__(self, rows: BinnedRows, train: Pool, test: Pool) -> None:
+        self.rows, self.train, self.test = rows, train, test
 
     def training(self, plain: Any, plan: Plan) -> "FoldTraining":
         """A booster without trees."""
@@ -83,6 +93,7 @@ class FoldTraining:
     def __init__(self, fold: BinnedFold, plain: Any, plan: Plan) -> None:
         self.plan = plan
         self._session = _Session(fold, plain, plan)
+        fold.rows.sessions.add(self._session)
         # the thread must end where this object is dropped without a booster
         weakref.finalize(self, self._session.stop)
 
@@ -93,7 +104,7 @@ class FoldTraining:
     def booster(self, n_rounds: int) -> CatBoost:
         """The standard model of the first rounds."""
         booster = self._session.trained()
-        booster.shrink(n_rounds)
+        booster.shrink(min(n_rounds, booster.tree_count_))  # it may have ended by itself
         if not is_logloss(self.plan.loss) and self.plan.intercept is not None:
             booster.set_scale_and_bias(1.0, start_of(self.plan))
         return finished(booster, self.plan)
@@ -103,8 +114,8 @@ class _Session:
     """A call of CatBoost's ``fit`` in a thread that waits after each round."""
 
     def __init__(self, fold: BinnedFold, plain: Any, plan: Plan) -> None:
-        train, weighted = copied(fold.train, plan, fold.weighted)
-        test, _ = copied(fold.test, plan, fold.weighted)
+        train, weighted = copied(fold.train, plan, fold.rows.weighted)
+        test, _ = copied(fold.test, plan, fold.rows.weighted)
         own = [train, test]
         self.trainer = trainer_of(plain, plan, train, weighted=weighted)
         self.last_margins = _LastMargins(plan.loss)
@@ -116,24 +127,34 @@ class _Session:
         self.go_on: SimpleQueue[bool] = SimpleQueue()
         self.rounds: SimpleQueue[Any] = SimpleQueue()
         self.thread: threading.Thread | None = None
+        self.margins: Array | None = None
+        self.is_over = False
 
     def next_round(self) -> Array:
-        """Let the thread train a round, and wait for its margins."""
+        """Let the thread train a round, and wait for its margins.
+
+        CatBoost may end a training by itself. The margins then stay as they are.
+        """
         if self.thread is None:
             self.thread = threading.Thread(target=self._run, daemon=True)
             self.thread.start()
-        else:
+        elif not self.is_over:
             self.go_on.put(True)
-        answer = self.rounds.get()
-        if isinstance(answer, BaseException):
-            raise answer
-        margins: Array = answer
-        return margins
+        if not self.is_over:
+            answer = self.rounds.get()
+            if isinstance(answer, BaseException):
+                raise answer
+            self.is_over = answer is None
+            self.margins = self.margins if self.is_over else answer
+        if self.margins is None:
+            raise ValueError("CatBoost has grown no tree on a fold, with these parameters.")
+        return self.margins
 
     def _run(self) -> None:
         train, test = self.pools
         try:
             self.trainer.fit(train, eval_set=test, callbacks=[self])
+            self.rounds.put(None)
         except BaseException as error:  # for the thread that waits
             self.rounds.put(error)
 
@@ -145,13 +166,17 @@ class _Session:
     def trained(self) -> CatBoostClassifier:
         """End the training; the booster of all rounds so far."""
         self.stop()
-        if self.thread is not None:
-            self.thread.join()
+        self.join()
         return self.trainer
 
     def stop(self) -> None:
         """Let the thread end after the round in which it waits."""
         self.go_on.put(False)
+
+    def join(self) -> None:
+        """Wait for the end of the thread."""
+        if self.thread is not None:
+            self.thread.join()
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # CatBoost copies its parameters

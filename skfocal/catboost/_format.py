@@ -35,8 +35,14 @@ def write_settings(model: CatBoost, settings: Settings) -> None:
     flat["loss_function"] = "Logloss"
     if flat.get("eval_metric") == _OBJECTIVE:
         del flat["eval_metric"]
+    for metric in params.get("metrics", {}).values():
+        if isinstance(metric, dict) and metric.get("type") == _OBJECTIVE:
+            metric["type"] = "Logloss"
     metadata["params"] = json.dumps(params)
     metadata[NAME] = settings_text(settings)
+    if settings.loss.raw_is_posterior:
+        negative, positive = settings.loss.class_weight
+        plain_model(model).set_probability_threshold(negative / (negative + positive))
 
 
 def settings_of(model: CatBoost, name: str) -> Settings | None:
@@ -54,11 +60,6 @@ def settings_of(model: CatBoost, name: str) -> Settings | None:
     return settings_from_text(metadata[NAME], name, 2, n_features)
 
 
-def has_text(model: CatBoost) -> bool:
-    """Whether a model has columns of text or embeddings, which CatBoost can hardly change."""
-    return bool(model.get_text_feature_indices() or model.get_embedding_feature_indices())
-
-
 def check_copy(model: CatBoost) -> None:
     """Refuse to write a copied model with text: CatBoost 1.2 crashes where it is read.
 
@@ -73,7 +74,7 @@ def check_copy(model: CatBoost) -> None:
         model.set_leaf_values(model.get_leaf_values())  # CatBoost refuses it of copies alone
     except CatBoostError:
         raise NotImplementedError(
-            "This model has columns of text, and was loaded or copied. CatBoost 1.2 cannot write "
+            "This model has columns of text, and was copied. CatBoost 1.2 cannot write "
             "it again without damage: keep its file, or save the model where it was trained."
         ) from None
 
@@ -82,12 +83,15 @@ def with_margins(model: CatBoost, change: Calibration) -> CatBoost:
     """A model whose margins are ``offset + slope * margin`` of a model's.
 
     The slope is multiplied into the leaves, because CatBoost has no SHAP values of a model with
-    a scale. A model with text or embeddings is changed in place, and its scale holds the slope.
+    a scale. It cannot multiply those of a model with text or embeddings: there the scale holds
+    the slope. It cannot write copies of a model with text, which is therefore changed in place.
     """
     scale, bias = model.get_scale_and_bias()
     offset = float(change.offset + change.slope * bias)
-    if has_text(model):
+    if model.get_text_feature_indices():
         found, scale = model, scale * change.slope
+    elif model.get_embedding_feature_indices():
+        found, scale = model.copy(), scale * change.slope
     else:
         found = model.copy() if change.slope == 1.0 else multiplied(model, change.slope)
     found.set_scale_and_bias(scale, offset)
@@ -96,10 +100,16 @@ def with_margins(model: CatBoost, change: Calibration) -> CatBoost:
 
 def multiplied(model: CatBoost, factor: float) -> CatBoost:
     """A model with leaves and bias that are multiplied. Its leaves can be changed."""
-    found = sum_models([model], weights=[factor])
+    return merged([model], factor)
+
+
+def merged(models: list[CatBoost], factor: float = 1.0) -> CatBoost:
+    """The mean of models, multiplied; it has the parameters of the first one."""
+    model = models[0]
+    found = sum_models(models, weights=[factor / len(models)] * len(models))
     given, metadata = model.get_metadata(), found.get_metadata()
     for name in list(metadata.keys()):
-        if name.startswith("model0:"):
+        if name.startswith("model") and ":" in name:
             del metadata[name]
     for name in given.keys():  # noqa: SIM118  # it is no dict
         metadata[name] = given[name]

@@ -29,11 +29,6 @@ BY_NAME: Mapping[str, Measure] = {
 }
 # Margins and probabilities have the same order: CatBoost computes these from margins.
 RANK_METRICS = ("AUC", "PRAUC", "NormalizedGini")
-# These ask for the class that `predict` gives, which depends on class weights.
-_OF_CLASSES = (
-    *("Accuracy", "ZeroOneLoss", "BalancedAccuracy", "BalancedErrorRate", "Precision", "Recall"),
-    *("F1", "F", "TotalF1", "MCC", "Kappa", "WKappa", "HammingLoss", "HingeLoss"),
-)
 
 
 class ComputedMetric:
@@ -156,11 +151,11 @@ def check_metric(name: Any, loss: FocalLoss, parameter: str) -> None:
     if kind in RANK_METRICS or is_logloss(loss):
         return
     weighted = len(set(loss.class_weight)) > 1
-    if loss.raw_is_posterior and not (weighted and kind in _OF_CLASSES) and kind != "focal_loss":
+    if loss.raw_is_posterior and not weighted and kind != "focal_loss":
         return
     raise ValueError(
-        f"{parameter}={name!r} would be computed from margins that are no log-odds, or without "
-        f"the class weights. By name there are {sorted(BY_NAME)} as eval_metric, without "
+        f"{parameter}={name!r} would be computed from margins that are no log-odds, or with class "
+        f"weights. By name there are {sorted(BY_NAME)} as eval_metric, without "
         f'parameters, and {sorted(RANK_METRICS)}. With link="posterior" and without class weights '
         "there are all of CatBoost's."
     )

@@ -86,8 +86,10 @@ def rows_of_table(
     baseline: npt.ArrayLike | None,
     special: Mapping[str, Any],
     graph: Any,
+    *,
+    thread_count: int = -1,
 ) -> TrainingRows:
-    """The rows of a table."""
+    """The rows of a table; -1 threads are all processors."""
     features = check_table(estimator, X, special, reset=True)
     target = make_target(estimator, features, y, sample_weight, np.float32)
     check_classes(target)
@@ -100,9 +102,25 @@ def rows_of_table(
     weight = target.sample_weight
     if weight is not None and np.all(weight == 1.0):
         weight = None
-    own = {"weight": weight, "baseline": margins, "graph": graph}
+    own = {"weight": weight, "baseline": margins, "graph": graph, "thread_count": thread_count}
     pool = Pool(features, target.codes, **own, **special)
     return TrainingRows(pool, target, special, margins is not None, weight is not None)
+
+
+def check_groups(pool: Pool, name: str) -> None:
+    """Refuse a pool with groups, whose weights CatBoost trains with and does not tell.
+
+    Raises
+    ------
+    ValueError
+        If the pool has groups.
+    """
+    groups = pool.get_group_id_hash()
+    if groups is not None and np.size(groups):
+        raise ValueError(
+            f"{name} is a pool with groups, whose weights are not known here: make it without "
+            "group_id, and with the weights of its rows."
+        )
 
 
 def checked_baseline(given: npt.ArrayLike, n_rows: int) -> Array:
@@ -128,6 +146,7 @@ def rows_of_pool(estimator: Any, pool: Pool, **refused: Any) -> TrainingRows:
         If it has no labels of two classes, or an argument is given that it holds.
     """
     refuse_arguments("catboost.Pool", **refused)
+    check_groups(pool, "X")
     n_rows, weight = pool.num_row(), np.asarray(pool.get_weight(), dtype=np.float32)
     if not n_rows or not pool.has_label():
         raise ValueError("The pool has no labels.")
@@ -138,6 +157,12 @@ def rows_of_pool(estimator: Any, pool: Pool, **refused: Any) -> TrainingRows:
     check_classes(target)
     names = pool.get_feature_names()
     estimator._set_columns(pool.num_col(), given_names(names))
+    of_text = pool.get_text_feature_indices() or pool.get_embedding_feature_indices()
+    if target.positive is not None and of_text and pool.is_quantized():
+        raise ValueError(
+            "The pool is quantized, and has text or embeddings and rows of weight 0, which "
+            "CatBoost cannot leave out: make the pool without them."
+        )
     rows = np.arange(n_rows) if target.positive is None else target.positive
     own = pool.slice(rows.tolist())
     special = {name: getattr(pool, f"get_{name[:-1]}_indices")() for name in SPECIAL}
@@ -186,6 +211,7 @@ def evaluation_pool(
         Whether labels are codes; otherwise CatBoost encodes them.
     """
     if isinstance(data, Pool):
+        check_groups(data, "eval_set")
         if not data.has_label():
             raise ValueError("eval_set must hold labels.")
         labels = np.asarray(data.get_label())

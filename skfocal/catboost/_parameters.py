@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from skfocal._booster._arguments import refuse_misspelt
 from skfocal._estimator._target import ClassTotals, Target
 from skfocal.losses import FocalLoss
-from skfocal.losses._parameters import weights_by_label
+from skfocal.losses._parameters import check_integer, is_word, weights_by_label
 
 # CatBoost's names of one parameter; the first is the one that training takes.
 SYNONYMS = (
@@ -36,6 +37,7 @@ _REFUSED_WITH_GAMMA: dict[str, tuple[tuple[Any, ...], str]] = {
     "model_shrink_rate": ((0,), "CatBoost ignores it where training starts at a constant"),
     "posterior_sampling": ((False,), "CatBoost's formula is that of Logloss"),
     "langevin": ((False,), "CatBoost shrinks the model then, which it cannot from a constant"),
+    "diffusion_temperature": ((), "it switches langevin on"),
 }
 # CatBoost's parameters that weigh classes. Only one of them may be given.
 CLASS_WEIGHTS = ("class_weights", "auto_class_weights", "scale_pos_weight")
@@ -80,6 +82,7 @@ def check_parameters(params: dict[str, Any]) -> None:
     given = [name for name in CLASS_WEIGHTS if found.get(name) is not None]
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} both weigh the classes: give one of them.")
+    check_integer(found.get("iterations", 1000), "iterations", 1)
 
 
 def check_of_loss(params: dict[str, Any], loss: FocalLoss) -> None:
@@ -108,8 +111,12 @@ def is_logloss(loss: FocalLoss) -> bool:
     return loss.is_cross_entropy and set(loss.class_weight) == {1.0}
 
 
-def class_weight_of(params: Mapping[str, Any], totals: ClassTotals) -> tuple[float, ...] | None:
+def class_weight_of(
+    params: Mapping[str, Any], totals: ClassTotals, alpha: Any
+) -> tuple[float, ...] | None:
     """The weights of the classes that CatBoost's own parameters name, as numbers.
+
+    ``alpha`` is the parameter ``focal_alpha``, beside which a second word is refused.
 
     Raises
     ------
@@ -117,11 +124,18 @@ def class_weight_of(params: Mapping[str, Any], totals: ClassTotals) -> tuple[flo
         If they are no positive numbers, or a word that CatBoost does not know.
     """
     if params.get("scale_pos_weight") is not None:
-        return _positive((1.0, params["scale_pos_weight"]), "scale_pos_weight")
+        weight: Any = params["scale_pos_weight"]
+        if not isinstance(weight, Real) or not 0.0 < float(weight) < np.inf:
+            raise ValueError(f"scale_pos_weight must be positive and finite; got {weight!r}.")
+        return 1.0, float(weight)
     given = params.get("class_weights")
     if given is not None:
         if isinstance(given, Mapping):
-            given = weights_by_label(given, totals.classes)
+            try:
+                given = weights_by_label(given, totals.classes)
+            except ValueError as error:
+                message = str(error).replace("class_weight ", "class_weights ")
+                raise ValueError(message) from None
         return _positive(given, "class_weights")
     word = params.get("auto_class_weights")
     if word in (None, "None"):
@@ -129,6 +143,11 @@ def class_weight_of(params: Mapping[str, Any], totals: ClassTotals) -> tuple[flo
     if word not in ("Balanced", "SqrtBalanced"):
         raise ValueError(
             f'auto_class_weights must be "Balanced", "SqrtBalanced" or "None"; got {word!r}.'
+        )
+    if is_word(alpha):
+        raise ValueError(
+            f"focal_alpha={alpha!r} and auto_class_weights={word!r} multiply, which would balance "
+            "twice: give one of them."
         )
     if not totals.weights.all():
         raise ValueError(f"auto_class_weights={word!r} needs rows of each class with a weight.")
@@ -157,6 +176,10 @@ def with_defaults_of_logloss(
     """
     found = dict(params)
     iterations = int(found.get("iterations", 1000))
+    if found.get("eval_fraction"):
+        n_rows, best_model = round(n_rows * (1.0 - found["eval_fraction"])), True
+    # CatBoost has another default with monotone_constraints, which it cannot apply from a constant
+    found.setdefault("model_shrink_rate", 0)
     if all(found.get(name) is None for name in _NOT_CHOSEN):
         best_model = bool(found.get("use_best_model", best_model))
         found["learning_rate"] = chosen_learning_rate(n_rows, iterations, best_model=best_model)

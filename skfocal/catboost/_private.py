@@ -45,8 +45,14 @@ class OwnParameters:
     @classmethod
     def _own_names(cls) -> list[str]:
         """Names of the parameters that are attributes."""
-        own = signature(vars(cls)["__init__"]).parameters.values()
-        return [each.name for each in own if each.kind is Parameter.KEYWORD_ONLY]
+        names: dict[str, None] = {}
+        for each in cls.__mro__:
+            if each is OwnParameters:
+                break
+            given = signature(vars(each)["__init__"]).parameters if "__init__" in vars(each) else {}
+            kinds = (Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+            names |= {name: None for name, p in given.items() if p.kind in kinds}
+        return [name for name in names if name not in ("self", *getattr(cls, "_chosen", ()))]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters of the focal loss, and those of CatBoost that were given.
@@ -124,8 +130,15 @@ def learned_attributes(booster: CatBoost, settings: Settings) -> dict[str, Any]:
     }
 
 
+def forget_trees(model: Any) -> None:
+    """Remove what a model has of trained trees."""
+    for name in _OF_MODEL:
+        vars(model).pop(name, None)
+
+
 def set_booster(model: Any, booster: CatBoost) -> None:
     """Replace the trees of a model."""
+    forget_trees(model)
     vars(model).update({name: vars(booster)[name] for name in _OF_MODEL if name in vars(booster)})
 
 
@@ -140,6 +153,11 @@ def plain_model(model: Any) -> CatBoostClassifier:
     plain = CatBoostClassifier()
     set_booster(plain, model)
     return plain
+
+
+def kept_importances(model: CatBoost) -> Any:
+    """The importances of columns that CatBoost's training has kept, or None."""
+    return getattr(model, "_prediction_values_change", None)
 
 
 def special_columns(model: CatBoost) -> dict[str, list[int]]:

@@ -22,6 +22,7 @@ from skfocal.catboost._parameters import (
     is_logloss,
     with_defaults_of_logloss,
 )
+from skfocal.catboost._private import plain_model
 from skfocal.losses import FocalLoss
 from skfocal.objectives._objective import MAX_STEP, MIN_HESSIAN
 
@@ -101,8 +102,20 @@ def make_trainer(params: Mapping[str, Any], plan: Plan, pool: Pool, **known: Any
     return CatBoostClassifier(**found, loss_function=objective)
 
 
-def train(trainer: CatBoostClassifier, pool: Pool, plan: Plan, **arguments: Any) -> CatBoost:
-    """Train, and make an ordinary model of it: Logloss, with labels, loss and start inside."""
+def train(
+    trainer: CatBoostClassifier,
+    pool: Pool,
+    plan: Plan,
+    snapshot: tuple[Path, str] | None = None,
+    **arguments: Any,
+) -> CatBoost:
+    """Train, and make an ordinary model of it: Logloss, with labels, loss and start inside.
+
+    ``snapshot`` is a file and its text, which tell the training of CatBoost's snapshot.
+    """
+    if snapshot is not None:
+        snapshot[0].parent.mkdir(parents=True, exist_ok=True)
+        snapshot[0].write_text(snapshot[1], encoding="utf-8")
     own_start = not is_logloss(plan.loss)
     if own_start and plan.intercept is not None:
         pool.set_baseline(np.full((pool.num_row(), 1), start_of(plan)))
@@ -120,14 +133,13 @@ def finished(booster: CatBoost, plan: Plan) -> CatBoost:
     if plan.prior_shift is not None:
         booster = with_margins(booster, plan.probabilities.correction)
     write_settings(booster, plan.settings)
-    if plan.loss.raw_is_posterior:
-        negative, positive = plan.loss.class_weight
-        booster.set_probability_threshold(negative / (negative + positive))
     return booster
 
 
 def continued_booster(model: Any, loss: FocalLoss) -> CatBoost | None:
     """The booster of a model that training continues, or None.
+
+    Training goes on from the model as it was fitted: calibration and priors are undone.
 
     Raises
     ------
@@ -144,48 +156,48 @@ def continued_booster(model: Any, loss: FocalLoss) -> CatBoost | None:
         )
     settings = settings_of(model, "init_model")
     check_same_loss(None if settings is None else settings.loss, loss, "init_model")
-    scale, _ = model.get_scale_and_bias()
-    if scale != 1.0:
+    if model.get_text_feature_indices():  # CatBoost cannot add trees to a copy
+        booster: CatBoost = plain_model(model)
+    else:
+        booster = without_labels(model)
+        if settings is not None and loss.raw_is_posterior:
+            correction = settings.probabilities.correction
+            booster = with_margins(booster, correction.inverse())
+    if booster.get_scale_and_bias()[0] != 1.0:
         raise ValueError("init_model has a scale, which CatBoost cannot continue.")
-    if settings is not None and settings.probabilities.priors is not None:
-        raise ValueError("init_model is for other priors: call adjust_priors(None) first.")
-    return without_labels(model)
+    return booster
 
 
-def check_snapshot(params: Mapping[str, Any], plan: Plan) -> Path | None:
-    """Refuse to continue a snapshot of another loss, which CatBoost would do.
+def check_snapshot(
+    params: Mapping[str, Any], plan: Plan, pool: Pool, continued: CatBoost | None
+) -> tuple[Path, str] | None:
+    """Refuse to continue a snapshot of another training, which CatBoost would do.
 
-    Returns the file beside the snapshot that tells its loss, or None.
+    Returns the file beside the snapshot and the text that tells its training, or None.
 
     Raises
     ------
     ValueError
-        If there is a snapshot whose loss is not known, or another one.
+        If there is a snapshot whose training is not known, or another one.
     """
-    if not params.get("save_snapshot"):
-        return None
+    if not params.get("save_snapshot") or params.get("allow_writing_files") is False:
+        return None  # CatBoost refuses the second
     folder = Path(params.get("train_dir") or "catboost_info")
     snapshot = folder / str(params.get("snapshot_file") or "experiment.cbsnapshot")
     beside = snapshot.with_name(f"{snapshot.name}.skfocal.json")
+    start: list[Any] = [
+        repr(plan.scale),
+        repr(plan.intercept),
+        np.asarray(pool.get_baseline()).tobytes(),
+    ]
+    start.append(None if continued is None else continued.get_leaf_values().tobytes())
+    digest = hashlib.sha256(repr(start).encode()).hexdigest()
+    text = json.dumps({"loss": repr(plan.loss), "start": digest})
     if snapshot.exists():
         known = beside.read_text(encoding="utf-8") if beside.exists() else None
-        if known != _loss_text(plan):
+        if known != text:
             raise ValueError(
-                f"snapshot_file: {str(snapshot)!r} is of another training, with another loss or "
-                "other rows: remove it, or give another name."
+                f"snapshot_file: {str(snapshot)!r} is of another training, with another loss, "
+                "start or rows: remove it, or give another name."
             )
-    return beside
-
-
-def note_snapshot(beside: Path | None, plan: Plan) -> None:
-    """Write the loss beside the snapshot."""
-    if beside is not None:
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(_loss_text(plan), encoding="utf-8")
-
-
-def _loss_text(plan: Plan) -> str:
-    start = json.dumps([repr(plan.loss), repr(plan.scale), repr(plan.intercept)])
-    return json.dumps(
-        {"loss": repr(plan.loss), "start": hashlib.sha256(start.encode()).hexdigest()}
-    )
+    return beside, text

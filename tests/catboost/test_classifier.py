@@ -326,7 +326,6 @@ def test_metrics_of_catboost_where_margins_are_log_odds():
         ({"class_weights": [1, 2], "scale_pos_weight": 2}, "both weigh the classes"),
         ({"class_weights": [1.0, -2.0]}, "class_weights must be positive"),
         ({"class_weights": ["a", "b"]}, "class_weights must hold numbers"),
-        ({"class_weights": {5: 1.0}}, r"unknown.*5|\[5\]"),
         ({"auto_class_weights": "balanced"}, 'must be "Balanced"'),
         ({"learning_rate": 0.1, "eta": 0.1}, "learning_rate and eta are the same"),
         ({"n_estimators": 3}, "iterations and n_estimators are the same"),
@@ -369,7 +368,7 @@ def test_unknown_parameters():
         ({"eval_set": [(np.zeros((3, 10)), [0, 1, 2])]}, r"eval_set has labels .*\[2\]"),
         ({"eval_set": (np.zeros((3, 9)), [0, 1, 1])}, "9 features"),
         ({"eval_set": (np.zeros((3, 10)), [0, 1])}, "3 rows, but 2 labels"),
-        ({"eval_set": "rows.tsv"}, "eval_set must hold pairs"),
+        ({"eval_set": "rows.tsv"}, "eval_set must be a pair"),
         ({"baseline": [0.0]}, "baseline must have a finite margin"),
         ({"baseline": np.full(200, np.nan)}, "baseline must have a finite margin"),
         ({"init_model": 3}, "init_model must be a fitted model"),
@@ -750,6 +749,161 @@ def test_the_loss_of_the_package_is_the_metric():
     model.fit(X, y, eval_set=(X, y))
     expected = focal_loss(y, model.predict_proba(X)[:, 1], gamma=2.0)
     assert_allclose(model.evals_result_["validation"]["focal_loss"][-1], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("file_format", ["Onnx", "PMML", "AppleCoreML", "ubj"])
+def test_other_names_of_formats_are_refused(file_format, tmp_path):
+    X, y, _ = table(n_rows=200)
+    with pytest.raises(ValueError, match="format must be"):
+        make(link="posterior").fit(X, y).save_model(tmp_path / "model", format=file_format)
+
+
+def test_importances_are_those_of_the_trees_that_are_there(tmp_path):
+    X, y, _ = table()
+    first, other = make().fit(X[:, ::-1], y), make().fit(X, y)
+    expected = other.feature_importances_
+    assert np.argmax(expected) != np.argmax(first.feature_importances_)
+    other.save_model(tmp_path / "model.cbm")
+    assert_allclose(first.load_model(tmp_path / "model.cbm").feature_importances_, expected)
+
+
+def test_two_words_that_balance():
+    X, y, _ = table(n_rows=200)
+    with pytest.raises(ValueError, match="would balance twice"):
+        make(focal_alpha="balanced", auto_class_weights="Balanced").fit(X, y)
+
+
+def test_groups_are_refused_since_their_weights_are_not_told():
+    X, y, _ = table(n_rows=200)
+    grouped = Pool(X, y, group_id=np.arange(200) // 2)
+    with pytest.raises(ValueError, match="X is a pool with groups"):
+        make().fit(grouped)
+    with pytest.raises(ValueError, match="eval_set is a pool with groups"):
+        make().fit(X, y, eval_set=grouped)
+
+
+def test_margins_of_evaluation_rows_alone_are_refused():
+    X, y, _ = table(n_rows=200)
+    started = Pool(X, y, baseline=np.ones(200))
+    with pytest.raises(ValueError, match="eval_set has margins to start from"):
+        make().fit(X, y, eval_set=started)
+    model = make(use_best_model=False).fit(started, eval_set=started)
+    found = model.evals_result_
+    assert_allclose(found["learn"]["focal_loss"], found["validation"]["focal_loss"], rtol=1e-9)
+
+
+def test_a_tuple_of_pairs_is_no_pair():
+    X, y, _ = table(n_rows=200)
+    with pytest.raises(TypeError, match="eval_set must be a pair"):
+        make().fit(X, y, eval_set=((X, y), (X, y)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, X, y: m.virtual_ensembles_predict(X, virtual_ensembles_count=2),
+        lambda m, X, y: m.calc_feature_statistics(X, y, feature=0, plot=False),
+        lambda m, X, y: m.get_object_importance(Pool(X, y), Pool(X, y)),
+        lambda m, X, y: m.get_feature_importance(Pool(X, y), type="LossFunctionChange"),
+        lambda m, X, y: m.create_metric_calcer(["Logloss"]),
+    ],
+)
+def test_methods_of_catboost_that_need_log_odds(call):
+    X, y, _ = table(n_rows=300)
+    with pytest.raises(ValueError, match=r"log-odds|sigmoid of the margin"):
+        call(make().fit(X, y), X, y)
+    call(make(link="posterior").fit(X, y), X, y)
+
+
+def test_the_threshold_of_predict_is_not_catboosts():
+    X, y, _ = table(n_rows=200)
+    with pytest.raises(NotImplementedError, match="FixedThresholdClassifier"):
+        make().fit(X, y).set_probability_threshold(0.2)
+
+
+def test_a_booster_tells_what_it_has_recorded(tmp_path):
+    X, y, _ = table()
+    model = make(link="posterior", focal_alpha=(1.0, 6.0), priors=(0.5, 0.5)).fit(X, y)
+    model.save_model(tmp_path / "model.cbm")
+    booster = CatBoostClassifier().load_model(str(tmp_path / "model.cbm"))
+    loss = {"focal_gamma": 2.0, "focal_alpha": (1.0, 6.0)}
+    again = FocalCatBoostClassifier.from_booster(booster, link="posterior", **loss)
+    assert_allclose(again.adjust_priors((0.5, 0.5)).predict_proba(X), model.predict_proba(X))
+    assert_array_equal(again.priors_, [0.5, 0.5])
+    with pytest.raises(ValueError, match="margins are of the other link"):
+        FocalCatBoostClassifier.from_booster(booster, link="focal", **loss)
+    again.save_model(tmp_path / "again.cbm")
+    own = CatBoostClassifier().load_model(str(tmp_path / "again.cbm"))
+    assert_array_equal(own.predict(X), model.predict(X))  # by the threshold in the file
+
+
+def test_training_goes_on_from_the_model_as_it_was_fitted():
+    X, y, _ = table()
+    same = {"link": "posterior", "learning_rate": 0.1}
+    first = make(**same).fit(X, y)
+    expected = make(**same).fit(X, y, init_model=first)
+    first.calibrate(X, y).adjust_priors((0.5, 0.5))
+    model = make(**same).fit(X, y, init_model=first)
+    assert_allclose(raw(model, X), raw(expected, X), atol=1e-6)
+
+
+class Named(FocalCatBoostClassifier):
+    """A user's class without a constructor."""
+
+
+class WithOwn(FocalCatBoostClassifier):
+    """A user's class with a parameter of its own."""
+
+    def __init__(self, own=3, **params):
+        super().__init__(**params)
+        self.own = own
+
+
+def test_subclasses_have_all_parameters():
+    model = Named(focal_gamma=1.0, depth=3)
+    assert clone(model).get_params() == model.get_params()
+    assert model.get_params()["focal_gamma"] == 1.0
+    model = WithOwn(own=5, focal_gamma=1.0, depth=3)
+    assert clone(model).get_params() == model.get_params()
+    assert (model.get_params()["own"], model.get_params()["depth"]) == (5, 3)
+
+
+def test_a_snapshot_of_another_start_is_refused(tmp_path):
+    X, y, _ = table(n_rows=300)
+    files = {"allow_writing_files": True, "train_dir": str(tmp_path), "save_snapshot": True}
+    model = make(**files)
+    model.fit(X, y, baseline=np.ones(300))
+    with pytest.raises(ValueError, match="is of another training"):
+        make(**files).fit(X, y, baseline=-np.ones(300))
+    with pytest.raises(ValueError, match="is of another training"):
+        make(**files).fit(X, y, init_model=make().fit(X, y))
+
+
+def test_the_learning_rate_beside_an_evaluation_fraction():
+    X, y, _ = table()
+    own, model = plain(eval_fraction=0.3).fit(X, y), make(eval_fraction=0.3).fit(X, y)
+    assert_allclose(model.learning_rate_, own.learning_rate_, rtol=2e-3)
+
+
+def test_parameters_by_their_names():
+    X, y, _ = table(n_rows=100)
+    for params, message in (
+        ({"iterations": 0}, "iterations must be"),
+        ({"class_weights": {5: 1.0}}, "class_weights must name"),
+        ({"scale_pos_weight": 0}, "scale_pos_weight must be positive and finite; got 0"),
+        ({"diffusion_temperature": 100.0}, "diffusion_temperature"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            make(**params).fit(X, y)
+
+
+def test_monotone_constraints_say_nothing_of_shrinkage(capfd):
+    X, y, _ = table()
+    model = make(monotone_constraints=[1] + [0] * 9).fit(X, y)
+    assert "shrink" not in "".join(capfd.readouterr())
+    rows = np.repeat(X[:1], 20, axis=0)
+    rows[:, 0] = np.linspace(-3.0, 3.0, 20)
+    assert (np.diff(model.predict_proba(rows)[:, 1]) >= -1e-12).all()
 
 
 @pytest.mark.gpu

@@ -5,6 +5,8 @@ that the bins of a fold are those of all rows.
 """
 
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -108,6 +110,32 @@ def test_the_merged_model_is_the_mean_of_the_folds(tmp_path):
     model.save_model(tmp_path / "model.cbm")
     own = CatBoostClassifier().load_model(str(tmp_path / "model.cbm"))
     assert_allclose(own.predict_proba(X), model.predict_proba(X), rtol=1e-9)
+    assert model.feature_importances_.shape == (10,)
+    assert model.get_all_params()["learning_rate"] == pytest.approx(0.2)
+    assert model.learning_rate_ == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_the_saved_model_decides_as_this_one(ensemble, tmp_path):
+    X, y, _ = coarse()
+    model = make(ensemble=ensemble, focal_alphas=((1.0, 6.0),)).fit(X, y)
+    model.save_model(tmp_path / "model.cbm")
+    own = CatBoostClassifier().load_model(str(tmp_path / "model.cbm"))
+    assert_array_equal(own.predict(X), model.predict(X))
+    assert (own.predict(X) != (own.predict_proba(X)[:, 1] > 0.5)).any()
+
+
+def test_text_and_embeddings():
+    rng = np.random.default_rng(0)
+    X, y, _ = table(n_rows=400)
+    words = np.where(y[:, np.newaxis] == 1, ["card", "fraud"], ["loan", "card"])
+    frame = pd.DataFrame(X[:, :3], columns=list("abc"))
+    frame["text"] = [" ".join(rng.permutation(row)) for row in words]
+    model = make(text_features=["text"]).fit(frame, y)
+    assert log_loss(y, model.predict_proba(frame)) < 0.2
+    frame["text"] = [rng.normal(label, 1.0, 4) for label in y]
+    model = make(embedding_features=["text"]).fit(frame, y)
+    assert log_loss(y, model.oof_proba_) < 0.85 * log_loss(y, np.full(len(y), y.mean()))
 
 
 @links
@@ -176,14 +204,44 @@ def test_no_thread_is_left():
     X, y, _ = coarse()
     before = threading.active_count()
     make(iterations=50, early_stopping_rounds=2).fit(X, y)
-    with pytest.raises(ValueError, match="is nan"):
-        make(scoring=lambda model, X, y: np.nan).fit(X, y)
-    deadline = threading.Event()
-    for _ in range(100):
-        if threading.active_count() == before:
-            break
-        deadline.wait(0.05)
     assert threading.active_count() == before
+    kept = []
+    for scoring, error in (
+        (lambda model, X, y: np.nan, ValueError),
+        (lambda model, X, y: 1 / 0, ZeroDivisionError),
+    ):
+        with pytest.raises(error) as caught:
+            make(scoring=scoring).fit(X, y)
+        kept.append(caught)  # as a notebook keeps the last error
+        assert threading.active_count() == before
+
+
+RAISES = """
+import numpy as np
+from skfocal import FocalCatBoostClassifierCV
+X = np.random.default_rng(0).normal(size=(300, 3))
+FocalCatBoostClassifierCV(
+    cv=3, iterations=5, verbose=0, allow_writing_files=False, scoring=lambda *_: 1 / 0
+).fit(X, X[:, 0] > 0)
+"""
+
+
+def test_an_error_does_not_end_the_process():
+    done = subprocess.run([sys.executable, "-c", RAISES], capture_output=True, text=True)
+    assert "ZeroDivisionError" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_training_that_catboost_ends():
+    """It ends where the leaves have left no gradient; the search goes on without it."""
+    X, _, _ = table(n_rows=400)
+    y = (X[:, 0] > 0).astype(int)
+    params = {"l2_leaf_reg": 0, "leaf_estimation_iterations": 10, "learning_rate": 0.9}
+    params |= {"leaf_estimation_backtracking": "No", "iterations": 400, "depth": 4}
+    model = make(focal_gammas=(0.0,), early_stopping_rounds=None, **params).fit(X, y)
+    assert model.scores_.shape == (1, 1, 3, 400)
+    assert_array_equal(model.scores_[..., -1], model.scores_[..., -2])
+    assert np.isfinite(model.predict_proba(X)).all()
 
 
 def test_an_error_of_catboost_is_raised():
@@ -210,6 +268,8 @@ def test_the_cap_of_rounds_warns():
         ({"od_wait": 3}, ValueError, "od_wait has no effect"),
         ({"save_snapshot": True}, ValueError, "save_snapshot"),
         ({"task_type": "GPU"}, ValueError, "task_type"),
+        ({"langevin": True}, ValueError, "langevin"),
+        ({"leaf_estimation_backtracking": "AnyImprovement"}, ValueError, "backtracking"),
         ({"loss_function": "MultiClass"}, ValueError, "loss_function"),
     ],
 )

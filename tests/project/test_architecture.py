@@ -62,8 +62,8 @@ INSIDE = {
     "lightgbm": BACKEND,
     "xgboost": BACKEND,
     "catboost": (
-        *("_parameters", "_private", "_format", "_metrics", "_native_data", "_training", "_model"),
-        *("_folds", "_classifier", "_classifier_cv"),
+        *("_parameters", "_private", "_format", "_metrics", "_native_data", "_training"),
+        *("_files", "_inherited", "_model", "_folds", "_classifier", "_classifier_cv"),
     ),
     "sklearn_boosting": (
         *("_parameters", "_private", "_training", "_model", "_folds", "_classifier"),

@@ -393,7 +393,9 @@ FITTED = ("decision_function", "fit", "predict", "predict_proba")
 FITTED += ("adjust_priors", "calibrate")  # test_calibrate
 BOOSTED = (*FITTED, "from_booster", "load_model")
 OF_CATBOOST = (
-    *(*BOOSTED, "eval_metrics", "get_params", "grid_search", "predict_log_proba"),
+    *(*BOOSTED, "calc_feature_statistics", "create_metric_calcer", "get_feature_importance"),
+    *("get_object_importance", "set_probability_threshold", "virtual_ensembles_predict"),
+    *("eval_metrics", "get_params", "grid_search", "predict_log_proba"),
     *("randomized_search", "save_model", "score", "select_features", "set_params"),
     *("staged_predict", "staged_predict_log_proba", "staged_predict_proba"),
 )
