@@ -6,7 +6,9 @@ All 44 tables of `benchmarks.tables.BINARY`, split in three stratified folds. Of
 trees and CatBoost have gamma 0, which is their own log loss, and gamma 1 and 2 under both links.
 CatBoost's own ``Focal`` (alpha 0.5, which weighs both classes alike) is trained with the same
 learning rate, the same 10 Newton steps a leaf and the same stop; its probabilities are given as
-CatBoost has them, and as `FocalCatBoostClassifier.from_booster` recovers them.
+CatBoost has them, and as `FocalCatBoostClassifier.from_booster` recovers them. Its gradients and
+Hessians are smaller than those of log loss, so that ``l2_leaf_reg`` weighs more beside them, and
+training starts at 0. Two controls of CatBoost's log loss tell what these two do.
 
     python -m benchmarks.boosters [--quick] [--folds N]
 
@@ -111,6 +113,11 @@ def own_focal(gamma: float, seed: int, train: Rows, held: Rows) -> tuple[Any, An
     return own, FocalCatBoostClassifier.from_booster(own, focal_gamma=gamma)
 
 
+# CatBoost's log loss with a larger ridge (3 is the default), and from 0 in place of the average.
+CONTROLS: dict[str, dict[str, Any]] = {
+    "CatBoost, l2_leaf_reg 10": {"focal_gamma": 0.0, "l2_leaf_reg": 10.0},
+    "CatBoost, from 0": {"focal_gamma": 0.0, "boost_from_average": False},
+}
 FITS: dict[str, Callable[..., Any]] = dict(
     zip(BOOSTERS, (lightgbm, xgboost, scikit_learn, catboost), strict=True)
 )
@@ -192,6 +199,22 @@ def one_fold(table: str, fold: int) -> list[dict[str, Any]]:
     return rows
 
 
+def one_control(table: str, fold: int) -> list[dict[str, Any]]:
+    """The controls on one fold of a table."""
+    warnings.simplefilter("ignore")
+    parts = split(table, fold)
+    about = {"table": table, "family": BINARY[table].family, "fold": fold}
+    about |= {"rows": len(parts[0][1]), "positives": int(parts[0][1].sum())}
+    train, held, (X, y) = [(of_library(X, "CatBoost"), y) for X, y in parts]
+    rows = []
+    for name, params in CONTROLS.items():
+        started = time.perf_counter()
+        model = catboost(params, fold, train, held)
+        seconds = time.perf_counter() - started
+        rows.append({**about, "method": name, **measured(model, X, y), "fit_seconds": seconds})
+    return rows
+
+
 def text_of(table: pd.DataFrame) -> str:
     """Differences to each booster's own log loss, and of CatBoost's two focal losses."""
     focal = [name for name, _ in settings() if name]
@@ -222,6 +245,10 @@ def text_of(table: pd.DataFrame) -> str:
                 (f"CatBoost, posterior {gamma}", f"CatBoost, own Focal, recovered {gamma}"),
             )
         ],
+        "What a larger ridge and the start do to CatBoost's log loss": [
+            *((control, "CatBoost") for control in CONTROLS),
+            *((f"CatBoost, own Focal, recovered {g}", [*CONTROLS][0]) for g in ("1", "2")),
+        ],
     }
     for title, these in wanted.items():
         differences = rank_differences(table, these, MEASURES)
@@ -246,6 +273,8 @@ def main() -> None:
     tables, folds = (QUICK, 1) if options.quick else (tuple(BINARY), options.folds)
     jobs = [(table, fold) for fold in range(folds) for table in tables]
     found = progress("boosters", one_fold, jobs, options.quick, prefix="")
+    controls = progress("boosters-controls", one_control, jobs, options.quick, prefix="")
+    found = pd.concat([found, controls]).sort_values(["fold", "table"], kind="stable")
     name = "boosters-quick" if options.quick else "boosters"
     write_results(found, name)
     (RESULTS / f"{name}.md").write_text(text_of(found))
