@@ -247,7 +247,7 @@ def text_of(table: pd.DataFrame) -> str:
         ],
         "What a larger ridge and the start do to CatBoost's log loss": [
             *((control, "CatBoost") for control in CONTROLS),
-            *((f"CatBoost, own Focal, recovered {g}", [*CONTROLS][0]) for g in ("1", "2")),
+            *((f"CatBoost, own Focal, recovered {g}", next(iter(CONTROLS))) for g in ("1", "2")),
         ],
     }
     for title, these in wanted.items():
