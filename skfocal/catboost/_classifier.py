@@ -121,8 +121,9 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
     `predict` if ``link="posterior"``.
 
     CatBoost calls the objective for 500 rows at a time, and its threads wait for each other there:
-    on two threads a fit takes up to 3 times as long as with Logloss. CatBoost's own ``Focal``
-    takes twice as long as that again, if it makes as many steps a leaf.
+    on two threads a fit takes 2 to 3 times as long as with Logloss, and half as long as with
+    CatBoost's own ``Focal``, if that makes as many steps a leaf
+    (``benchmarks/results/training-catboost.csv``).
 
     The default metric is ``"focal_loss"``, which at gamma 0 is CatBoost's Logloss. It
     counts class weights. By name ``eval_metric`` can also be ``"Logloss"``, ``"BrierScore"``,
