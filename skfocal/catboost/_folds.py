@@ -44,8 +44,8 @@ class BinnedRows:
         self.pool, self.weighted = rows.pool, rows.weighted
         self.sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
         # slices of a quantized pool with such columns end the process
-        text = ("text_features", "embedding_features")
-        if not any(len(rows.special[name] or ()) for name in text):
+        given = (rows.special[name] for name in ("text_features", "embedding_features"))
+        if all(columns is None or not len(columns) for columns in given):
             self.pool.quantize(**{k: v for k, v in params.items() if k in _OF_BINS})
 
     def stop(self) -> None:

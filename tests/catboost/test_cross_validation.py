@@ -134,7 +134,7 @@ def test_text_and_embeddings():
     model = make(text_features=["text"]).fit(frame, y)
     assert log_loss(y, model.predict_proba(frame)) < 0.2
     frame["text"] = [rng.normal(label, 1.0, 4) for label in y]
-    model = make(embedding_features=["text"]).fit(frame, y)
+    model = make(embedding_features=np.array(["text"])).fit(frame, y)
     assert log_loss(y, model.oof_proba_) < 0.85 * log_loss(y, np.full(len(y), y.mean()))
 
 
