@@ -298,10 +298,11 @@ def test_metrics_that_would_be_of_something_else_are_refused(parameters, message
         make(**parameters).fit(X, y)
 
 
-def test_metrics_of_catboost_where_margins_are_log_odds():
+def test_metrics_of_catboost_where_margins_are_log_odds(tmp_path):
     X, y, _ = table()
     names = ["F1", "Logloss", "AUC:hints=skip_train~false", "BrierScore"]
-    model = make(link="posterior", custom_metric=names, use_best_model=False)
+    folder = {"train_dir": str(tmp_path)}  # where eval_metrics writes
+    model = make(link="posterior", custom_metric=names, use_best_model=False, **folder)
     found = model.fit(X, y, eval_set=(X, y)).evals_result_["validation"]
     assert_allclose(found["Logloss"][-1], log_loss(y, model.predict_proba(X)), rtol=1e-9)
     values = model.eval_metrics(Pool(X, y), ["Logloss"])["Logloss"]
