@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 
 def lazy(module: str, name: str) -> Callable[..., Any]:
@@ -141,6 +141,34 @@ class WithTexts(ClassifierMixin, BaseEstimator):
     def predict(self, X) -> np.ndarray:
         """Labels as CatBoost has them."""
         return self.model_.predict(self._told(X)).ravel()
+
+
+class WithCodes(ClassifierMixin, BaseEstimator):
+    """scikit-learn's trees with categories as numbers: up to 255, and without holes."""
+
+    def __init__(self, model) -> None:
+        self.model = model
+
+    def _told(self, X: pd.DataFrame) -> pd.DataFrame:
+        columns = {}
+        for name in X.select_dtypes("category"):
+            codes, few = X[name].cat.codes, len(X[name].cat.categories) < 255
+            columns[name] = codes.astype("category") if few else codes.astype(float)
+        return X.assign(**columns)
+
+    def fit(self, X, y) -> "WithCodes":
+        """Train."""
+        self.model_ = clone(self.model).fit(self._told(X), y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Probabilities as the trees have them."""
+        return self.model_.predict_proba(self._told(X))
+
+    def predict(self, X) -> np.ndarray:
+        """Labels as the trees have them."""
+        return self.model_.predict(self._told(X))
 
 
 class ImbalanceXGBoost(ClassifierMixin, BaseEstimator):

@@ -12,6 +12,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
@@ -22,6 +23,7 @@ from benchmarks.adapters import (
     ImbalanceXGBoost,
     ImLightGBM,
     Labels,
+    WithCodes,
     WithObjective,
     WithTexts,
     hardest,
@@ -29,6 +31,7 @@ from benchmarks.adapters import (
 )
 from benchmarks.search_spaces import (
     DEPTHWISE_START,
+    HISTOGRAM_START,
     LEAFWISE_START,
     SYMMETRIC_START,
     Space,
@@ -38,9 +41,11 @@ from benchmarks.search_spaces import (
     forest,
     fraction,
     gamma,
+    histogram,
     leafwise,
     linear,
     rounds_and_depth,
+    steps,
     symmetric,
     together,
     two_gammas,
@@ -96,6 +101,15 @@ BASES: dict[str, dict[str, Any]] = {
         "fixed": {"enable_categorical": True, "n_jobs": 1},
         "space": depthwise,
         "start": DEPTHWISE_START,
+    },
+    "scikit-learn": {
+        "plain": lambda **params: WithCodes(HistGradientBoostingClassifier(**params)),
+        "focal": lambda **params: WithCodes(
+            lazy("skfocal", "FocalHistGradientBoostingClassifier")(**params)
+        ),
+        "fixed": {"early_stopping": False},
+        "space": histogram,
+        "start": HISTOGRAM_START,
     },
 }
 
@@ -179,6 +193,17 @@ def _catboost(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
     return WithTexts(kind(loss_function=loss, random_seed=seed, **fixed, **params))
 
 
+def _focal_catboost(**fixed: Any) -> Callable[..., BaseEstimator]:
+    """CatBoost on the loss of this package."""
+
+    def make(params: dict[str, Any], ratio: float, seed: int) -> BaseEstimator:
+        quiet = {"verbose": False, "thread_count": 1, "allow_writing_files": False}
+        kind = lazy("skfocal", "FocalCatBoostClassifier")
+        return WithTexts(kind(random_seed=seed, **quiet, **fixed, **params))
+
+    return make
+
+
 def _rows_after(sampler: str, ratio: float, power: float) -> Callable[[Any], dict[int, int]]:
     """Rows that a class has after resampling: a power of 1 is balance, of 0 almost no change."""
     wanted = min(1.0, 1.01 * ratio ** (power - 1.0))
@@ -250,11 +275,13 @@ def _losses(base: str) -> dict[str, Method]:
 
 WITH_GAMMA, WITH_POWER = together(leafwise, gamma), together(leafwise, weight_power)
 GAMMA_START = LEAFWISE_START | {"focal_gamma": 2.0}
+STEPS_START = SYMMETRIC_START | {"leaf_estimation_iterations": 10}
 POWER_START = LEAFWISE_START | {"weight_power": 1.0}
 METHODS: dict[str, Method] = {
     **_losses("logistic"),
     **_losses("LightGBM"),
     **_losses("XGBoost"),
+    **_losses("scikit-learn"),
     "LightGBM, tuned threshold": Method(
         leafwise,
         _of_base("LightGBM", focal=False),
@@ -289,6 +316,25 @@ METHODS: dict[str, Method] = {
         SYMMETRIC_START | {"focal_gamma": 2.0, "focal_alpha": 0.5},
         needs="catboost",
     ),
+    # the same with the Newton steps a leaf in the search, which depend on the loss otherwise
+    "CatBoost, steps": Method(
+        together(symmetric, steps), _catboost, STEPS_START, True, needs="catboost"
+    ),
+    "CatBoost, focal, steps": Method(
+        together(symmetric, steps, gamma, alpha),
+        _catboost,
+        STEPS_START | {"focal_gamma": 2.0, "focal_alpha": 0.5},
+        needs="catboost",
+    ),
+    **{
+        f"CatBoost, focal of skfocal{name}": Method(
+            together(symmetric, steps, gamma),
+            _focal_catboost(link=link),
+            STEPS_START | {"focal_gamma": 2.0},
+            needs="catboost",
+        )
+        for name, link in (("", "focal"), (", posterior link", "posterior"))
+    },
     "gbdtCBL, focal": Method(WITH_GAMMA, _gbdtcbl, GAMMA_START, True, needs="gbdtCBL"),
     "imlightgbm, focal": Method(WITH_GAMMA, _imlightgbm, GAMMA_START, True, needs="imlightgbm"),
     "bokbokbok, focal": Method(

@@ -53,6 +53,28 @@ DEPTHWISE_START = {
 }
 
 
+def histogram(trial: Trial) -> dict[str, Any]:
+    """Trees of scikit-learn."""
+    return {
+        "max_iter": trial.suggest_int("max_iter", 30, 300, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
+        "max_leaf_nodes": trial.suggest_int("max_leaf_nodes", 4, 64, log=True),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 5, 100, log=True),
+        "l2_regularization": trial.suggest_float("l2_regularization", 1e-3, 30.0, log=True),
+        "max_features": trial.suggest_float("max_features", 0.5, 1.0),
+    }
+
+
+HISTOGRAM_START = {
+    "max_iter": 100,
+    "learning_rate": 0.1,
+    "max_leaf_nodes": 31,
+    "min_samples_leaf": 20,
+    "l2_regularization": 1e-3,
+    "max_features": 1.0,
+}
+
+
 def linear(trial: Trial) -> dict[str, Any]:
     """A penalty."""
     return {"C": trial.suggest_float("C", 1e-3, 100.0, log=True)}
@@ -67,6 +89,11 @@ def symmetric(trial: Trial) -> dict[str, Any]:
         "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.1, 30.0, log=True),
         "rsm": trial.suggest_float("rsm", 0.5, 1.0),
     }
+
+
+def steps(trial: Trial) -> dict[str, Any]:
+    """Newton steps a leaf of CatBoost, whose default depends on the loss."""
+    return {"leaf_estimation_iterations": trial.suggest_int("leaf_estimation_iterations", 1, 10)}
 
 
 def forest(trial: Trial) -> dict[str, Any]:
