@@ -20,7 +20,7 @@ import numpy as np
 from skfocal._kernels import cpu
 from skfocal._kernels._choice import Choice, Options, Wanted, choose
 from skfocal._kernels._forms import Array, PerClass
-from skfocal._kernels._jit import digest
+from skfocal._kernels._jit import digest, jit
 from skfocal._kernels._slopes import slope_table
 
 # In compiled code these names have other values.
@@ -98,29 +98,23 @@ def pair_function(
 
 @lru_cache
 def _compiled(choice: Choice, policy: bool | None, weighted: bool) -> np.ufunc:
-    """A function of NumPy for one loop, kept on disk where that is possible."""
+    """A function of NumPy for one loop.
+
+    `fill` is kept on disk. The function of NumPy around it is compiled in each process: numba 0.68
+    crashes in calls of such functions that it has kept.
+    """
     names = {**globals(), "real": choice.real, "absolute": policy, **_loop(choice)}
-    names["_fill"] = numba.njit(error_model="numpy")(FunctionType(fill.__code__, names))
+    tag = hashlib.sha256(f"{choice} {policy} {_SOURCE}".encode()).hexdigest()[:12]
+    names["_fill"] = jit(FunctionType(fill.__code__, names, fill.__name__), tag)
     function = weighted_pairs if weighted else pairs
     table, of_table = ("(t,c)", "f4[:,:]") if choice.tabulated else ("(q)", "f8[:]")
     of_rows, of_weights = ("(n),(n),(n)", ",f4[:]") if weighted else ("(n),(n)", "")
     layout = f"{table},(q),(q),(q),{of_rows}->(n,q)"
     out = "f4[:,:]" if choice.real is np.float32 else "f8[:,:]"
     types = f"void({of_table},f8[:],f8[:],f8[:],f8[:],f4[:]{of_weights},{out})"
-    tag = hashlib.sha256(f"{choice} {policy} {_SOURCE}".encode()).hexdigest()[:12]
-
-    def compiled(*, cache: bool) -> np.ufunc:
-        bound = FunctionType(function.__code__, names, function.__name__)
-        bound.__qualname__ += f"_{tag}"  # which becomes part of the file's name
-        found: np.ufunc = numba.guvectorize([types], layout, nopython=True, cache=cache)(
-            bound
-        ).ufunc
-        return found
-
-    try:
-        return compiled(cache=True)
-    except Exception:  # a folder that cannot be written to, a damaged file: numba raises many
-        return compiled(cache=False)
+    bound = FunctionType(function.__code__, names, function.__name__)
+    found: np.ufunc = numba.guvectorize([types], layout, nopython=True)(bound).ufunc
+    return found
 
 
 def _loop(choice: Choice) -> dict[str, Any]:

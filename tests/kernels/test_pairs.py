@@ -1,5 +1,7 @@
 """Pairs of derivatives for CatBoost: those of the loss, with CatBoost's sign and weights."""
 
+import os
+import subprocess
 import sys
 import threading
 
@@ -88,3 +90,24 @@ def test_threads_get_arrays_of_their_own():
     assert len({id(each) for each in found}) == 200
     for each in found:
         assert_array_equal(each, expected)
+
+
+ONCE = """
+import numpy as np
+from skfocal._kernels import Options
+from skfocal._kernels._pairs import pair_function
+pairs = pair_function((2.0, 2.0), (1.0, 1.0), Options(ratio=0.25, floor=1e-16), weighted=False)
+print(pairs(np.linspace(-2.0, 2.0, 600), np.zeros(600, np.float32), None).sum())
+"""
+
+
+def test_what_is_kept_on_disk_can_be_used_again(tmp_path):
+    """numba's own cache of functions of NumPy ends the process, where it is filled or read."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", ONCE]
+    runs = [
+        subprocess.run(command, env=environment, capture_output=True, text=True) for _ in range(2)
+    ]
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
+    assert runs[0].stdout == runs[1].stdout
+    assert list(tmp_path.rglob("*fill*.nbc"))
