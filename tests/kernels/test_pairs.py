@@ -102,7 +102,7 @@ print(pairs(np.linspace(-2.0, 2.0, 600), np.zeros(600, np.float32), None).sum())
 
 
 def test_what_is_kept_on_disk_can_be_used_again(tmp_path):
-    """numba's own cache of functions of NumPy ends the process, where it is filled or read."""
+    """Numba's own cache of functions of NumPy ends the process, where it is filled or read."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", ONCE]
     runs = [
