@@ -295,7 +295,7 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "The same models with the posterior of their loss, which they do not offer "
             "(`python -m benchmarks.recovery`), ranked among all methods and these; and CatBoost's "
             "against its own plain loss. In this pair CatBoost takes 1 step a leaf for its focal "
-            "loss and up to 10 for the plain one; [results/boosters.md](results/boosters.md) has "
+            "loss and up to 10 for the plain one; `results/boosters.md` has "
             "the pair on equal terms.",
             *counted(rank_differences(both, recovered, shown[:3])),
             "One link against the other, and weights and two gammas against none and one.",
