@@ -144,8 +144,8 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
     ... ).fit(X, y)
     >>> model.predict_proba(X).shape
     (569, 2)
-    >>> round(model.score(X, y), 2)
-    0.99
+    >>> model.score(X, y) > 0.95
+    True
     """
 
     def __init__(
