@@ -256,7 +256,9 @@ class FocalCatBoostClassifier(CatBoostModel, CatBoostClassifier, BaseEstimator):
             As in CatBoost.
         init_model : CatBoost, str or Path, default=None
             Training goes on from it. A focal classifier, or a file that one has saved, must be
-            of the same loss. Margins of other models count as margins of this loss.
+            of the same loss. Margins of other models count as margins of this loss. Calibration
+            and priors are undone first; a model that holds them and has columns of text is
+            refused.
         callbacks : list, default=None
             Objects with a method ``after_iteration``.
         log_cout, log_cerr : default=None

@@ -39,9 +39,7 @@ class InheritedMethods(SavedModel):
         TypeError, ValueError
             If a metric is refused.
         """
-        check_is_fitted(self, "loss_")
-        for metric in [metrics] if isinstance(metrics, str) else metrics:
-            check_metric(metric, self.loss_, "metrics")
+        self._check_metrics(metrics)
         return CatBoostClassifier.eval_metrics(self, data, metrics, *args, **kwargs)
 
     def grid_search(self, *args: Any, **kwargs: Any) -> Never:
@@ -112,9 +110,7 @@ class InheritedMethods(SavedModel):
         sklearn.exceptions.NotFittedError, TypeError, ValueError
             As in `eval_metrics`.
         """
-        check_is_fitted(self, "loss_")
-        for metric in [metrics] if isinstance(metrics, str) else metrics:
-            check_metric(metric, self.loss_, "metrics")
+        self._check_metrics(metrics)
         return CatBoostClassifier.create_metric_calcer(self, metrics, *args, **kwargs)
 
     def get_feature_importance(self, *args: Any, **kwargs: Any) -> Any:
@@ -237,6 +233,11 @@ class InheritedMethods(SavedModel):
         check_is_fitted(self, "loss_")
         kept = kept_importances(self)
         return np.array(self.get_feature_importance() if kept is None else kept)
+
+    def _check_metrics(self, metrics: Any) -> None:
+        check_is_fitted(self, "loss_")
+        for metric in [metrics] if isinstance(metrics, str) else metrics:
+            check_metric(metric, self.loss_, "metrics")
 
     def _refuse_without_log_odds(self, what: str) -> None:
         check_is_fitted(self, "loss_")

@@ -74,7 +74,7 @@ class CatBoostModel(InheritedMethods):
         answers: dict[str, Callable[[Array], Any]] = {
             "Class": self._label,
             "Probability": self._proba,
-            "LogProbability": lambda margins: np.log(self._proba(margins)),
+            "LogProbability": self._log_proba,
             "RawFormulaVal": lambda margins: margins,
             "Exponent": np.exp,
         }
@@ -83,6 +83,10 @@ class CatBoostModel(InheritedMethods):
                 f"prediction_type must be one of {list(answers)}; got {prediction_type!r}."
             )
         return answers[prediction_type](raw)
+
+    def _log_proba(self, raw: Array) -> Array:
+        with np.errstate(divide="ignore"):  # of a probability of 0 it is -inf
+            return np.log(self._proba(raw))
 
     def predict_proba(
         self,
@@ -141,8 +145,7 @@ class CatBoostModel(InheritedMethods):
         sklearn.exceptions.NotFittedError, TypeError, ValueError
             As in `predict`.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(data, *args, **kwargs))
+        return self.predict(data, "LogProbability", *args, **kwargs)
 
     def decision_function(
         self, X: Table, ntree_start: int = 0, ntree_end: int = 0, thread_count: int = -1

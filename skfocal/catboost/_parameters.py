@@ -214,8 +214,8 @@ def check_classes(target: Target) -> None:
     if len(classes) > 2:
         raise ValueError(
             f"Only binary classification is supported. y has {len(classes)} classes: CatBoost "
-            "calls an objective of more than two classes once for each row, which takes 30 times "
-            "as long as its own MultiClass. Use FocalLGBMClassifier, FocalXGBClassifier or "
+            "calls an objective of more than two classes once for each row, which is far slower "
+            "than its own MultiClass. Use FocalLGBMClassifier, FocalXGBClassifier or "
             "FocalHistGradientBoostingClassifier."
         )
     if not target.totals.weights.all():

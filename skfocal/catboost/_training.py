@@ -14,6 +14,7 @@ from skfocal._booster._plan import Plan
 from skfocal._estimator._callbacks import Rounds, as_defined
 from skfocal._kernels import Options
 from skfocal._kernels._pairs import pair_function
+from skfocal.calibration import Calibration
 from skfocal.catboost._format import settings_of, with_margins, without_labels, write_settings
 from skfocal.catboost._metrics import metrics_of
 from skfocal.catboost._parameters import (
@@ -156,12 +157,19 @@ def continued_booster(model: Any, loss: FocalLoss) -> CatBoost | None:
         )
     settings = settings_of(model, "init_model")
     check_same_loss(None if settings is None else settings.loss, loss, "init_model")
+    correction = Calibration()
+    if settings is not None and loss.raw_is_posterior:
+        correction = settings.probabilities.correction
     if model.get_text_feature_indices():  # CatBoost cannot add trees to a copy
+        if not correction.is_identity:
+            raise ValueError(
+                "init_model has columns of text, and priors or a calibration inside. CatBoost "
+                "cannot continue a copy without them: give a model without both."
+            )
         booster: CatBoost = plain_model(model)
     else:
         booster = without_labels(model)
-        if settings is not None and loss.raw_is_posterior:
-            correction = settings.probabilities.correction
+        if not correction.is_identity:
             booster = with_margins(booster, correction.inverse())
     if booster.get_scale_and_bias()[0] != 1.0:
         raise ValueError("init_model has a scale, which CatBoost cannot continue.")

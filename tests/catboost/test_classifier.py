@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from copy import copy, deepcopy
 
 import numpy as np
@@ -693,6 +694,44 @@ def test_text_and_embeddings(link, tmp_path):
     model.save_model(tmp_path / "model.cbm")
     loaded = FocalCatBoostClassifier().load_model(tmp_path / "model.cbm")
     assert_allclose(loaded.predict_proba(X), model.predict_proba(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("change", ["priors", "calibrate"])
+def test_text_is_not_continued_with_priors_or_calibration_inside(change):
+    X, y = with_text()
+    columns = {"text_features": ["text"], "embedding_features": ["vector"]}
+    priors = [0.99, 0.01] if change == "priors" else None
+    first = make(link="posterior", priors=priors).fit(X, y, **columns)
+    if change == "calibrate":
+        first.calibrate(X, y)
+    before = first.decision_function(X)
+    with pytest.raises(ValueError, match="priors or a calibration inside"):
+        make(link="posterior").fit(X, y, init_model=first, **columns)
+    assert_array_equal(first.decision_function(X), before)
+
+
+@both_links
+def test_text_is_continued(link):
+    X, y = with_text()
+    columns = {"text_features": ["text"], "embedding_features": ["vector"]}
+    first = make(link=link).fit(X, y, **columns)
+    model = make(link=link).fit(X, y, init_model=first, **columns)
+    assert model.tree_count_ == 2 * first.tree_count_
+    start = [each.get_scale_and_bias() for each in (model, first)]
+    assert start[0] == start[1]
+    assert log_loss(y, model.predict_proba(X)) < log_loss(y, first.predict_proba(X))
+
+
+def test_logarithms_of_probabilities_of_0():
+    X, y, _ = table(n_rows=300)
+    model = make(link="posterior").fit(X, y)
+    model.set_scale_and_bias(1.0, -2000.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [model.predict_log_proba(X), model.predict(X, "LogProbability")]
+        found.append(list(model.staged_predict_log_proba(X))[-1])
+    for each in found:
+        assert np.all(np.isneginf(each[:, 1]))
 
 
 @pytest.mark.parametrize("container", [csr_matrix, csc_array, pd.DataFrame, list])
