@@ -143,32 +143,34 @@ class WithTexts(ClassifierMixin, BaseEstimator):
         return self.model_.predict(self._told(X)).ravel()
 
 
+def with_codes(X: pd.DataFrame) -> pd.DataFrame:
+    """Categories as scikit-learn's trees take them: up to 255, and without holes; else numbers."""
+    columns = {}
+    for name in X.select_dtypes("category"):
+        codes, few = X[name].cat.codes, len(X[name].cat.categories) < 255
+        columns[name] = codes.astype("category") if few else codes.astype(float)
+    return X.assign(**columns)
+
+
 class WithCodes(ClassifierMixin, BaseEstimator):
-    """scikit-learn's trees with categories as numbers: up to 255, and without holes."""
+    """scikit-learn's trees on tables of `with_codes`."""
 
     def __init__(self, model) -> None:
         self.model = model
 
-    def _told(self, X: pd.DataFrame) -> pd.DataFrame:
-        columns = {}
-        for name in X.select_dtypes("category"):
-            codes, few = X[name].cat.codes, len(X[name].cat.categories) < 255
-            columns[name] = codes.astype("category") if few else codes.astype(float)
-        return X.assign(**columns)
-
     def fit(self, X, y) -> "WithCodes":
         """Train."""
-        self.model_ = clone(self.model).fit(self._told(X), y)
+        self.model_ = clone(self.model).fit(with_codes(X), y)
         self.classes_ = self.model_.classes_
         return self
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities as the trees have them."""
-        return self.model_.predict_proba(self._told(X))
+        return self.model_.predict_proba(with_codes(X))
 
     def predict(self, X) -> np.ndarray:
         """Labels as the trees have them."""
-        return self.model_.predict(self._told(X))
+        return self.model_.predict(with_codes(X))
 
 
 class ImbalanceXGBoost(ClassifierMixin, BaseEstimator):

@@ -27,6 +27,7 @@ from catboost import CatBoostClassifier
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from benchmarks.adapters import with_codes
 from benchmarks.one_fit_shared import measures, progress
 from benchmarks.quality_statistics import by_family, mean_ranks, pairs, rank_differences, verdicts
 from benchmarks.report import RESULTS, write_results
@@ -130,14 +131,12 @@ def categories(X: pd.DataFrame) -> list[str]:
 
 def of_library(X: pd.DataFrame, booster: str) -> pd.DataFrame:
     """Categories in the form that a library takes."""
+    if booster == "scikit-learn":
+        return with_codes(X)
     X = X.copy()
-    for name in categories(X):
-        if booster == "CatBoost":
+    if booster == "CatBoost":
+        for name in categories(X):
             X[name] = X[name].astype(object).where(X[name].notna(), "missing").astype(str)
-        elif booster == "scikit-learn":  # it takes 255 categories, and texts without holes
-            codes = X[name].astype("category").cat.codes
-            few = len(X[name].astype("category").cat.categories) < 255
-            X[name] = codes.astype("category") if few else codes.astype(float)
     return X
 
 
@@ -173,12 +172,17 @@ def measured(model: Any, X: pd.DataFrame, y: np.ndarray) -> dict[str, float]:
     return {**found, "brier": brier_score_loss(y, proba[:, 1]), "mean_over_prevalence": ratio}
 
 
+def description(table: str, fold: int, y: np.ndarray) -> dict[str, Any]:
+    """The columns that tell of the training rows."""
+    about = {"table": table, "family": BINARY[table].family, "fold": fold}
+    return {**about, "rows": len(y), "positives": int(y.sum())}
+
+
 def one_fold(table: str, fold: int) -> list[dict[str, Any]]:
     """All methods on one fold of a table."""
     warnings.simplefilter("ignore")
     parts = split(table, fold)
-    about = {"table": table, "family": BINARY[table].family, "fold": fold}
-    about |= {"rows": len(parts[0][1]), "positives": int(parts[0][1].sum())}
+    about = description(table, fold, parts[0][1])
     rows = []
     for booster, fit in FITS.items():
         train, held, (X, y) = [(of_library(X, booster), y) for X, y in parts]
@@ -203,8 +207,7 @@ def one_control(table: str, fold: int) -> list[dict[str, Any]]:
     """The controls on one fold of a table."""
     warnings.simplefilter("ignore")
     parts = split(table, fold)
-    about = {"table": table, "family": BINARY[table].family, "fold": fold}
-    about |= {"rows": len(parts[0][1]), "positives": int(parts[0][1].sum())}
+    about = description(table, fold, parts[0][1])
     train, held, (X, y) = [(of_library(X, "CatBoost"), y) for X, y in parts]
     rows = []
     for name, params in CONTROLS.items():
