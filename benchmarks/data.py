@@ -63,6 +63,12 @@ def _constant_for(signal: np.ndarray, prevalence: float) -> float:
     return constant
 
 
+def linear_positives_proba(X: np.ndarray, prevalence: float = 0.002) -> np.ndarray:
+    """P(y = 1) of a linear model of 6 of the columns, whose mean is ``prevalence``."""
+    signal = X[:, :6] @ np.array([1.2, -1.0, 0.8, -0.6, 0.5, 0.4])
+    return expit(signal + _constant_for(signal, prevalence))
+
+
 def rare_class(
     seed: int, n_rows: int = 100_000, rare: float = 0.002
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

