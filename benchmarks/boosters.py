@@ -18,126 +18,28 @@ writes benchmarks/results/boosters.csv and boosters.md; a run that was stopped g
 import argparse
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from catboost import CatBoostClassifier
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from benchmarks.adapters import with_codes
+from benchmarks.booster_fits import BOOSTERS, FITS, Rows, catboost, of_library, own_focal
 from benchmarks.one_fit_shared import measures, progress
 from benchmarks.quality_statistics import by_family, mean_ranks, pairs, rank_differences, verdicts
 from benchmarks.report import RESULTS, write_results
 from benchmarks.tables import BINARY
-from skfocal import (
-    FocalCatBoostClassifier,
-    FocalHistGradientBoostingClassifier,
-    FocalLGBMClassifier,
-    FocalXGBClassifier,
-)
-from skfocal.catboost._metrics import computed
-from skfocal.losses import make_loss
 
-ROWS, FOLDS, CAP, PATIENCE, RATE = 12_000, 3, 1000, 30, 0.1
+ROWS, FOLDS = 12_000, 3
 GAMMAS, LINKS = (1.0, 2.0), ("focal", "posterior")
 QUICK = ("employee attrition", "faults, PC1", "yeast ME2", "spam")
-BOOSTERS = ("LightGBM", "XGBoost", "scikit-learn", "CatBoost")
 MEASURES = ["average_precision", "log_loss", "brier"]
-STEPS = {"leaf_estimation_method": "Newton", "leaf_estimation_iterations": 10}
-SYMMETRIC = {"iterations": CAP, "learning_rate": RATE, "thread_count": 1, "verbose": 0, **STEPS}
-SYMMETRIC |= {"allow_writing_files": False, "early_stopping_rounds": PATIENCE, "od_type": "Iter"}
-Rows = tuple[pd.DataFrame, np.ndarray]
-
-
-def lightgbm(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
-    """LightGBM."""
-    model = FocalLGBMClassifier(
-        n_estimators=CAP,
-        learning_rate=RATE,
-        metric="binary_logloss",
-        early_stopping_rounds=PATIENCE,
-        n_jobs=1,
-        verbose=-1,
-        random_state=seed,
-        **params,
-    )
-    return model.fit(*train, eval_set=[held])
-
-
-def xgboost(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
-    """XGBoost."""
-    model = FocalXGBClassifier(
-        n_estimators=CAP,
-        learning_rate=RATE,
-        eval_metric="logloss",
-        early_stopping_rounds=PATIENCE,
-        n_jobs=1,
-        enable_categorical=True,
-        random_state=seed,
-        **params,
-    )
-    return model.fit(*train, eval_set=[held], verbose=False)
-
-
-def scikit_learn(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
-    """scikit-learn's trees, which keep the rounds after the best one."""
-    model = FocalHistGradientBoostingClassifier(
-        max_iter=CAP,
-        learning_rate=RATE,
-        early_stopping=True,
-        n_iter_no_change=PATIENCE,
-        random_state=seed,
-        **params,
-    )
-    return model.fit(*train, X_val=held[0], y_val=held[1])
-
-
-def catboost(params: dict[str, Any], seed: int, train: Rows, held: Rows) -> Any:
-    """CatBoost on this package's loss."""
-    model = FocalCatBoostClassifier(**SYMMETRIC, eval_metric="Logloss", random_seed=seed, **params)
-    return model.fit(*train, cat_features=categories(train[0]), eval_set=held)
-
-
-def own_focal(gamma: float, seed: int, train: Rows, held: Rows) -> tuple[Any, Any]:
-    """CatBoost's own focal loss, as it is and recovered."""
-    loss = make_loss(2, gamma)
-    own = CatBoostClassifier(
-        **SYMMETRIC,
-        loss_function=f"Focal:focal_alpha=0.5;focal_gamma={gamma}",
-        eval_metric=computed("Logloss", loss),
-        random_seed=seed,
-    )
-    own.fit(*train, cat_features=categories(train[0]), eval_set=held)
-    return own, FocalCatBoostClassifier.from_booster(own, focal_gamma=gamma)
-
-
 # CatBoost's log loss with a larger ridge (3 is the default), and from 0 in place of the average.
 CONTROLS: dict[str, dict[str, Any]] = {
     "CatBoost, l2_leaf_reg 10": {"focal_gamma": 0.0, "l2_leaf_reg": 10.0},
     "CatBoost, from 0": {"focal_gamma": 0.0, "boost_from_average": False},
 }
-FITS: dict[str, Callable[..., Any]] = dict(
-    zip(BOOSTERS, (lightgbm, xgboost, scikit_learn, catboost), strict=True)
-)
-
-
-def categories(X: pd.DataFrame) -> list[str]:
-    """Names of the columns that are no numbers."""
-    return [name for name in X if not pd.api.types.is_numeric_dtype(X[name])]
-
-
-def of_library(X: pd.DataFrame, booster: str) -> pd.DataFrame:
-    """Categories in the form that a library takes."""
-    if booster == "scikit-learn":
-        return with_codes(X)
-    X = X.copy()
-    if booster == "CatBoost":
-        for name in categories(X):
-            X[name] = X[name].astype(object).where(X[name].notna(), "missing").astype(str)
-    return X
 
 
 def split(table: str, fold: int) -> tuple[Rows, Rows, Rows]:

@@ -42,7 +42,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from benchmarks.boosters import Rows
+from benchmarks.booster_fits import Rows
 from benchmarks.data import linear_positives_proba, rare_positives_proba
 from benchmarks.large_tables import LARGE, thinned
 from benchmarks.one_fit_shared import progress
