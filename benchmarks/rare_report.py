@@ -1,0 +1,188 @@
+"""What `benchmarks.rare` says: results/rare.md and its figure.
+
+    python -m benchmarks.rare_report
+
+reads results/rare.csv.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+
+from benchmarks.quality_statistics import (
+    by_family,
+    interval,
+    mean_differences,
+    rank_differences,
+    rank_interval,
+    ranks,
+    verdicts,
+)
+from benchmarks.rare import COSTS, MADE
+from benchmarks.report import RESULTS
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+LOSS = "log_loss_ratio"
+SEARCHED = ("LightGBM", "XGBoost")
+BOOSTERS = (*SEARCHED, "scikit-learn", "CatBoost")
+# What the search is compared with on each of these two boosters; "" is log loss, stopped.
+OTHERS = (
+    *("", "weighted", "balanced, undone", "sampled", "sampled, priors", "SMOTE"),
+    *("sigmoid", "isotonic", "CalibratedClassifierCV", "focal 2", "posterior 2", "CV, gamma 0"),
+)
+VARIANTS = ("rule best", "no calibration", "refit", "refit, focal link")
+SHOWN = {
+    LOSS: "log loss",
+    "mean_over_prevalence": "mean",
+    "average_precision": "AP",
+    "recall_at_0.1_percent": "recall 0.1 %",
+    "recall_at_0.5_percent": "recall 0.5 %",
+    "recall_at_1_percent": "recall 1 %",
+    **{f"cost_{c}": f"cost 1:{c}" for c in COSTS},
+    "fit_seconds": "seconds",
+}
+
+
+def named(booster: str, method: str) -> str:
+    """The name of a method in the results."""
+    return f"{booster}, {method}" if method else booster
+
+
+def in_all(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the methods that were run wherever the first one was, but for the variants."""
+    table = table[~table.group.isin(["variants", "CatBoost, CV"])]
+    counts = table.groupby("method").size()
+    return table[table.method.isin(counts[counts == counts.max()].index)]
+
+
+def overview(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean ranks by log loss with intervals, and means over families; medians of two columns."""
+    places = ranks(by_family(table, LOSS), LOSS).mean()
+    bounds = rank_interval(by_family(table, LOSS), LOSS)
+    columns = {
+        "rank": [
+            f"{r:.1f} ({low:.1f} to {high:.1f})"
+            for r, (low, high) in zip(places, bounds.to_numpy(), strict=True)
+        ]
+    }
+    found = pd.DataFrame(columns, index=places.index)
+    for measure, name in SHOWN.items():
+        values = by_family(table, measure)
+        middle = measure in ("fit_seconds", "mean_over_prevalence")
+        found[name] = values.median() if middle else values.mean()
+    return found.loc[places.sort_values(kind="stable").index]
+
+
+def by_share(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Means over tables, a column for each share of positives."""
+    means = table.groupby(["method", "share", "table"])[measure].mean()
+    found = means.groupby(["method", "share"]).mean().unstack("share")
+    return found.rename(columns="{:.1%}".format).sort_values(found.columns[0])
+
+
+def truth(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean distance of probabilities to the true ones, over the prevalence, on made tables."""
+    made = table[table.table.isin(MADE)]
+    means = made.pivot_table(index="method", columns=["table", "share"], values="distance_to_truth")
+    means.columns = [f"{name}, {share:.1%}" for name, share in means.columns]
+    return means.sort_values(means.columns[0])
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """Log loss and costs of the usual remedies, on two boosters."""
+    methods = [
+        *("", "weighted", "sampled", "sampled, priors", "SMOTE", "sigmoid"),
+        *("CalibratedClassifierCV", "focal 2", "posterior 2", "CV"),
+    ]
+    labels = [m or "log loss, early stopping" for m in methods]
+    labels[-1] = "this package's CV class"
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
+    panels = ((LOSS, "log loss (1: the prevalence alone)"), ("cost_100", "cost, errors 1:100"))
+    for ax, (measure, title) in zip(axes, panels, strict=True):
+        values = by_family(table, measure)
+        for k, booster in enumerate(SEARCHED):
+            names = [named(booster, m) for m in methods]
+            low, high = interval(values[names].to_numpy())
+            y = [i + 0.25 * (k - 0.5) for i in range(len(names))]
+            ax.hlines(y, low, high, color=f"C{k}", lw=1.2)
+            ax.plot(values[names].mean(), y, "o^"[k], color=f"C{k}", ms=5, label=booster)
+        ax.axvline(1.0, color="0.5", lw=0.8, ls=":")
+        ax.set(xscale="log", xlabel=title, yticks=range(len(methods)), yticklabels=labels)
+    axes[0].invert_yaxis()
+    axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def text_of(table: pd.DataFrame) -> str:
+    """The page of tables."""
+    whole, runs = in_all(table), table[["table", "share", "fold"]].drop_duplicates()
+    families = table.family.nunique()
+    searched = [(named(b, "CV"), named(b, other)) for b in SEARCHED for other in OTHERS]
+    focal = [(named(b, m), b) for b in BOOSTERS for m in ("focal 2", "posterior 2")]
+    calibrated = [(f"{p}, focal 2, recovered", f"{p}, focal 2") for p in ("gbdtCBL", "bokbokbok")]
+    calibrated += [
+        ("CatBoost, own Focal 2, recovered", "CatBoost, own Focal 2"),
+        ("CatBoost, own Focal 2, recovered", "CatBoost"),
+        *((f"LightGBM, {m}", "gbdtCBL, focal 2, recovered") for m in ("focal 2", "posterior 2")),
+        ("logistic, CV", "logistic"),
+    ]
+    changed = [
+        (named(b, f"CV, {variant}"), named(b, "CV"))
+        for b in (*SEARCHED, "scikit-learn")
+        for variant in VARIANTS
+    ]
+    changed += [
+        (named(b, "CV, refit, focal link"), named(b, "CV, refit"))
+        for b in (*SEARCHED, "scikit-learn")
+    ]
+    some = table[table.fold.isin(table[table.group == "variants"].fold)]
+    differences = rank_differences(whole, searched, [LOSS])
+    costs = [LOSS, "cost_20", "cost_100", "cost_500"]
+    precision = ["average_precision", "recall_at_0.5_percent", LOSS]
+    parts = [
+        f"{table.table.nunique()} tables of {families} families; {len(runs)} thinned tables in "
+        f"all, {table.fold.nunique()} repetitions; {table.positives.min()} to "
+        f"{table.positives.max()} positives in training. Log loss and costs are divided by those "
+        "of the prevalence alone: above 1 is worse than no model. A cost is that of the Bayes "
+        "decision; 1:100 means that a missed positive costs as much as 100 false alarms. *mean* is "
+        "the mean probability over the prevalence. Shares and repetitions are averaged to tables, "
+        "tables to families.",
+        "**All methods**, mean ranks by log loss with intervals of 95 % over families; medians of "
+        "*mean* and *seconds*, means of the rest.",
+        overview(whole).to_markdown(floatfmt=".3g"),
+        "**The search against the others, ranks by log loss.** Differences of mean ranks among all "
+        'methods; below 0 is better. "Perhaps" is what the interval says, but not a test by signs '
+        f"of families after Holm's correction. {verdicts(differences)}",
+        differences.to_markdown(index=False),
+        "**The search against the others, means.** Differences with intervals of 95 % by t over "
+        "families, and the interval after correction for all rows of the table (Bonferroni).",
+        mean_differences(whole, searched, costs).to_markdown(index=False),
+        "**Gamma 2 against log loss of the same booster**, both stopped early.",
+        mean_differences(whole, focal, precision).to_markdown(index=False),
+        "**Other packages' focal losses, and linear models.**",
+        mean_differences(whole, calibrated, precision).to_markdown(index=False),
+        "**Log loss by the share of positives**",
+        by_share(whole, LOSS).to_markdown(floatfmt=".3g"),
+        "**Mean probability over the prevalence**",
+        by_share(whole, "mean_over_prevalence").to_markdown(floatfmt=".3g"),
+        "**Made tables: mean distance to the true probability, over the prevalence**",
+        truth(whole).to_markdown(floatfmt=".3g"),
+        "**The search with one of its defaults changed** (the first repetitions)",
+        mean_differences(some, changed, [LOSS, "average_precision"]).to_markdown(index=False),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    table = pd.read_csv(RESULTS / "rare.csv")
+    draw(in_all(table), RESULTS / "rare.png")
+    (RESULTS / "rare.md").write_text(text_of(table))
+    print("rare.md and rare.png are written.")
+
+
+if __name__ == "__main__":
+    main()
