@@ -88,9 +88,11 @@ bench: $(VENV)/.group-bench $(VENV)/.group-peers
 	for name in kernels start logistic convergence training stability links memory distributed claims probabilities scale; do \
 	  $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
-# A part of the quality benchmark again, beside the committed results.
+# A part of the benchmarks of quality again, beside the committed results.
 bench-quality: $(VENV)/.group-bench $(VENV)/.group-peers
 	$(BIN)/python -m benchmarks.quality --quick
+	$(BIN)/python -m benchmarks.as_run recipes --quick
+	$(BIN)/python -m benchmarks.rare --quick
 
 docs: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -33,8 +33,18 @@ import pandas as pd
 from sklearn.metrics import log_loss
 
 from benchmarks.booster_fits import BOOSTERS, FITS, RATE, Rows, catboost, of_library, own_focal
-from benchmarks.boosters import FOLDS, GAMMAS, LINKS, QUICK, description, measured, split
+from benchmarks.boosters import (
+    FOLDS,
+    GAMMAS,
+    LINKS,
+    MEASURES,
+    QUICK,
+    description,
+    measured,
+    split,
+)
 from benchmarks.one_fit_shared import progress
+from benchmarks.quality_statistics import reproduced
 from benchmarks.recipes import (
     DEFAULT,
     PLAIN,
@@ -163,16 +173,18 @@ def one_fold(part: str, table: str, fold: int) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=PARTS)
-    parser.add_argument("--quick", action="store_true", help="four tables, one fold")
+    parser.add_argument("--quick", action="store_true", help="four tables again, and what changed")
     parser.add_argument("--folds", type=int, default=FOLDS, help="the first folds alone")
     options = parser.parse_args()
     tables, folds = (QUICK, 1) if options.quick else (tuple(BINARY), options.folds)
     jobs = [(options.part, table, fold) for fold in range(folds) for table in tables]
     found = progress(f"as_run-{options.part}", one_fold, jobs, options.quick, prefix="")
     name = "as_run-quick" if options.quick else "as_run"
-    path = RESULTS / f"{name}.csv"
-    if path.exists():
-        before = pd.read_csv(path)
+    path = RESULTS / "as_run.csv"
+    before = pd.read_csv(path) if path.exists() else found.iloc[:0]
+    if options.quick:
+        print(reproduced(found, before, MEASURES).to_string())
+    else:
         found = pd.concat([before[before.part != options.part], found])
     order = ["part", "fold", "table"]
     write_results(found.sort_values(order, kind="stable"), name)

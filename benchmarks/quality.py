@@ -43,6 +43,7 @@ from sklearn.model_selection import (
 )
 
 from benchmarks.methods import METHODS, Method, installed
+from benchmarks.quality_statistics import reproduced
 from benchmarks.report import RESULTS, commit, environment
 from benchmarks.tables import BINARY, MULTICLASS
 from skfocal.metrics import expected_calibration_error
@@ -260,20 +261,6 @@ def _formatted(row: dict[str, Any]) -> dict[str, Any]:
     return {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
 
 
-def reproduced(part: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
-    """Largest differences between runs, beside the standard deviation over folds."""
-    key, shown = ["table", "method", "fold"], ["average_precision", "log_loss", "brier"]
-    both = part.set_index(key)[shown].join(whole.set_index(key)[shown], rsuffix=" before")
-    return pd.DataFrame(
-        {
-            "largest difference": [(both[m] - both[f"{m} before"]).abs().max() for m in shown],
-            "noise": [both[m].groupby(key[:2]).std().mean() for m in shown],
-            "rows compared": both[[f"{m} before" for m in shown]].notna().sum().to_numpy(),
-        },
-        index=shown,
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a part, in ten minutes")
@@ -316,7 +303,9 @@ def main() -> None:
             print(row["fold"], row["table"], row["method"], row.get("error", ""), flush=True)
     path.with_suffix(".json").write_text(json.dumps(environment(), indent=1) + "\n")
     if options.quick:
-        print(reproduced(pd.read_csv(path), pd.read_csv(RESULTS / "quality.csv")).to_string())
+        before = pd.read_csv(RESULTS / "quality.csv")
+        shown = ["average_precision", "log_loss", "brier"]
+        print(reproduced(pd.read_csv(path), before, shown).to_string())
 
 
 if __name__ == "__main__":

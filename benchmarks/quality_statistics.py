@@ -192,6 +192,24 @@ def mean_differences(
     return pd.DataFrame(rows)
 
 
+def reproduced(part: pd.DataFrame, whole: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
+    """Differences of a run done again, beside the noise: the standard deviation over folds."""
+    keys = ["method", *(key for key in SAME if key in part and key in whole)]
+    again, before = part.set_index(keys)[measures], whole.set_index(keys)[measures]
+    differences = (again - before.reindex(again.index)).abs()
+    folds = whole.groupby([key for key in keys if key != "fold"])[measures].std()
+    noise = differences.reset_index("fold", drop=True).index.to_frame(index=False)
+    noise = folds.reindex(pd.MultiIndex.from_frame(noise))
+    return pd.DataFrame(
+        {
+            "largest difference": differences.max(),
+            "mean difference": differences.mean(),
+            "noise": noise.mean(),
+            "rows compared": differences.notna().sum(),
+        }
+    )
+
+
 def compare(values: pd.DataFrame, one: str, other: str, measure: str) -> dict[str, object]:
     """``one`` against ``other``: wins, ties, losses, mean difference, probabilities."""
     sign, rope = DIRECTION[measure]
