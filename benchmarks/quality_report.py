@@ -1,4 +1,4 @@
-"""The report of the quality benchmark: REPORT.md and its figures.
+"""The report of the quality benchmark: results/quality.md and its figures.
 
 Methods are compared by Friedman's test of their ranks and Conover's after it (Holm's
 correction), pairs as `quality_statistics` does it.
@@ -40,7 +40,6 @@ from benchmarks.tables import BINARY
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-REPORT = Path(__file__).parent / "REPORT.md"
 FOCAL = ("focal", "focal, posterior link", "focal, weighted", "focal, two gammas")
 OTHERS = (
     "weighted",
@@ -122,7 +121,6 @@ def terms(table: pd.DataFrame) -> str:
     run = table.groupby("table").fold.nunique()
     folds = f"{run.min()} to {run.max()}" if run.min() < run.max() else f"{run.max()}"
     seconds = table.groupby("method")[["search_seconds", "fit_seconds"]].sum().sum(axis=1) / 3600
-    commits = ", ".join(sorted(table.commit.unique()))
     return (
         f"{table.method.nunique()} methods on {table.table.nunique()} binary tables of "
         f"{table.family.nunique()} families; {folds} of {SPLITS * REPEATS} folds "
@@ -133,8 +131,8 @@ def terms(table: pd.DataFrame) -> str:
         "seed do not differ between methods is checked when this page is written. Time was not "
         f"capped: all methods together took {seconds.sum():.1f} hours of one core, from "
         f"{seconds.min():.2f} ({seconds.idxmin()}) to {seconds.max():.2f} "
-        f"({seconds.idxmax()}). Commits: {commits}; the models of other packages were all trained "
-        "again later, for their posteriors, to the same log loss."
+        f"({seconds.idxmax()}). The models of other packages were all trained again later, for "
+        "their posteriors, to the same log loss."
     )
 
 
@@ -273,7 +271,7 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
     failed = table[table.error.notna()].groupby("method").size().rename("folds that failed")
     return "\n\n".join(
         [
-            "# Does focal loss help?",
+            "# Tuned on equal terms",
             "Written by `python -m benchmarks.quality_report` from `results/quality.csv`, whose "
             "rows `python -m benchmarks.quality` makes; `python -m benchmarks.tables` prints the "
             "tables with their sources.",
@@ -295,7 +293,7 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "The same models with the posterior of their loss, which they do not offer "
             "(`python -m benchmarks.recovery`), ranked among all methods and these; and CatBoost's "
             "against its own plain loss. In this pair CatBoost takes 1 step a leaf for its focal "
-            "loss and up to 10 for the plain one; `results/boosters.md` has "
+            "loss and up to 10 for the plain one; `boosters.md` has "
             "the pair on equal terms.",
             *counted(rank_differences(both, recovered, shown[:3])),
             "One link against the other, and weights and two gammas against none and one.",
@@ -311,8 +309,8 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             f"{p['average_precision']:.1e} (average precision), {p['log_loss']:.1e} (log loss). "
             "Intervals of 95 % of the mean ranks:",
             markdown(intervals, ".3g", index=True),
-            "![average precision](results/quality_average_precision.png)",
-            "![log loss](results/quality_log_loss.png)",
+            "![average precision](quality_average_precision.png)",
+            "![log loss](quality_log_loss.png)",
             "## Focal loss against the plain loss of the same booster",
             "Differences within "
             + ", ".join(f"{DIRECTION[m][1]} ({m})" for m in shown[:3])
@@ -352,7 +350,7 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             "Spearman's correlation, over families, of the gain in average precision with the "
             "share of positives and the rows; p is not corrected for their number.",
             markdown(correlations(binary), ".2g"),
-            "![effects](results/quality_effects.png)",
+            "![effects](quality_effects.png)",
             "## Where focal loss loses",
             "Tables on which it loses more than .005 of average precision, the worst five of each. "
             "Small tables scatter most, both ways.",
@@ -384,8 +382,8 @@ def multiclass(table: pd.DataFrame) -> str:
 
 def main() -> None:
     quality, recovery = (pd.read_csv(RESULTS / f"{n}.csv") for n in ("quality", "recovery"))
-    REPORT.write_text(report(quality, recovery) + "\n")
-    print(f"{REPORT.name} is written.")
+    (RESULTS / "quality.md").write_text(report(quality, recovery) + "\n")
+    print("quality.md is written.")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def by_share(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Means over tables, a column for each share of positives."""
     means = table.groupby(["method", "share", "table"])[measure].mean()
     found = means.groupby(["method", "share"]).mean().unstack("share")
-    return found.rename(columns="{:.1%}".format).sort_values(found.columns[0])
+    return found.sort_values(found.columns[-1]).rename(columns="{:.1%}".format)
 
 
 def truth(table: pd.DataFrame) -> pd.DataFrame:

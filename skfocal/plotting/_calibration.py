@@ -12,7 +12,8 @@ from skfocal.losses import FocalLoss
 from skfocal.losses._link import raw_proba
 from skfocal.losses._parameters import check_flag
 from skfocal.losses._rows import check_posterior, floating
-from skfocal.metrics import Strategy, calibration_bins, check_labels, check_weight
+from skfocal.metrics._calibration import Strategy, calibration_bins
+from skfocal.metrics._rows import check_labels, check_weight
 from skfocal.plotting._estimators import focal_classifier
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 

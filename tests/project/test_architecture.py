@@ -27,6 +27,7 @@ FLOORS = {
     "catboost": 5,
     "sklearn_boosting": 5,
     "dask": 6,
+    "decisions": 6,
     "onnx": 6,
     "plotting": 6,
 }
@@ -46,6 +47,7 @@ INSIDE = {
         *("_parameters", "_rows", "_link", "_options", "_base", "_binary", "_multiclass", "_make"),
     ),
     "objectives": ("_conventions", "_last_answer", "_eval_metric", "_objective"),
+    "metrics": ("_rows", "_focal", "_calibration", "_budget", "_costs"),
     "_estimator": (
         *("_callbacks", "_attributes", "_features", "_target", "_probabilities"),
         *("_selection", "_held_out", "_cross_validation", "_calibrate", "_mixin"),
@@ -73,6 +75,7 @@ INSIDE = {
         *("_cluster", "_collections", "_lightgbm_workers", "_xgboost_workers"),
         *("lightgbm", "xgboost"),
     ),
+    "decisions": ("_around", "_budget", "_costs"),
     "onnx": (
         *("_check", "_graph", "_posterior", "_trees", "_linear", "_lightgbm", "_xgboost"),
         *("_sklearn_boosting", "_converter"),

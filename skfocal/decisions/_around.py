@@ -1,0 +1,141 @@
+"""What classifiers around a classifier share: its classes, its probabilities, its metadata."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+
+def place_of(pos_label: Any, classes: npt.NDArray[Any]) -> int:
+    """The place of the positive label; None is the second one."""
+    if pos_label is None:
+        return 1
+    found = np.flatnonzero(classes == pos_label)
+    if len(found) != 1:
+        raise ValueError(f"pos_label must be one of {classes.tolist()}; got {pos_label!r}.")
+    return int(found[0])
+
+
+def routing() -> bool:
+    """Whether scikit-learn's metadata routing is on."""
+    return bool(get_config()["enable_metadata_routing"])
+
+
+def _has(name: str) -> Callable[[Any], bool]:
+    """Whether the classifier within has a method."""
+    return lambda self: hasattr(getattr(self, "estimator_", self.estimator), name)
+
+
+def _of_fitted(self: Any, name: str) -> Any:
+    """An attribute of the fitted classifier within; it is missing where that has none."""
+    try:
+        return getattr(self.estimator_, name)
+    except AttributeError:
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}.") from None
+
+
+class AroundClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier of two classes around another one, which keeps its probabilities."""
+
+    estimator: Any
+    pos_label: Any
+    estimator_: Any
+    classes_: npt.NDArray[Any]
+
+    def _fitted(
+        self, X: Any, y: npt.ArrayLike, params: dict[str, Any]
+    ) -> tuple[Any, npt.NDArray[Any]]:
+        """The classifier within, fitted, and its classes, which must be two."""
+        if params and routing():
+            params = process_routing(self, "fit", **params).estimator.fit
+        else:
+            params = {name: value for name, value in params.items() if name != "groups"}
+        fitted = clone(self.estimator).fit(X, y, **params)
+        classes = np.asarray(fitted.classes_)
+        if len(classes) != 2:
+            raise ValueError(
+                f"Only binary classification is supported. {type(self).__name__} decides between "
+                f"two classes; y has {len(classes)}."
+            )
+        place_of(self.pos_label, classes)
+        return fitted, classes
+
+    def _place(self) -> int:
+        """The place of the positive label in ``classes_``."""
+        return place_of(self.pos_label, self.classes_)
+
+    def _labels(self, alerted: npt.NDArray[np.bool_], place: int) -> npt.NDArray[Any]:
+        return self.classes_[np.where(alerted, place, 1 - place)]
+
+    @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> npt.NDArray[Any]:
+        """Probabilities of the classifier within.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Probabilities in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict_proba(X))
+
+    @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> npt.NDArray[Any]:
+        """Log-odds or scores of the classifier within. Its sign is not the decision.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Scores of ``classes_[1]``.
+        """
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.decision_function(X))
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns that ``fit`` has seen."""
+        return int(_of_fitted(self, "n_features_in_"))
+
+    @property
+    def feature_names_in_(self) -> npt.NDArray[Any]:
+        """Names of the columns that ``fit`` has seen, where they had names."""
+        return np.asarray(_of_fitted(self, "feature_names_in_"))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "classes_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        inner = getattr(self.estimator, "__sklearn_tags__", None)
+        if inner is not None:
+            tags.input_tags = inner().input_tags
+        return tags
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What metadata the classifier within takes.
+
+        Returns
+        -------
+        MetadataRouter
+            The routing of ``fit``.
+        """
+        fit = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=fit)
