@@ -1,4 +1,4 @@
-"""Alert budgets and costs of rows: a decision, and classifiers around a classifier (floor 6)."""
+"""Alert budgets and costs of rows: a decision, and classifiers around a classifier (floor 4)."""
 
 from skfocal.decisions._budget import AlertBudgetClassifier
 from skfocal.decisions._costs import CostClassifier, cost_decision

@@ -4,11 +4,25 @@ A Display has what it draws in arrays. Its method `plot` draws them with matplot
 (``pip install "skfocal[plot]"``). Nothing else in skfocal needs matplotlib.
 """
 
+from skfocal.plotting._alerts import AlertBudgetDisplay
 from skfocal.plotting._calibration import PosteriorCalibrationDisplay
+from skfocal.plotting._costs import CostDisplay
 from skfocal.plotting._gamma_path import GammaPathDisplay
 from skfocal.plotting._loss import FocalLossDisplay
 
-__all__ = ["FocalLossDisplay", "GammaPathDisplay", "PosteriorCalibrationDisplay"]
+__all__ = [
+    "AlertBudgetDisplay",
+    "CostDisplay",
+    "FocalLossDisplay",
+    "GammaPathDisplay",
+    "PosteriorCalibrationDisplay",
+]
 
-for _class in (FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay):
+for _class in (
+    AlertBudgetDisplay,
+    CostDisplay,
+    FocalLossDisplay,
+    GammaPathDisplay,
+    PosteriorCalibrationDisplay,
+):
     _class.__module__ = __name__  # where pickles look for them

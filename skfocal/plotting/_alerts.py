@@ -279,8 +279,10 @@ class AlertBudgetDisplay:
         colour = COLOURS[len(ax.lines) // LINES % len(COLOURS)]
         prefix = "" if self.name is None else f"{self.name}, "
         self.lines_ = []
-        curves = (("recall", self.recall, self.recall_range, "-"),)
-        curves += (("precision", self.precision, self.precision_range, "--"),)
+        curves = (
+            ("recall", self.recall, self.recall_range, "-"),
+            ("precision", self.precision, self.precision_range, "--"),
+        )
         for label, values, limits, dashes in curves:
             line = ax.plot(
                 self.alerts, values, color=colour, linestyle=dashes, label=prefix + label

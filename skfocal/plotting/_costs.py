@@ -7,8 +7,274 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._kernels import Array
-from skfocal.decisions._costs import cost_decision
-from skfocal.metrics._budget import positives
+from skfocal.decisions import cost_decision
+from skfocal.metrics import mean_cost
+from skfocal.metrics._budget import positives, scores_of
 from skfocal.metrics._costs import check_costs
 from skfocal.metrics._rows import check_weight
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
+
+LINES = 3  # of each Display
+
+
+class CostDisplay:
+    """Mean cost of a row against the threshold of the probability.
+
+    A threshold is one decision for all rows: alert those whose probability is above it. Where costs
+    differ from row to row, the decision by the costs of each row costs less, if probabilities are
+    true (`skfocal.decisions.cost_decision`). It is drawn as a line. So is the better one of the two
+    decisions that need no model: alert all rows, or none.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n,)
+        Thresholds, ascending.
+    costs : ndarray of shape (n,)
+        Mean cost of a row for each.
+    by_row : float
+        Mean cost of the decision by the costs of each row.
+    without_model : float
+        Mean cost of alerting all rows or none, whichever is smaller.
+    name : str, default=None
+        Name of the model.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where `plot` drew.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+    line_ : matplotlib Line2D
+        Cost against the threshold.
+    by_row_ : matplotlib Line2D
+        The cost of the decision by row.
+    without_model_ : matplotlib Line2D
+        The cost without a model.
+
+    See Also
+    --------
+    skfocal.decisions.CostClassifier : A classifier that decides row by row.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from skfocal import FocalLogisticRegression
+    >>> from skfocal.plotting import CostDisplay
+    >>> X, y = make_classification(3000, weights=[0.97], random_state=0)
+    >>> model = FocalLogisticRegression().fit(X, y)
+    >>> display = CostDisplay.from_estimator(model, X, y, false_negative_cost=50.0)
+    >>> display.by_row < display.without_model
+    True
+    """
+
+    ax_: Any
+    figure_: Any
+    line_: Any
+    by_row_: Any
+    without_model_: Any
+
+    def __init__(
+        self,
+        *,
+        thresholds: Array,
+        costs: Array,
+        by_row: float,
+        without_model: float,
+        name: str | None = None,
+    ) -> None:
+        self.thresholds = thresholds
+        self.costs = costs
+        self.by_row = by_row
+        self.without_model = without_model
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: npt.ArrayLike,
+        *,
+        false_positive_cost: npt.ArrayLike = 1.0,
+        false_negative_cost: npt.ArrayLike = 1.0,
+        pos_label: Any = None,
+        sample_weight: npt.ArrayLike | None = None,
+        name: str | None = None,
+        ax: Any = None,
+    ) -> "CostDisplay":
+        """From a fitted classifier and rows that it has not seen.
+
+        Parameters
+        ----------
+        estimator : classifier
+            A fitted classifier with ``predict_proba``.
+        X : array-like of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,)
+            Their labels, at most two different ones.
+        false_positive_cost : float or array-like of shape (n,), default=1.0
+            Cost of a false alarm.
+        false_negative_cost : float or array-like of shape (n,), default=1.0
+            Cost of a miss.
+        pos_label : object, default=None
+            The label of positives. None for ``classes_[1]``.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of rows.
+        name : str, default=None
+            Name of the model; None for that of its class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        CostDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes, labels or costs do not match.
+        """
+        check_is_fitted(estimator)
+        classes = np.asarray(estimator.classes_).tolist()
+        if len(classes) != 2:
+            raise ValueError(f"Costs are of two classes; the estimator has {len(classes)}.")
+        pos_label = classes[1] if pos_label is None else pos_label
+        if pos_label not in classes:
+            raise ValueError(f"pos_label must be one of {classes}; got {pos_label!r}.")
+        return cls.from_predictions(
+            y,
+            np.asarray(estimator.predict_proba(X))[:, classes.index(pos_label)],
+            false_positive_cost=false_positive_cost,
+            false_negative_cost=false_negative_cost,
+            pos_label=pos_label,
+            sample_weight=sample_weight,
+            name=type(estimator).__name__ if name is None else name,
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: npt.ArrayLike,
+        y_proba: npt.ArrayLike,
+        *,
+        false_positive_cost: npt.ArrayLike = 1.0,
+        false_negative_cost: npt.ArrayLike = 1.0,
+        pos_label: Any = None,
+        sample_weight: npt.ArrayLike | None = None,
+        name: str | None = None,
+        ax: Any = None,
+    ) -> "CostDisplay":
+        """From probabilities of rows.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Labels, at most two different ones.
+        y_proba : array-like of shape (n,) or (n, 2)
+            Probabilities of positives; of two columns the second is taken.
+        false_positive_cost : float or array-like of shape (n,), default=1.0
+            As in `from_estimator`.
+        false_negative_cost : float or array-like of shape (n,), default=1.0
+            As in `from_estimator`.
+        pos_label : object, default=None
+            The label of positives. None for the second label in sorted order.
+        sample_weight : array-like of shape (n,), default=None
+            As in `from_estimator`.
+        name : str, default=None
+            As in `from_estimator`.
+        ax : matplotlib Axes, default=None
+            As in `from_estimator`.
+
+        Returns
+        -------
+        CostDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes, labels or costs do not match, or if probabilities are not in [0, 1].
+        """
+        positive = positives(y_true, pos_label)
+        proba = scores_of(y_proba, len(positive))
+        weight = check_weight(sample_weight, positive)
+        prices = {
+            "false_positive_cost": check_costs(
+                false_positive_cost, len(positive), "false_positive_cost"
+            ),
+            "false_negative_cost": check_costs(
+                false_negative_cost, len(positive), "false_negative_cost"
+            ),
+        }
+        alerted = cost_decision(proba, **prices)
+        by_row = mean_cost(positive, alerted, pos_label=True, sample_weight=weight, **prices)
+        thresholds, costs = _cost_curve(positive, proba, weight, **prices)
+        return cls(
+            thresholds=thresholds,
+            costs=costs,
+            by_row=by_row,
+            without_model=float(min(costs[0], costs[-1])),
+            name=name,
+        ).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> "CostDisplay":
+        """Draw the costs.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure. A model gets the next colour.
+
+        Returns
+        -------
+        CostDisplay
+            The object itself.
+        """
+        ax = make_axes(self, ax)
+        drawn = len(ax.lines) // LINES
+        prefix = "" if self.name is None else f"{self.name}, "
+        style = line_style(drawn)
+        self.without_model_ = ax.axhline(
+            self.without_model,
+            color=NEUTRAL,
+            linewidth=0.8,
+            label="_" if drawn else "alert all rows or none",
+        )
+        (self.line_,) = ax.plot(
+            self.thresholds,
+            self.costs,
+            drawstyle="steps-post",
+            label=f"{prefix}one threshold",
+            **style,
+        )
+        self.by_row_ = ax.axhline(
+            self.by_row, color=style["color"], linestyle=":", label=f"{prefix}by the costs of a row"
+        )
+        ax.set(xscale="log", xlabel="threshold of the probability", ylabel="mean cost of a row")
+        ax.legend(frameon=False, loc="upper right")
+        return self
+
+
+def _cost_curve(
+    positive: npt.NDArray[np.bool_],
+    proba: Array,
+    weight: Array | None,
+    *,
+    false_positive_cost: Array,
+    false_negative_cost: Array,
+) -> tuple[Array, Array]:
+    """Thresholds, and the mean cost of alerting the rows above each.
+
+    The first threshold is below all probabilities, and alerts all rows; the last is the largest
+    probability, and alerts none.
+    """
+    weight = np.ones(len(proba)) if weight is None else weight
+    values, place = np.unique(proba, return_inverse=True)
+    missed = np.bincount(place, weights=weight * false_negative_cost * positive)
+    alarmed = np.bincount(place, weights=weight * false_positive_cost * ~positive)
+    total = weight.sum()
+    # rows at or below a threshold are not alerted: their positives are missed
+    costs = np.r_[0.0, missed.cumsum()] + np.r_[alarmed.sum(), alarmed.sum() - alarmed.cumsum()]
+    # half of the smallest probability stands for 0, which a logarithmic axis has not
+    smallest = values[values > 0][:1].sum() or 1.0
+    return np.r_[smallest / 2, np.maximum(values, smallest / 2)], costs / total

@@ -27,7 +27,7 @@ FLOORS = {
     "catboost": 5,
     "sklearn_boosting": 5,
     "dask": 6,
-    "decisions": 6,
+    "decisions": 4,
     "onnx": 6,
     "plotting": 6,
 }
@@ -80,7 +80,9 @@ INSIDE = {
         *("_check", "_graph", "_posterior", "_trees", "_linear", "_lightgbm", "_xgboost"),
         *("_sklearn_boosting", "_converter"),
     ),
-    "plotting": ("_style", "_estimators", "_loss", "_calibration", "_gamma_path"),
+    "plotting": (
+        *("_style", "_estimators", "_loss", "_calibration", "_gamma_path", "_alerts", "_costs"),
+    ),
 }
 # They belong to no floor: anything may use them, and they import nothing of the package.
 BESIDE = {"_optional", "_versions", "_warnings", "__init__"}
