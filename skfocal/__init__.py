@@ -84,8 +84,8 @@ _MODULES = {
 
 
 _SUBMODULES = (
-    *("calibration", "catboost", "dask", "decisions", "lightgbm", "linear_model", "losses"),
-    *("metrics", "objectives", "onnx", "plotting", "sklearn_boosting", "xgboost"),
+    *("calibration", "catboost", "dask", "datasets", "decisions", "lightgbm", "linear_model"),
+    *("losses", "metrics", "objectives", "onnx", "plotting", "sklearn_boosting", "xgboost"),
 )
 
 

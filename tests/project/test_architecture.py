@@ -14,6 +14,7 @@ PACKAGE = Path(skfocal.__file__).parent
 # A name imports only from lower floors: names on the same floor do not know each other.
 FLOORS = {
     "_math": 0,
+    "datasets": 0,
     "_kernels": 1,
     "calibration": 2,
     "losses": 2,
