@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import beta
 
 from skfocal._estimator._target import encode_labels
 from skfocal._kernels import Array
@@ -30,11 +31,16 @@ class ReliabilityCurve:
         Share of the class among the rows of the bin.
     weight : ndarray of shape (n_bins,)
         Share of the bin in the weight of all rows.
+    lower, upper : ndarray of shape (n_bins,), default=None
+        Limits of ``observed``: its interval of 95 % (Clopper and Pearson), with as many rows as
+        the weights are worth.
     """
 
     predicted: npt.NDArray[np.float64]
     observed: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
+    lower: npt.NDArray[np.float64] | None = None
+    upper: npt.NDArray[np.float64] | None = None
 
     @property
     def calibration_error(self) -> float:
@@ -64,6 +70,8 @@ class PosteriorCalibrationDisplay:
         The figure of ``ax_``.
     lines_ : list of 2 matplotlib Line2D
         The lines of the raw probability and of the posterior.
+    intervals_ : list of matplotlib LineCollection
+        The intervals of the observed frequency, in the same order, where curves have them.
 
     See Also
     --------
@@ -89,6 +97,7 @@ class PosteriorCalibrationDisplay:
     ax_: Any
     figure_: Any
     lines_: list[Any]
+    intervals_: list[Any]
 
     def __init__(
         self, *, raw: ReliabilityCurve, posterior: ReliabilityCurve, label: Any = None
@@ -248,8 +257,9 @@ class PosteriorCalibrationDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
         log : bool, default=False
-            Whether axes are logarithmic, so that small probabilities can be told apart. A bin
-            without rows of the class cannot be shown there and is left out.
+            Whether axes are logarithmic, so that small probabilities can be told apart. Of a bin
+            without rows of the class the interval is drawn, and no point: there is no logarithm
+            of 0.
 
         Returns
         -------
@@ -267,16 +277,21 @@ class PosteriorCalibrationDisplay:
             ends = [drawn.min(initial=1.0), drawn.max(initial=1e-3)]
             ax.set(xscale="log", yscale="log")
         ax.plot(ends, ends, color=NEUTRAL, linewidth=0.8, zorder=0)
-        self.lines_ = [
-            ax.plot(
-                *points[name],
-                marker=marker,
-                markersize=4,
-                label=f"{name}, error {curve.calibration_error:.3f}",
-                **line_style(index),
-            )[0]
-            for index, (name, (curve, marker)) in enumerate(curves.items())
-        ][::-1]
+        # where intervals end that reach down to 0, on logarithmic axes
+        tops = [
+            curve.upper.min(initial=1.0) for curve, _ in curves.values() if curve.upper is not None
+        ]
+        floor = 0.5 * min([ends[0], *tops])
+        self.lines_, self.intervals_ = [], []
+        for index, (name, (curve, marker)) in enumerate(curves.items()):
+            style = line_style(index)
+            label = f"{name}, error {curve.calibration_error:.2g}"
+            line = ax.plot(*points[name], marker=marker, markersize=4, label=label, **style)
+            self.lines_ = line + self.lines_
+            limits = _limits(curve, floor, log)
+            if limits is not None:
+                interval = ax.vlines(*limits, color=style["color"], linewidth=1, alpha=0.5)
+                self.intervals_.insert(0, interval)
         name = "" if self.label is None else f" of {self.label}"
         ax.set(xlabel=f"mean predicted probability{name}", ylabel=f"observed frequency{name}")
         ax.legend(frameon=False)
@@ -287,6 +302,15 @@ def _points(curve: ReliabilityCurve, log: bool) -> tuple[Array, Array]:
     """The points of a curve. Logarithmic axes show only bins whose two numbers are positive."""
     shown = (curve.predicted > 0) & (curve.observed > 0) if log else slice(None)
     return curve.predicted[shown], curve.observed[shown]
+
+
+def _limits(curve: ReliabilityCurve, floor: float, log: bool) -> tuple[Array, Array, Array] | None:
+    """Where intervals are drawn, and their ends."""
+    if curve.lower is None or curve.upper is None:
+        return None
+    shown = curve.predicted > 0 if log else slice(None)
+    lower = np.maximum(curve.lower, floor) if log else curve.lower
+    return curve.predicted[shown], lower[shown], np.maximum(curve.upper, lower)[shown]
 
 
 def _code(classes: npt.NDArray[Any], pos_label: Any) -> int:
@@ -317,6 +341,11 @@ def _reliability(
     proba: Array, hit: npt.NDArray[np.bool_], weight: Array, n_bins: int, strategy: Strategy
 ) -> ReliabilityCurve:
     bins = calibration_bins(proba, n_bins, strategy)
-    sums = [np.bincount(bins, weights=weight * values) for values in (1.0, proba, hit)]
-    total, predicted, observed = (each[sums[0] > 0] for each in sums)
-    return ReliabilityCurve(predicted / total, observed / total, total / weight.sum())
+    parts = [np.bincount(bins, weights=weight * values) for values in (1.0, proba, hit, weight)]
+    total, predicted, observed, squares = (each[parts[0] > 0] for each in parts)
+    n_rows, share = total**2 / squares, observed / total
+    hits = share * n_rows
+    with np.errstate(invalid="ignore"):  # no hits, or nothing else: the limit is 0 or 1
+        lower = np.nan_to_num(beta.ppf(0.025, hits, n_rows - hits + 1), nan=0.0)
+        upper = np.nan_to_num(beta.ppf(0.975, hits + 1, n_rows - hits), nan=1.0)
+    return ReliabilityCurve(predicted / total, share, total / weight.sum(), lower, upper)

@@ -175,7 +175,7 @@ class GammaPathDisplay:
             n_jobs=n_jobs,
             error_score="raise",
         )
-        name = scoring if isinstance(scoring, str) else "score"
+        name = score_name(scoring, "accuracy")
         return cls(gamma=values, scores=scores, score_name=name).plot(ax=ax, relative=relative)
 
     @classmethod
@@ -223,7 +223,7 @@ class GammaPathDisplay:
         display = cls(
             gamma=gamma[order],
             scores=model.fold_scores_[rows],
-            score_name=score_name(model.scoring),
+            score_name=score_name(model.scoring, "negative log loss"),
             interval=np.nan_to_num(limits),  # one split has no interval
             chosen=int(np.flatnonzero(rows == chosen_row)[0]),
             verdict=verdict(table, int(chosen_row)),
@@ -361,11 +361,15 @@ class GammaPathDisplay:
         return "standard error" if self.interval is None else "95% interval of the difference"
 
 
-def score_name(scoring: Any) -> str:
-    """What the axis of a score is called."""
+def score_name(scoring: Any, default: str) -> str:
+    """What the axis of a score is called: by its name, or that of the scorer's function."""
     if scoring is None:
-        return "negative log loss"
-    return scoring if isinstance(scoring, str) else "score"
+        return default
+    if isinstance(scoring, str):
+        return scoring
+    name = getattr(getattr(scoring, "_score_func", scoring), "__name__", "score")
+    sign = "negative " if getattr(scoring, "_sign", 1) < 0 else ""
+    return f"{sign}{name}"
 
 
 def _last_complete(iteration: npt.NDArray[Any], gammas: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -3,14 +3,17 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
+from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # what it is for
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -27,7 +30,7 @@ from skfocal import (
     FocalLogisticRegression,
     MulticlassFocalLoss,
 )
-from skfocal.metrics import expected_calibration_error
+from skfocal.metrics import expected_calibration_error, mean_cost
 from skfocal.plotting import FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay
 from tests.conftest import table
 
@@ -388,3 +391,57 @@ def test_missing_matplotlib_names_the_command():
     assert done.stdout.strip() == (
         f"FocalLossDisplay needs matplotlib, which is not installed: {command}"
     )
+
+
+@pytest.mark.parametrize("strategy", ["quantile", "uniform"])
+def test_intervals_of_bins_are_exact_binomial_ones(strategy):
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 20, 2000)
+    y = (rng.uniform(size=2000) < p).astype(int)
+    proba = np.column_stack([1 - p, p])
+    show = PosteriorCalibrationDisplay.from_predictions
+    display = show(y, proba, loss=BinaryFocalLoss(), n_bins=5, strategy=strategy)
+    curve = display.posterior
+    for observed, weight, low, high in zip(
+        curve.observed, curve.weight, curve.lower, curve.upper, strict=True
+    ):
+        n = round(weight * 2000)
+        expected = binomtest(round(observed * n), n).proportion_ci(method="exact")
+        assert (low, high) == pytest.approx((expected.low, expected.high))
+    # equal weights are worth as many rows as there are
+    doubled = show(
+        y,
+        proba,
+        loss=BinaryFocalLoss(),
+        n_bins=5,
+        strategy=strategy,
+        sample_weight=np.full(2000, 2.0),
+    )
+    assert_allclose(doubled.posterior.upper, curve.upper)
+    raw, posterior = display.intervals_
+    for collection, drawn in ((raw, display.raw), (posterior, curve)):
+        ends = np.array([segment[:, 1] for segment in collection.get_segments()])
+        assert_allclose(ends, np.column_stack([drawn.lower, drawn.upper]))
+
+
+def test_a_bin_without_positives_shows_its_interval_on_logarithmic_axes():
+    y, p = np.r_[np.zeros(150), np.ones(50)], np.r_[np.full(100, 0.01), np.full(100, 0.5)]
+    display = PosteriorCalibrationDisplay.from_predictions(
+        y.astype(int), np.column_stack([1 - p, p]), loss=BinaryFocalLoss(0.0), n_bins=2, log=True
+    )
+    assert len(display.lines_[1].get_xdata()) == 1  # one bin has a logarithm
+    first, second = (segment[:, 1] for segment in display.intervals_[1].get_segments())
+    assert first[1] == pytest.approx(1 - 0.025**0.01)  # none of 100
+    assert 0 < first[0] < first[1]
+    assert second[0] < 0.5 < second[1]
+
+
+def test_scores_have_names():
+    X, y, _ = table(n_rows=200)
+    show = partial(
+        GammaPathDisplay.from_estimator, FocalLogisticRegression(), X, y, gamma=[0.0], cv=2
+    )
+    assert show().score_name == "accuracy"
+    assert show(scoring="roc_auc").score_name == "roc_auc"
+    scorer = make_scorer(mean_cost, greater_is_better=False)
+    assert show(scoring=scorer).ax_.get_ylabel() == "negative mean_cost"
