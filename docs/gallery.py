@@ -3,6 +3,7 @@
 from pathlib import Path
 
 ORDER = (
+    "fraud_desk",
     "credit",
     "gamma",
     "grid_search",
