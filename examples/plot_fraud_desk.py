@@ -3,8 +3,8 @@ A fraud desk: from raw transactions to a served model
 =====================================================
 
 A bank has 90 days of card transactions, of which 0.4 % are fraud. A team can check 20 of them
-a day. A missed fraud costs its amount, and a check costs 5. This example does the whole job: columns,
-a model, probabilities, alerts, costs, reasons, monitoring and a saved file.
+a day. A missed fraud costs its amount, and a check costs 5. This example does the whole job:
+columns, a model, probabilities, alerts, costs, reasons, monitoring and a saved file.
 
 The table is simulated, so that the true probability of each transaction is known.
 """
@@ -48,8 +48,8 @@ print(f"{len(train)} rows to train on, {fraud[train].sum()} of them fraud")
 # One fit
 # -------
 #
-# The fit chooses gamma and the number of rounds, and calibrates. ``TimeSeriesSplit`` judges by later
-# rows. Beside it stands what many people do: LightGBM with balanced class weights.
+# The fit chooses gamma and the number of rounds, and calibrates. ``TimeSeriesSplit`` judges by
+# later rows. Beside it stands what many people do: LightGBM with balanced class weights.
 
 trees = {"num_leaves": 7, "learning_rate": 0.1, "random_state": 0, "verbose": -1}
 model = FocalLGBMClassifierCV(n_estimators=500, cv=TimeSeriesSplit(5), **trees)
@@ -123,8 +123,8 @@ for name, decision in decisions.items():
 # Reasons
 # -------
 #
-# The classes ending in CV have ``link="posterior"`` by default. The contributions of the columns are
-# then log-odds of the probability. These are the reasons for the strongest alert.
+# The classes ending in CV have ``link="posterior"`` by default. The contributions of the columns
+# are then log-odds of the probability. These are the reasons for the strongest alert.
 
 strongest = test[[proba[test].argmax()]]
 contributions = model.booster_.predict(X.iloc[strongest], pred_contrib=True)[0, :-1]
