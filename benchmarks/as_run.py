@@ -14,6 +14,8 @@ Parts:
 - ``steps``: CatBoost on equal terms. Log loss, its own ``Focal`` and the losses of this package,
   with gamma 2. Each takes the leaf steps (1 or 10) and the learning rate (0.05, 0.1 or 0.2) that
   have the smallest log loss of the posterior on the rows that stop.
+- ``noise``: log loss and gamma 2 where each label of the training rows, and of those that stop, was
+  flipped with a probability of 0.05. Test rows keep their labels.
 
     python -m benchmarks.as_run PART [--quick] [--folds N]
 
@@ -61,6 +63,7 @@ from benchmarks.tables import BINARY
 
 MORE_GAMMAS, SLOW = (0.5, 5.0), 0.05
 STEPS, RATES = (1, 10), (0.05, 0.1, 0.2)
+NOISE = 0.05
 WITH_FOLDS = ("LightGBM", "XGBoost", "scikit-learn")
 
 
@@ -133,6 +136,16 @@ def _steps(booster: str, seed: int, train: Rows, stop: Rows) -> Fitted:
         yield f"CatBoost, {name}, steps", timed(lambda m=model: m)[0], seconds
 
 
+def _noise(booster: str, seed: int, train: Rows, stop: Rows) -> Fitted:
+    rng = np.random.default_rng(seed)
+    flipped = [(X, np.where(rng.uniform(size=len(y)) < NOISE, 1 - y, y)) for X, y in (train, stop)]
+    losses = {"": PLAIN}
+    losses |= {f", {link} 2": {"focal_gamma": 2.0, "link": link} for link in LINKS}
+    for name, params in losses.items():
+        fit = timed(lambda p=params: FITS[booster](p, seed, *flipped))
+        yield f"{booster}{name}, noise", *fit
+
+
 PARTS: dict[str, Callable[[str, int, Rows, Rows], Fitted]] = {
     "gammas": _gammas,
     "rate": _rate,
@@ -140,6 +153,7 @@ PARTS: dict[str, Callable[[str, int, Rows, Rows], Fitted]] = {
     "variants": _variants,
     "catboost": _catboost,
     "steps": _steps,
+    "noise": _noise,
 }
 
 
