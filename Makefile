@@ -9,7 +9,7 @@ else
 endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-quick test-slow coverage test-oldest test-nightly lint bench bench-quality docs linkcheck clean
+.PHONY: demo test test-quick test-slow coverage test-oldest test-nightly lint bench bench-quality docs linkcheck package clean
 
 # One stamp per dependency group; pip installs a group on top of what is there.
 $(VENV)/.pip:
@@ -101,6 +101,13 @@ docs: $(VENV)/.group-docs
 # Links to other hosts, which needs a network; those within the site are tested by docs.
 linkcheck: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/linkcheck
+
+# What would be uploaded: a source archive and a wheel, and what is wrong with them.
+package: $(VENV)/.group-package
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/auto_examples docs/generated demo-output .coverage .coverage.* htmlcov .mypy_cache \

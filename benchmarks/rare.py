@@ -26,10 +26,10 @@ by the log loss of a fifth of the training rows, of at most 1,000 rounds.
 - ``gbdtCBL``, ``imlightgbm``, ``bokbokbok`` and CatBoost's ``own Focal``: gamma 2, as they give
   probabilities, and ``recovered``, the posterior of their loss. The first three have 100 rounds.
 
-    python -m benchmarks.rare [--quick] [--repetitions N] [--groups ...]
+    python -m benchmarks.rare [--quick] [--repetitions N] [--groups ...] [--shares ...]
 
-writes benchmarks/results/rare.csv; `benchmarks.rare_report` writes rare.md and the figures. A run
-that was stopped goes on where it was.
+writes benchmarks/results/rare.csv, which keeps what other groups have measured.
+`benchmarks.rare_report` writes rare.md and the figure. A run that was stopped goes on where it was.
 """
 
 import argparse
@@ -180,13 +180,15 @@ def one_job(table: str, share: float, repetition: int, group: str) -> list[dict[
     return rows
 
 
-def jobs_of(groups: list[str], repetitions: int) -> list[tuple[str, float, int, str]]:
+def jobs_of(
+    groups: list[str], repetitions: int, shares: tuple[float, ...] = SHARES
+) -> list[tuple[str, float, int, str]]:
     """All of a repetition come before the next one."""
     return [
         (table, share, repetition, group)
         for repetition in range(repetitions)
         for group in groups
-        for share in SHARES
+        for share in shares
         for table in (*MADE, *LARGE)
         if can_be_run(table, share)
     ]
@@ -197,14 +199,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three tables again, and what changed")
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
     parser.add_argument("--groups", nargs="*", choices=GROUPS, default=list(GROUPS))
+    parser.add_argument("--shares", nargs="*", type=float, choices=SHARES, default=list(SHARES))
     options = parser.parse_args()
-    jobs = jobs_of(options.groups, options.repetitions)
+    jobs = jobs_of(options.groups, options.repetitions, tuple(options.shares))
     if options.quick:
         jobs = [job for job in jobs if job[:3] in QUICK and job[3] in QUICK_GROUPS]
     found = progress("rare", one_job, jobs, options.quick, prefix="")
-    write_results(found, "rare-quick" if options.quick else "rare")
+    path = RESULTS / "rare.csv"
+    before = pd.read_csv(path) if path.exists() else found.iloc[:0]
     if options.quick:
-        print(reproduced(found, pd.read_csv(RESULTS / "rare.csv"), SHOWN).to_string())
+        print(reproduced(found, before, SHOWN).to_string())
+    else:
+        keys = ["table", "share", "fold", "method"]
+        found = pd.concat([before, found]).drop_duplicates(keys, keep="last")
+        found = found.sort_values(["fold", "group", "share", "table"], kind="stable")
+    write_results(found, "rare-quick" if options.quick else "rare")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,21 @@ OTHERS = (
     *("", "weighted", "balanced, undone", "sampled", "sampled, priors", "SMOTE"),
     *("sigmoid", "isotonic", "CalibratedClassifierCV", "focal 2", "posterior 2", "CV, gamma 0"),
 )
+CATBOOST = (
+    *("CatBoost, weighted", "CatBoost, sampled", "CatBoost, sampled, priors"),
+    *("CatBoost, sigmoid", "CatBoost, posterior 2", "CatBoost, CV, gamma 0"),
+)
+DRAWN = {
+    "log loss, early stopping": "",
+    "class weights": "weighted",
+    "10 negatives per positive": "sampled",
+    "the same, with priors": "sampled, priors",
+    "SMOTE": "SMOTE",
+    "early stopping, then sigmoid": "sigmoid",
+    "CalibratedClassifierCV": "CalibratedClassifierCV",
+    "focal loss, gamma 2": "focal 2",
+    "one fit of a CV class": "CV",
+}
 VARIANTS = ("rule best", "no calibration", "refit", "refit, focal link")
 SHOWN = {
     LOSS: "log loss",
@@ -101,27 +116,33 @@ def truth(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Log loss and costs of the usual remedies, on two boosters."""
-    methods = [
-        *("", "weighted", "sampled", "sampled, priors", "SMOTE", "sigmoid"),
-        *("CalibratedClassifierCV", "focal 2", "posterior 2", "CV"),
-    ]
-    labels = [m or "log loss, early stopping" for m in methods]
-    labels[-1] = "this package's CV class"
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
-    panels = ((LOSS, "log loss (1: the prevalence alone)"), ("cost_100", "cost, errors 1:100"))
-    for ax, (measure, title) in zip(axes, panels, strict=True):
+    """Log loss, costs and average precision of the usual remedies, on two boosters."""
+    figure, axes = plt.subplots(1, 3, figsize=(11, 4.2), sharey=True, layout="constrained")
+    panels: dict[str, tuple[str, tuple[float, float]]] = {
+        LOSS: ("log loss\n(1: the prevalence alone)", (0.6, 1.3)),
+        "cost_100": ("cost, a miss costs 100 false alarms\n(1: no model)", (0.45, 1.3)),
+        "average_precision": ("average precision", (0.07, 0.14)),
+    }
+    for ax, (measure, (title, limits)) in zip(axes, panels.items(), strict=True):
         values = by_family(table, measure)
         for k, booster in enumerate(SEARCHED):
-            names = [named(booster, m) for m in methods]
-            low, high = interval(values[names].to_numpy())
-            y = [i + 0.25 * (k - 0.5) for i in range(len(names))]
-            ax.hlines(y, low, high, color=f"C{k}", lw=1.2)
-            ax.plot(values[names].mean(), y, "o^"[k], color=f"C{k}", ms=5, label=booster)
-        ax.axvline(1.0, color="0.5", lw=0.8, ls=":")
-        ax.set(xscale="log", xlabel=title, yticks=range(len(methods)), yticklabels=labels)
+            names = [named(booster, method) for method in DRAWN.values()]
+            means, (low, high) = values[names].mean(), interval(values[names].to_numpy())
+            for place, mean in enumerate(means):
+                y = place + 0.4 * (k - 0.5)
+                if mean > limits[1]:  # off the scale: its number
+                    ax.text(limits[1], y, f"{mean:.2g} >", color=f"C{k}", ha="right", va="center")
+                    continue
+                if measure != "average_precision":  # there tables differ more than methods
+                    ax.hlines(y, low[place], min(high[place], limits[1]), color=f"C{k}", lw=1.2)
+                ax.plot(mean, y, "o^"[k], color=f"C{k}", ms=6)
+            ax.plot([], [], "o^"[k], color=f"C{k}", label=booster)
+        if measure != "average_precision":
+            ax.axvline(1.0, color="0.5", lw=0.8, ls=":")
+        ax.set(xlim=limits, xlabel=title, yticks=range(len(DRAWN)), yticklabels=list(DRAWN))
+        ax.spines[["top", "right"]].set_visible(False)
     axes[0].invert_yaxis()
-    axes[0].legend(fontsize=8)
+    axes[2].legend(fontsize=9, loc="lower left", frameon=False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
@@ -148,7 +169,6 @@ def text_of(table: pd.DataFrame) -> str:
         (named(b, "CV, refit, focal link"), named(b, "CV, refit"))
         for b in (*SEARCHED, "scikit-learn")
     ]
-    some = table[table.fold.isin(table[table.group == "variants"].fold)]
     differences = rank_differences(whole, searched, [LOSS])
     costs = [LOSS, "cost_20", "cost_100", "cost_500"]
     precision = ["average_precision", "recall_at_0.5_percent", LOSS]
@@ -180,9 +200,18 @@ def text_of(table: pd.DataFrame) -> str:
         by_share(whole, "mean_over_prevalence").to_markdown(floatfmt=".3g"),
         "**Made tables: mean distance to the true probability, over the prevalence**",
         truth(whole).to_markdown(floatfmt=".3g"),
-        "**The search with one of its defaults changed** (the first repetitions)",
-        mean_differences(some, changed, [LOSS, "average_precision"]).to_markdown(index=False),
     ]
+    catboost = [("CatBoost, CV", other) for other in ("CatBoost", *CATBOOST)]
+    for title, wanted in (
+        ("**The search with one of its defaults changed**", changed),
+        ("**CatBoost's search**", catboost),
+    ):
+        known = [pair for pair in wanted if set(pair) <= set(table.method)]
+        if known:
+            said = mean_differences(table, known, [LOSS, "average_precision"])
+            shares = table[table.method.isin([one for one, _ in known])].share.unique()
+            parts += [title + f" ({', '.join(f'{s:.1%}' for s in sorted(shares))} positives)"]
+            parts += [said.to_markdown(index=False)]
     return "\n\n".join(parts) + "\n"
 
 

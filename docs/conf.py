@@ -52,11 +52,13 @@ html_css_files = ["skfocal.css"]
 html_show_sourcelink = False
 # pages without pages below them
 SINGLE_PAGES = (
+    "install",
     "getting_started",
     "migrating",
     "faq",
     "evidence",
     "report",
+    "tuned",
     "mathematics",
     "posterior_link",
     "development",

@@ -1,18 +1,19 @@
 """
-A missed default costs ten false alarms
-=======================================
+A missed fraud costs ten false alarms
+=====================================
 
-Where errors have different prices, the decision has to know them and the probability has
-not. Three ways to decide on loans: a threshold on the probabilities of a plain model,
-``class_weight`` in the training of a plain model, and ``focal_alpha``. All three reach the
-same cost, which a plain ``predict`` does not come near. ``class_weight`` pays with its
-probabilities; the others keep them.
+Errors often have different prices. The decision must know the prices, but the probability must not
+depend on them. This example decides about card transactions in three ways: a threshold on the
+probabilities of a plain model, ``class_weight`` in the training of a plain model, and
+``focal_alpha``. What to see: all three cost about the same. They cost much less than ``predict`` of
+the plain model. ``class_weight`` spoils the probabilities, and the two other ways do not.
 
-The focal loss itself saves nothing here. What ``focal_alpha`` adds is convenience:
-``predict`` knows the costs while ``predict_proba`` stays P(default).
-
-Run it from the root of a clone: the table comes from ``benchmarks.data``.
+The focal loss itself saves nothing here. ``focal_alpha`` is only convenient: ``predict`` knows the
+prices, and ``predict_proba`` is still the probability of fraud. The transactions are simulated, so
+the true probabilities are known.
 """
+
+from operator import itemgetter
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,33 +26,38 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from benchmarks.data import give_me_some_credit
 from skfocal import FocalHistGradientBoostingClassifier
+from skfocal.datasets import make_transactions
+from skfocal.decisions import CostClassifier, cost_decision
+from skfocal.metrics import mean_cost
+from skfocal.plotting import CostDisplay
 
 # %%
-# A borrower who does not pay costs 10, a good one who is refused costs 1. To lend costs 10 P
-# on average, to refuse 1 - P. So the cheapest decision is to refuse where P is above 1 / 11,
-# whatever the model.
+# One price for all transactions
+# ------------------------------
+#
+# A missed fraud costs 10, and a false alarm costs 1. Take a transaction whose probability of fraud
+# is P. To accept it costs 10 P on average. To stop it costs 1 - P. So it is cheaper to stop the
+# transaction if P is above 1/11. This holds for every model.
 
 MISSED, FALSE_ALARM = 10, 1
 THRESHOLD = FALSE_ALARM / (FALSE_ALARM + MISSED)
-
-
-def cost(y_true, refused):
-    """Mean cost of 1,000 rows."""
-    missed, false_alarm = (y_true == 1) & (refused == 0), (y_true == 0) & (refused == 1)
-    return 1000 * np.mean(MISSED * missed + FALSE_ALARM * false_alarm)
-
+costs = {"false_positive_cost": FALSE_ALARM, "false_negative_cost": MISSED}
 
 # %%
-# The same trees everywhere. ``FixedThresholdClassifier`` is told the threshold,
-# ``TunedThresholdClassifierCV`` finds one by cross-validation, at the price of three more fits.
+# All models have the same trees. ``FixedThresholdClassifier`` is given the threshold.
+# ``TunedThresholdClassifierCV`` finds one by cross-validation, which takes three more fits. The
+# row "true P" decides by the true probabilities. No model can expect a lower cost than this.
 
-X, y = give_me_some_credit()
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
-trees = {"max_iter": 150, "learning_rate": 0.05, "max_leaf_nodes": 15, "early_stopping": False}
+table = make_transactions(100_000, fraud_rate=0.05, random_state=0)
+X = table.data.drop(columns=["time", "card"]).assign(hour=table.data["time"].dt.hour)
+X_train, X_test, y_train, y_test, _, truth = train_test_split(
+    X, table.target, table.proba, test_size=0.5, stratify=table.target, random_state=0
+)
+trees = {"max_iter": 100, "learning_rate": 0.05, "max_leaf_nodes": 15, "early_stopping": False}
 weights = {0: FALSE_ALARM, 1: MISSED}
-plain, scorer = HistGradientBoostingClassifier(**trees), make_scorer(cost, greater_is_better=False)
+plain = HistGradientBoostingClassifier(**trees)
+scorer = make_scorer(mean_cost, greater_is_better=False, **costs)
 models = {
     "plain": plain,
     "threshold 1/11": FixedThresholdClassifier(plain, threshold=THRESHOLD),
@@ -59,52 +65,100 @@ models = {
     "class_weight": HistGradientBoostingClassifier(class_weight=weights, **trees),
     "focal_alpha": FocalHistGradientBoostingClassifier(focal_alpha=weights, **trees),
 }
-rows = {}
+proba, stopped = {}, {}
 for name, model in models.items():
-    proba = model.fit(X_train, y_train).predict_proba(X_test)[:, 1]
-    rows[name] = {
-        "cost per 1,000": cost(y_test, model.predict(X_test)),
-        "log loss": log_loss(y_test, proba),
-        "mean P": proba.mean(),
+    proba[name] = model.fit(X_train, y_train).predict_proba(X_test)[:, 1]
+    stopped[name] = model.predict(X_test)
+proba["true P"] = truth
+stopped["true P"] = cost_decision(truth, **costs).astype(int)
+rows = {
+    name: {
+        "cost per 1,000": 1000 * mean_cost(y_test, stopped[name], **costs),
+        "log loss": log_loss(y_test, p),
+        "mean P": p.mean(),
     }
-table = pd.DataFrame(rows).T
-print(table.to_string(float_format="{:.3f}".format))
-print(f"\n{y_test.mean():.3f} of the borrowers default.")
+    for name, p in proba.items()
+}
+summary = pd.DataFrame(rows).T
+print(summary.to_string(float_format="{:.3f}".format))
+print(f"\nshare of fraud: {y_test.mean():.3f}")
 
 # %%
-# The last four costs are alike: another sample of borrowers moves each by more than they differ.
+# The two thresholds, ``class_weight`` and ``focal_alpha`` cost about the same. Another sample of
+# transactions would move each cost by about 5, which is more than they differ. The mean P of
+# ``focal_alpha`` is a little too small, and its log loss is almost that of the plain model. The
+# mean P of ``class_weight`` is more than three times the share of fraud.
 #
-# Cost at every threshold on ``predict_proba``, and where ``predict`` decides. The curves of the
-# plain model and of ``focal_alpha`` have their minimum at 1/11 and hardly differ. That of
-# ``class_weight`` has been moved until its minimum is at 1/2: its numbers rank about as
-# well, but are no probabilities of default any more, which log loss and mean say, too.
+# The figure shows the cost for every threshold on ``predict_proba``. Markers show where ``predict``
+# decides. The curves of the plain model and of ``focal_alpha`` are close to each other where they
+# are lowest, near 1/11. The curve of ``class_weight`` is lowest near 1/2, at about the same cost. So
+# this model ranks the transactions about as well. But its numbers are not probabilities of fraud.
 
-plt.rcParams["font.size"] = 13
+plt.rcParams["font.size"] = 12
 figure, axes = plt.subplots(figsize=(7.4, 5.2), layout="constrained")
-thresholds = np.geomspace(0.01, 0.9, 150)
+thresholds = np.geomspace(0.005, 0.95, 150)
 styles = {"plain": "-", "focal_alpha": ":", "class_weight": "--"}
 colours = dict(zip(styles, ("#000000", "#56B4E9", "#D55E00"), strict=True))
 for name, style in styles.items():
-    proba = models[name].predict_proba(X_test)[:, 1]
-    costs = [cost(y_test, proba > threshold) for threshold in thresholds]
-    axes.plot(thresholds, costs, style, color=colours[name], linewidth=3, label=name)
+    decisions = [(proba[name] > threshold).astype(int) for threshold in thresholds]
+    curve = [1000 * mean_cost(y_test, decision, **costs) for decision in decisions]
+    axes.plot(thresholds, curve, style, color=colours[name], linewidth=3, label=name)
 tuned = models["tuned threshold"].best_threshold_
-decisions = {  # the threshold, and a marker with its size and colour
+markers = {  # the threshold, and a marker with its size and colour
     "plain": (0.5, "X", 11, "#000000"),
     "threshold 1/11": (THRESHOLD, "o", 17, "#E69F00"),
     "tuned threshold": (tuned, "D", 11, "#009E73"),
-    "focal_alpha": (THRESHOLD, "v", 9, "#0072B2"),  # where both w P are equal
+    "focal_alpha": (THRESHOLD, "v", 9, "#0072B2"),
     "class_weight": (0.5, "s", 11, "#D55E00"),
 }
-for name, (threshold, marker, size, colour) in decisions.items():
-    at = threshold, table.loc[name, "cost per 1,000"]
+for name, (threshold, marker, size, colour) in markers.items():
+    at = threshold, summary.loc[name, "cost per 1,000"]
     axes.plot(*at, marker, color=colour, markersize=size, markeredgecolor="white")
-axes.text(0.55, table.loc["plain", "cost per 1,000"], "plain", va="top")
-axes.text(THRESHOLD, 300, "threshold 1/11\ntuned threshold\nfocal_alpha", va="top", ha="center")
-axes.text(0.5, 300, "class_weight", va="top", ha="center")
-axes.set(xscale="log", xlabel="threshold on predict_proba", ylabel="cost per 1,000 borrowers")
-axes.set(xticks=[0.01, THRESHOLD, 0.5], xticklabels=["0.01", "1/11", "1/2"], ylim=(150, 950))
+axes.text(0.55, summary.loc["plain", "cost per 1,000"], "plain", va="top")
+axes.text(THRESHOLD, 180, "threshold 1/11\ntuned threshold\nfocal_alpha", va="top", ha="center")
+axes.text(0.5, 180, "class_weight", va="top", ha="center")
+axes.set(xscale="log", xlabel="threshold on predict_proba", ylabel="cost per 1,000 transactions")
+axes.set(xticks=[0.01, THRESHOLD, 0.5], xticklabels=["0.01", "1/11", "1/2"], ylim=(0, 980))
 axes.minorticks_off()
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, title="predict_proba of", loc="upper right")
+plt.show()
+
+# %%
+# A price for each transaction
+# ----------------------------
+#
+# Now a missed fraud costs its amount, and a false alarm costs 20. ``CostClassifier`` trains a
+# classifier without prices. Its ``predict`` compares the expected costs of each transaction: it
+# stops those with ``amount * P > 20 * (1 - P)``. ``cost_decision`` does the same for given
+# probabilities.
+
+by_amount = CostClassifier(
+    FocalHistGradientBoostingClassifier(**trees),
+    false_positive_cost=20.0,
+    false_negative_cost=itemgetter("amount"),  # this column of X
+).fit(X_train, y_train)
+prices = {"false_positive_cost": 20.0, "false_negative_cost": X_test["amount"]}
+by_row = {
+    "CostClassifier": by_amount.predict(X_test),
+    "cost_decision, class_weight": cost_decision(proba["class_weight"], **prices).astype(int),
+    "cost_decision, true P": cost_decision(truth, **prices).astype(int),
+}
+for name, decision in by_row.items():
+    print(f"{name}: {1000 * mean_cost(y_test, decision, **prices):.0f} for 1,000 transactions")
+
+# %%
+# The curves show the cost of a single threshold for all transactions. The dotted lines show the
+# decision by the amount of each transaction. With the focal model this decision costs less than any
+# single threshold. With the weighted model it costs more than the best single threshold, because
+# the numbers of this model are not probabilities.
+
+proba["focal"] = by_amount.estimator_.predict_proba(X_test)[:, 1]
+figure, axes = plt.subplots(figsize=(7.4, 5.2), layout="constrained")
+for name in ("focal", "class_weight"):
+    display = CostDisplay.from_predictions(y_test, proba[name], name=name, ax=axes, **prices)
+    lowest = 1000 * display.costs.min()
+    print(f"{name}, best single threshold: {lowest:.0f} for 1,000 transactions")
+axes.set(ylim=(0, 30))
+axes.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -19,10 +19,12 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import train_test_split
 
-from benchmarks.data import give_me_some_credit
 from skfocal import FocalLGBMClassifier, FocalXGBClassifier
+from skfocal.datasets import make_transactions
 
-X, y = give_me_some_credit()
+table = make_transactions(80_000, fraud_rate=0.07, random_state=0)
+X = table.data.drop(columns=["time", "card"]).assign(hour=table.data["time"].dt.hour)
+y = table.target
 X_train, X, y_train, y = train_test_split(X, y, train_size=10_000, stratify=y, random_state=0)
 X_valid, X_test, y_valid, y_test = train_test_split(
     X, y, train_size=10_000, test_size=60_000, stratify=y, random_state=0
@@ -33,7 +35,7 @@ X_valid, X_test, y_valid, y_test = train_test_split(
 # ``first_metric_only`` its first name decides. ``eval_X`` and ``eval_y`` are what LightGBM now
 # calls ``eval_set``.
 
-trees = {"n_estimators": 200, "learning_rate": 0.1, "random_state": 0, "n_jobs": 2}
+trees = {"n_estimators": 200, "learning_rate": 0.1, "random_state": 0}
 trees["focal_gamma"] = 2.0
 sets = {
     "eval_X": (X_train, X_valid),
@@ -51,9 +53,9 @@ lgbm_all = FocalLGBMClassifier(metric=names, verbose=-1, **trees).fit(X_train, y
 
 sets = {"eval_set": [(X_train, y_train), (X_valid, y_valid)], "verbose": False}
 names = ["aucpr", "logloss"]
-xgb = FocalXGBClassifier(eval_metric=names, early_stopping_rounds=20, **trees)
+xgb = FocalXGBClassifier(eval_metric=names, enable_categorical=True, early_stopping_rounds=20, **trees)
 xgb.fit(X_train, y_train, **sets)
-xgb_all = FocalXGBClassifier(eval_metric=names, **trees).fit(X_train, y_train, **sets)
+xgb_all = FocalXGBClassifier(eval_metric=names, enable_categorical=True, **trees).fit(X_train, y_train, **sets)
 
 # %%
 # A stopped model predicts with the rounds up to the best one. LightGBM's ``best_iteration_``

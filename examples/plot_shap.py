@@ -2,17 +2,17 @@
 Explaining a focal model with SHAP
 ==================================
 
-SHAP values of a boosted model add up to its margin. What that is depends on the link: with
-``link="posterior"`` it is the log-odds of the probability, with the focal link it is the margin of
-the loss, whose sigmoid is not the probability. What to look at:
+SHAP values say how much each column adds to the margin (raw score) of a row. The link of a focal
+model says what the margin is. With ``link="posterior"`` it is the log-odds of the probability. With
+``link="focal"``, the default, it is the margin of the loss. Its sigmoid is not the probability.
+What to see:
 
-- sums (left): with the posterior link they are log-odds, with the focal one somewhat more than a
-  third of them at gamma 2, along a line that is slightly bent;
-- mean absolute values (right): under the focal link every column seems to matter less, and none
-  does. Seen in log-odds, the focal model uses the columns as the plain one does;
-- explained are the saved boosters, ordinary LightGBM models in which SHAP sees nothing unusual.
+- Left: the sum of the values of each row. With the posterior link it is the log-odds. With the
+  focal link at gamma 2 it is a little more than a third of them.
+- Right: the mean absolute value of each column. With the focal link each column seems to matter
+  less, but none does. In log-odds, the focal model uses the columns as the plain model does.
 
-Run it from the root of a clone: the table comes from ``benchmarks.tables``.
+SHAP explains the saved boosters. They are ordinary LightGBM models.
 """
 
 import lightgbm
@@ -23,15 +23,16 @@ import shap
 from scipy.special import logit
 from sklearn.model_selection import train_test_split
 
-from benchmarks.tables import BINARY
 from skfocal import FocalLGBMClassifier
+from skfocal.datasets import make_transactions
 
 # %%
-# Customers of a telephone company: who leaves?
+# Simulated card transactions, 10 % of them fraud.
 
-X, y = BINARY["churn, telephone"].load()
+simulated = make_transactions(20_000, fraud_rate=0.1, random_state=0)
+X, y = simulated.data.drop(columns=["time", "card"]), simulated.target
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
-settings = {"num_leaves": 15, "learning_rate": 0.05, "n_jobs": 2, "random_state": 0, "verbose": -1}
+settings = {"num_leaves": 15, "learning_rate": 0.05, "random_state": 0, "verbose": -1}
 models = {
     "plain": FocalLGBMClassifier(focal_gamma=0.0, **settings),
     "focal, posterior link": FocalLGBMClassifier(focal_gamma=2.0, link="posterior", **settings),
@@ -39,8 +40,8 @@ models = {
 }
 
 # %%
-# ``TreeExplainer`` gets what ``save_model`` would write. The sums are checked: they are log-odds of
-# ``predict_proba`` with the posterior link, and margins with the focal one.
+# ``TreeExplainer`` gets what ``save_model`` would write. The last lines check the sums. With the
+# posterior link they are the log-odds of ``predict_proba``. With the focal link they are margins.
 
 importance, sums, log_odds = {}, {}, {}
 for name, model in models.items():
@@ -56,14 +57,16 @@ margin = models["focal, focal link"].predict(X_test, raw_score=True)
 np.testing.assert_allclose(sums["focal, focal link"], margin, atol=1e-9)
 
 # %%
-# Means of absolute values, of the columns with the largest ones.
+# These are the mean absolute values. In all three models, how the card was read (``entry``) and the
+# merchant matter most.
 
-table = pd.DataFrame(importance).sort_values("plain").tail(8)
-print(table[::-1].round(2))
+table = pd.DataFrame(importance).sort_values("plain")
+print(table[::-1].round(2).to_string())
 
 # %%
-# SHAP values of the focal link can be compared with each other, in one model and one row. They
-# cannot be read as log-odds, nor compared with those of a plain model.
+# SHAP values of the focal link can be compared with each other, within one model. Do not read them
+# as log-odds, and do not compare them with those of a plain model. If you need that, use the
+# posterior link.
 
 styles = {
     "plain": {"color": "black", "marker": "o", "s": 90, "facecolors": "none"},
