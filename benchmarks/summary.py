@@ -127,16 +127,20 @@ def tuned(table: pd.DataFrame) -> str:
     return ", ".join(f"{n} {word}" for word, n in words.items())
 
 
-def drift(table: pd.DataFrame) -> str:
-    """What the last known share of positives does to log loss, in sentences."""
+def drift(table: pd.DataFrame) -> dict[str, str]:
+    """What the last known share of positives does to log loss, and what the true one does."""
     models = [m for m in table.method.unique() if "share" not in m]
-    parts = []
-    for name, share in (("the last known share", "last share"), ("the true share", "true share")):
-        values = [paired(table, f"{m}, {share}", m, "log_loss_ratio") for m in models]
+    numbers = {}
+    for share in ("last", "true"):
+        values = [paired(table, f"{m}, {share} share", m, "log_loss_ratio") for m in models]
         means = pd.concat(values, axis=1).mean(axis=1)
-        better = int((means < 0).sum())
-        parts.append(f"{name} lowers log loss on {better} of {len(means)} tables")
-    return " and ".join(parts)
+        numbers |= {
+            f"{share}_better": f"{(means < 0).sum()} of {len(means)}",
+            f"{share}_most": f"{-means.min():.3f}",
+            f"{share}_where": str(means.idxmin()),
+            f"{share}_worst": f"{max(means.max(), 0.0):.3f}",
+        }
+    return numbers
 
 
 def page() -> str:
@@ -151,7 +155,7 @@ def page() -> str:
     return TEMPLATE.read_text().format(
         rare_tables=rare.table.nunique(),
         rare_families=rare.family.nunique(),
-        repetitions=rare.fold.nunique(),
+        repetitions="once" if rare.fold.nunique() == 1 else f"{rare.fold.nunique()} times",
         rare_means=rare_means(rare),
         rare_ranks=rare_ranks(rare),
         focal_on_rare=focal_on_rare(rare),
@@ -162,7 +166,7 @@ def page() -> str:
         .loc[:, ["method", "against", "measure", "difference", "seen"]]
         .to_markdown(index=False),
         tuned=tuned(quality),
-        drift=drift(moved),
+        **drift(moved),
         focal_time=ratio["focal 2"],
         sigmoid_time=ratio["CalibratedClassifierCV"],
         cv_time=ratio["CV"],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from skfocal import __version__
 
-# examples take their tables from benchmarks/; gallery.py is beside this file
+# gallery.py is beside this file
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
@@ -70,7 +70,7 @@ html_theme_options = {
     "logo": {
         "image_light": "_static/favicon.svg",
         "image_dark": "_static/favicon.svg",
-        "text": "skfocal",
+        "text": f"skfocal {version}",
     },
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],

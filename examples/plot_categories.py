@@ -2,11 +2,11 @@
 Categories and missing values, passed as they are
 =================================================
 
-Many tables hold words as well as numbers, and have missing values. This example passes such a table
-to LightGBM and XGBoost as it is, and once with one-hot columns: a column of 0 and 1 for each word.
-What to see: the table as it is does as well, and needs no pipeline. A linear model needs numbers
-without missing values, so it needs a pipeline with more steps. Here both boosters still rank frauds
-better than the linear model. All five models train on the focal loss.
+Many tables hold words as well as numbers, and have missing values. This example trains LightGBM and
+XGBoost on such a table, and again on its one-hot columns: a column of 0 and 1 for each word. What
+to see: the table as it is does as well as one-hot columns, and needs no pipeline. A linear model
+needs numbers without missing values, so its pipeline has more steps. Here both boosters still rank
+frauds better than the linear model. All five models train on the focal loss.
 
 A tree splits a ``category`` column into two sets of categories. A missing value goes to the side
 where it fits better. The transactions are simulated, so the true probabilities are known.
@@ -26,9 +26,9 @@ from skfocal import FocalLGBMClassifier, FocalLogisticRegression, FocalXGBClassi
 from skfocal.datasets import make_transactions
 
 # %%
-# One transaction in ten is a fraud here. The first transaction of a card has no value in
-# ``minutes_since_last``. Few values are missing otherwise, so a fifth of four columns is deleted at
-# random.
+# One transaction in ten is a fraud here. Only ``minutes_since_last`` has missing values: it is
+# missing for the first transaction of a card. So a fifth of the values of four other columns is
+# deleted at random.
 
 table = make_transactions(60_000, fraud_rate=0.1, random_state=0)
 X = table.data.drop(columns=["time", "card"]).assign(hour=table.data["time"].dt.hour)
@@ -81,9 +81,9 @@ print(pd.DataFrame({**scores, "true probabilities": best}).mean().round(3).to_st
 
 # %%
 # The left panel shows precision and recall on the last split. The right panel shows average
-# precision on each of the five. The linear model is the last one on every split. It would not be
-# without the deleted values: it then does about as well as the boosters, because the true log-odds
-# are almost a sum of the columns.
+# precision on each of the five. The linear model is the worst one on every split. This depends on
+# the table. If no values are deleted, the linear model does about as well as the boosters, because
+# the true log-odds are almost a sum with one term for each column.
 
 plt.rcParams["font.size"] = 12
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 5), layout="constrained")

@@ -86,13 +86,13 @@ print(f"\nshare of fraud: {y_test.mean():.3f}")
 # %%
 # The two thresholds, ``class_weight`` and ``focal_alpha`` cost about the same. Another sample of
 # transactions would move each cost by about 5, which is more than they differ. The mean P of
-# ``focal_alpha`` is a little too small, and its log loss is almost that of the plain model. The
-# mean P of ``class_weight`` is more than three times the share of fraud.
+# ``focal_alpha`` is a little smaller than the share of fraud. Its log loss is almost that of the
+# plain model. The mean P of ``class_weight`` is more than three times the share of fraud.
 #
 # The figure shows the cost for every threshold on ``predict_proba``. Markers show where ``predict``
 # decides. The curves of the plain model and of ``focal_alpha`` are close to each other where they
-# are lowest, near 1/11. The curve of ``class_weight`` is lowest near 1/2, at about the same cost. So
-# this model ranks the transactions about as well. But its numbers are not probabilities of fraud.
+# are lowest, near 1/11. The curve of ``class_weight`` is lowest near 1/2, at about the same cost.
+# So this model ranks the transactions about as well. But its numbers are not probabilities.
 
 plt.rcParams["font.size"] = 12
 figure, axes = plt.subplots(figsize=(7.4, 5.2), layout="constrained")

@@ -11,8 +11,8 @@ What to see:
 - The weights move the decision. The recall of a class is the share of its images that are found.
   With weights it is higher for the digits 8 and 5, which are the rarest. It is a little lower for
   the digits 3 and 1, which are the most frequent.
-- The plain model does as well if its decision uses the same weights. It is not trained on them, and
-  its log loss stays as it was.
+- The plain model does as well if its decision uses the same weights. It is trained without them,
+  so its log loss stays as it was.
 """
 
 import matplotlib.pyplot as plt
@@ -34,9 +34,9 @@ kept = np.concatenate([np.flatnonzero(y == digit)[:n] for digit, n in enumerate(
 X, y = X[kept], y[kept]
 
 # %%
-# ``predict_proba`` gives a probability P of each class. ``predict`` takes the class with the largest
-# w P, where w are the weights of the classes. This is written out here, so that the plain model can
-# use it too.
+# ``predict_proba`` gives a probability P of each class. ``predict`` takes the class with the
+# largest w P, where w is the weight of the class. This is written out here, so that the plain model
+# can use it too.
 
 weights = {"none": np.ones(10), "balanced": len(y) / (10 * counts)}
 trees = {"n_estimators": 60, "learning_rate": 0.05, "num_leaves": 7, "min_child_samples": 5}
@@ -92,7 +92,7 @@ for shift, (name, (marker, colour)) in zip((-0.24, -0.08, 0.08, 0.24), looks.ite
         values, rows + shift, xerr=errors, fmt=marker, color=colour, markersize=8, label=name
     )
 names = [f"{columns[k]} ({counts[k]})" for k in order]
-axes.set(xlabel="recall", xlim=(0.2, 1.01), yticks=rows, yticklabels=names)
+axes.set(xlabel="recall", ylabel="digit (images)", xlim=(0.2, 1.01), yticks=rows, yticklabels=names)
 axes.invert_yaxis()
 axes.grid(axis="y", color="0.9")
 axes.spines[["top", "right"]].set_visible(False)

@@ -2,17 +2,16 @@
 Serving a focal pipeline with onnxruntime
 =========================================
 
-A pipeline of encoders and ``FocalXGBClassifier`` becomes one ONNX graph, which predicts without
-Python, scikit-learn, XGBoost and skfocal. What to look at:
+ONNX is a file format for models. A pipeline of encoders and ``FocalXGBClassifier`` becomes one ONNX
+graph. The graph predicts without Python, scikit-learn, XGBoost and skfocal. What to see:
 
-- probabilities of the graph are those of ``predict_proba``, and its labels those of ``predict``:
-  the map to the posterior and the costs are part of it (left);
-- the booster alone, saved or converted without that map, gives another number: the sigmoid of its
-  margin, here mostly far too large;
-- single rows are served many times faster, as what they wait for in Python are frames and checks.
-  Large batches gain little: there it is the trees that take the time (right).
-
-Run it from the root of a clone: the table comes from ``benchmarks.data``.
+- the graph returns the probabilities of ``predict_proba`` and the labels of ``predict``. The map to
+  the posterior (the class probability) and the costs are part of it (left);
+- the booster alone, without that map, gives other numbers: the sigmoid of its score. Here most of
+  them are far too large (left);
+- the graph serves single rows many times faster. In Python, most of the time for one row goes into
+  data frames and checks. Large batches gain little or nothing, because the computation itself takes
+  the time there (right).
 """
 
 from timeit import repeat
@@ -27,15 +26,18 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from benchmarks.data import bank_marketing
 from skfocal import FocalXGBClassifier
+from skfocal.datasets import make_transactions
 from skfocal.onnx import to_onnx
 
 # %%
-# Numbers as float32, which is what trees get in ONNX. Categories are inputs of text.
+# The table holds simulated card transactions. Numbers are float32, because the trees of ONNX use
+# that type. Categories are text inputs of the graph.
 
-X, y = bank_marketing()
+table = make_transactions(60_000, fraud_rate=0.1, random_state=0)
+X = table.data.drop(columns=["time", "card"]).assign(hour=table.data["time"].dt.hour)
 X = X.astype(dict.fromkeys(X.select_dtypes("number"), np.float32))
+y = table.target
 split = train_test_split(X, y, train_size=20_000, stratify=y, random_state=0)
 X_train, X_test, y_train, y_test = split
 numbers, categories = (make_column_selector(dtype_include=t) for t in ("number", "category"))
@@ -48,7 +50,8 @@ model = make_pipeline(
 ).fit(X_train, y_train)
 
 # %%
-# The graph, and a session on one core, as the model has one. Each column is an input.
+# A session runs the graph. It uses one core, because the model uses one core, too. Each column of
+# the table is an input.
 
 options = SessionOptions()
 options.intra_op_num_threads = 1
@@ -64,8 +67,8 @@ np.testing.assert_allclose(proba, model.predict_proba(X_test), atol=1e-6)
 print(f"{len(graph) / 1e3:.0f} kB")
 
 # %%
-# Latency by size of the batch: medians, on the machine that made this page. The frame and the
-# arrays are there before the clock starts.
+# Times for batches of different sizes: medians, on the machine that made this page. The data frame
+# and the arrays are made before the clock starts.
 
 sizes = [1, 10, 100, 1000, 10_000]
 seconds = {"predict_proba": [], "onnxruntime": []}
@@ -82,7 +85,8 @@ latency = pd.DataFrame(seconds, index=pd.Index(sizes, name="rows"))
 print((1000 * latency).round(2).add_suffix(", ms"))
 
 # %%
-# Against ``predict_proba``: the graph, and the booster's own probability.
+# The left panel compares two probabilities with ``predict_proba``: that of the graph, and that of
+# the booster alone. It shows 2,000 test rows.
 
 alone = model[-1].get_booster().inplace_predict(model[0].transform(X_test))
 styles = {"predict_proba": ("#D55E00", "s--"), "onnxruntime": ("#0072B2", "o-")}

@@ -5,6 +5,7 @@ behind one is its output; numbers may differ by a fifth or by two units of their
 libraries' versions do.
 """
 
+import ast
 import contextlib
 import io
 import os
@@ -122,6 +123,20 @@ def test_no_other_way_to_write_python():
 def test_links_of_the_repository_lead_somewhere(name):
     links = re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text())
     assert all((ROOT / link).exists() for link in links if "://" not in link)
+
+
+EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_without_the_repository(example):
+    """A downloaded script has no folder beside it."""
+    tree = ast.parse(example.read_text())
+    names = [a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names]
+    names += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    own = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"skfocal"}
+    assert own == {"benchmarks", "examples", "tests"}
+    assert not own & {name.partition(".")[0] for name in names}
 
 
 def test_citations_of_formulas_exist():

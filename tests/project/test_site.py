@@ -138,3 +138,66 @@ def test_internal_links_lead_somewhere():
                 if unquote(fragment) not in ids[target]:
                     missing.append((name, link))
     assert not missing
+
+
+# Texts that reach beyond their box or the right edge of the window, but for the mark of a link.
+CUT = """
+selector => [...document.querySelectorAll(selector)]
+    .filter(e => e.offsetParent !== null && e.innerText.trim())
+    .filter(e => {
+        const walker = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+        const edge = Math.min(window.innerWidth, e.getBoundingClientRect().right) + 1;
+        while (walker.nextNode()) {
+            if (walker.currentNode.parentElement.closest(".headerlink")) continue;
+            const range = document.createRange();
+            range.selectNodeContents(walker.currentNode);
+            if ([...range.getClientRects()].some(r => r.right > edge)) return true;
+        }
+        return false;
+    })
+    .map(e => e.innerText.slice(0, 80))
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_no_heading_is_cut(browser, address, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    for name in PAGES:
+        page.goto(address + name)
+        assert page.evaluate(CUT, "h1, h2, h3, dt.sig") == [], name
+    page.close()
+
+
+def test_code_shows_its_right_end_on_a_desktop(browser, address):
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    for name in PAGES:
+        page.goto(address + name)
+        hidden = page.evaluate(
+            "[...document.querySelectorAll('div.highlight-python pre, div.highlight-default pre')]"
+            ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText.slice(0, 80))"
+        )
+        assert hidden == [], name
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["index", "getting_started", "report", "guide/focal_loss"])
+def test_pages_have_their_figures(page, address, name):
+    page.goto(address + name + ".html")
+    sizes = page.locator("article img").evaluate_all("images => images.map(i => i.naturalWidth)")
+    assert max(sizes, default=0) >= 300
+
+
+@pytest.mark.parametrize(
+    "words, title",
+    [
+        ("drift", "Time, drift and monitoring"),
+        ("alert budget", "Alerts, costs and thresholds"),
+        ("cost per transaction", "Alerts, costs and thresholds"),
+        ("undersampling", "Migrating"),
+    ],
+)
+def test_search_finds_what_users_ask_for(page, address, words, title):
+    page.goto(address + f"search.html?q={words}")
+    page.wait_for_selector("ul.search li")
+    page.wait_for_function("!document.querySelector('#search-progress')?.innerText.includes('Searching')")
+    assert any(title in each for each in page.locator("ul.search li").all_inner_texts())
