@@ -58,13 +58,13 @@ def make_transactions(
     n_days : int, default=90
         Days from the first transaction to the last.
     drift : float, default=1.0
-        By how much the odds of fraud are multiplied from the first day to the last, evenly in time.
-        1 for none.
+        The odds of fraud of the last day, divided by those of the first day, for rows that are
+        alike. The odds grow evenly in time. 1 for no drift.
     as_frame : bool, default=True
         Whether ``data`` is a pandas DataFrame, with times and categories. Otherwise it is an array
         of floats: seconds since the first of January 2024, and codes of categories.
-    random_state : int, RandomState or None, default=None
-        What the table is drawn from.
+    random_state : int, RandomState, Generator or None, default=None
+        The seed, or the generator, of all random numbers.
 
     Returns
     -------
@@ -72,9 +72,9 @@ def make_transactions(
         ``data`` of shape (n_rows, 10): ``time``, ``card`` (a number), ``amount``, ``merchant``,
         ``country``, ``entry`` (how the card was read), ``card_age_days``, ``usual_amount`` (the
         card's median), ``minutes_since_last`` (of the card; NaN for its first transaction) and
-        ``n_last_day`` (its transactions of the 24 hours before).
-        ``target`` of shape (n_rows,): 1 for fraud. ``proba`` of shape (n_rows,): the probability by
-        which it was drawn. ``feature_names``: the columns.
+        ``n_last_day`` (the number of its transactions in the 24 hours before).
+        ``target`` of shape (n_rows,): 1 for fraud. ``proba`` of shape (n_rows,): the true
+        probability of fraud. ``feature_names``: the columns.
 
     Raises
     ------
@@ -108,8 +108,10 @@ def make_transactions(
     >>> f"{table.proba.mean():.4f}"
     '0.0020'
     """
-    _check(n_rows, fraud_rate, n_days, drift)
-    rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+    _check(n_rows, fraud_rate, n_days, drift, as_frame)
+    if not isinstance(random_state, np.random.Generator):
+        random_state = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+    rng = random_state
     seconds = _times(n_rows, n_days, rng)
     columns = _columns(seconds, rng)
     log_odds = _log_odds(seconds, columns) + np.log(drift) * seconds / (n_days * SECONDS)
@@ -119,7 +121,12 @@ def make_transactions(
     return Bunch(data=data, target=target, proba=proba, feature_names=["time", *NAMES])
 
 
-def _check(n_rows: int, fraud_rate: float, n_days: int, drift: float) -> None:
+def _check(n_rows: int, fraud_rate: float, n_days: int, drift: float, as_frame: bool) -> None:
+    for name, value in (("fraud_rate", fraud_rate), ("drift", drift)):
+        if isinstance(value, (bool, str)) or not np.isscalar(value):
+            raise ValueError(f"{name} must be a number; got {value!r}.")
+    if not isinstance(as_frame, (bool, np.bool_)):
+        raise ValueError(f"as_frame must be True or False; got {as_frame!r}.")
     for name, value in (("n_rows", n_rows), ("n_days", n_days)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"{name} must be an integer >= 1; got {value!r}.")
@@ -206,11 +213,11 @@ def _expit(log_odds: Array) -> Array:
 
 def _constant(log_odds: Array, mean: float) -> float:
     """What makes the mean probability the wanted one, by bisection."""
-    low, high = -60.0, 60.0
-    for _ in range(80):
+    low, high = -60.0 - log_odds.max(), 60.0 - log_odds.min()
+    for _ in range(100):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if _expit(log_odds + middle).mean() < mean else (low, middle)
-    return 0.5 * (low + high)
+    return float(0.5 * (low + high))
 
 
 def _floats(seconds: Array, columns: dict[str, Array]) -> Array:

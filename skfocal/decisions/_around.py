@@ -6,10 +6,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    clone,
+    is_classifier,
+)
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 
 def place_of(pos_label: Any, classes: npt.NDArray[Any]) -> int:
@@ -47,31 +57,37 @@ class AroundClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
     pos_label: Any
     estimator_: Any
     classes_: npt.NDArray[Any]
+    _place: int  # of the positive label in classes_, as fit has found it
 
     def _fitted(
         self, X: Any, y: npt.ArrayLike, params: dict[str, Any]
     ) -> tuple[Any, npt.NDArray[Any]]:
         """The classifier within, fitted, and its classes, which must be two."""
-        if params and routing():
-            params = process_routing(self, "fit", **params).estimator.fit
-        else:
-            params = {name: value for name, value in params.items() if name != "groups"}
+        if not is_classifier(self.estimator):
+            raise TypeError(f"estimator must be a classifier; got {type(self.estimator).__name__}.")
         fitted = clone(self.estimator).fit(X, y, **params)
         classes = np.asarray(fitted.classes_)
-        if len(classes) != 2:
+        if classes.ndim != 1 or len(classes) != 2:
             raise ValueError(
                 f"Only binary classification is supported. {type(self).__name__} decides between "
                 f"two classes; y has {len(classes)}."
             )
-        place_of(self.pos_label, classes)
         return fitted, classes
 
-    def _place(self) -> int:
-        """The place of the positive label in ``classes_``."""
-        return place_of(self.pos_label, self.classes_)
+    def _for_estimator(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The parameters of ``fit`` that the classifier within takes."""
+        if not routing():
+            if has_fit_parameter(self.estimator, "groups"):
+                return params
+            return {name: value for name, value in params.items() if name != "groups"}
+        taken = get_routing_for_object(self.estimator).consumes("fit", params)
+        unknown = set(params) - set(taken) - {"sample_weight", "groups"}
+        if unknown:
+            raise TypeError(f"{sorted(unknown)} are not requested by {self.estimator}.")
+        return {name: params[name] for name in taken}
 
-    def _labels(self, alerted: npt.NDArray[np.bool_], place: int) -> npt.NDArray[Any]:
-        return self.classes_[np.where(alerted, place, 1 - place)]
+    def _labels(self, alerted: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+        return self.classes_[np.where(alerted, self._place, 1 - self._place)]
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
@@ -92,7 +108,7 @@ class AroundClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
 
     @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> npt.NDArray[Any]:
-        """Log-odds or scores of the classifier within. Its sign is not the decision.
+        """Scores of the classifier within. `predict` does not go by their sign.
 
         Parameters
         ----------

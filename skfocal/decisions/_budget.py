@@ -1,15 +1,20 @@
 """`AlertBudgetClassifier`: alerts a share of the rows."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import check_cv, cross_val_predict
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._kernels import Array
-from skfocal.decisions._around import AroundClassifier, place_of, routing
+from skfocal.decisions._around import AroundClassifier, place_of
 from skfocal.metrics._budget import alert_curve
 from skfocal.metrics._rows import check_labels, check_weight
 
@@ -17,11 +22,14 @@ from skfocal.metrics._rows import check_labels, check_weight
 class AlertBudgetClassifier(AroundClassifier):
     """Alerts a share of the rows: those with the highest probabilities.
 
-    A team can look at 50 of 10,000 transactions a day. This classifier predicts the positive label
-    for rows whose score is at or above a threshold, which a share ``budget`` of the rows reaches.
-    The threshold is taken from rows that the model has not seen, those that are held out of each
-    fold: scores of rows that were trained on are too high. Give a model that is fitted already as
-    `sklearn.frozen.FrozenEstimator`; ``fit`` then takes validation rows, for the threshold alone.
+    A team can check 50 of 10,000 transactions a day. This classifier predicts the positive label
+    for the rows with the highest scores: those at or above a threshold. The threshold is chosen
+    so that a share ``budget`` of the rows reaches it.
+
+    The threshold comes from rows that the model was not trained on, because scores of training
+    rows are too high. By default these are the rows that folds hold out. If the model is fitted
+    already, pass it as `sklearn.frozen.FrozenEstimator`. Then ``fit`` takes validation rows, and
+    uses them for the threshold alone.
 
     Parameters
     ----------
@@ -31,7 +39,8 @@ class AlertBudgetClassifier(AroundClassifier):
         Share of the rows to alert, in (0, 1). For a number of alerts a day, divide it by the
         number of rows a day.
     cv : int, splitter or iterable, default=None
-        Folds of `sklearn.model_selection.cross_val_predict`; None for five.
+        Folds; None for five stratified ones. Folds in the order of time and repeated folds work,
+        too: rows that no fold holds out do not count.
     pos_label : object, default=None
         The label to alert. None for ``classes_[1]``.
     n_jobs : int, default=None
@@ -47,8 +56,7 @@ class AlertBudgetClassifier(AroundClassifier):
         The smallest score that is alerted: a probability, or a value of ``decision_function``
         where the classifier has no probabilities.
     alert_rate_ : float
-        Share of the rows that reach it, among those that it was taken from. It is below the
-        budget where rows have equal scores.
+        Share of held-out rows that reach the threshold. It is at most the budget.
 
     See Also
     --------
@@ -57,8 +65,9 @@ class AlertBudgetClassifier(AroundClassifier):
 
     Notes
     -----
-    The share of alerts among later rows differs: by chance, by about the square root of their
-    number, and if the rows change. Watch it, and take the threshold again on newer rows.
+    The share of alerts among later rows is not exactly the budget. The number of alerts differs by
+    chance, by about its square root. It differs more if the rows change. Watch the share, and fit
+    again on newer rows.
 
     Examples
     --------
@@ -100,7 +109,7 @@ class AlertBudgetClassifier(AroundClassifier):
         y : array-like of shape (n,)
             Labels of two classes.
         sample_weight : array-like of shape (n,), default=None
-            Weights of rows: in training, and for the share of the rows.
+            Weights of rows, for training and for the share that is alerted.
         **params : dict
             Passed to ``fit`` of the classifier; ``groups`` to the folds.
 
@@ -116,25 +125,47 @@ class AlertBudgetClassifier(AroundClassifier):
         """
         _check_share(self.budget)
         if sample_weight is not None:
-            params["sample_weight"] = sample_weight
-        fitted, classes = self._fitted(X, y, params)
+            params["sample_weight"] = np.asarray(sample_weight)
+        fitted, classes = self._fitted(X, y, self._for_estimator(params))
+        place = place_of(self.pos_label, classes)
         labels = check_labels(y, "y")
         weight = check_weight(sample_weight, labels)
-        groups = None if routing() else params.pop("groups", None)
-        values = cross_val_predict(
-            self.estimator,
-            X,
-            labels,
-            groups=groups,
-            cv=check_cv(self.cv, labels, classifier=True),
-            method=_method_of(fitted),
-            params=params,
-            n_jobs=self.n_jobs,
-        )
-        scores = _scores(np.asarray(values), place_of(self.pos_label, classes))
+        if isinstance(self.estimator, FrozenEstimator):
+            rows, scores = np.arange(len(labels)), _scores(fitted, X, place)
+        else:
+            rows, scores = self._held_out(X, labels, params, classes, place)
+        if np.isnan(scores).any():
+            raise ValueError("estimator gives scores that are NaN, which cannot be ordered.")
+        weight = None if weight is None else weight[rows]
         self.threshold_, self.alert_rate_ = _threshold(scores, weight, self.budget)
-        self.estimator_, self.classes_ = fitted, classes
+        self.estimator_, self.classes_, self._place = fitted, classes, place
         return self
+
+    def _held_out(
+        self,
+        X: Any,
+        labels: npt.NDArray[Any],
+        params: dict[str, Any],
+        classes: npt.NDArray[Any],
+        place: int,
+    ) -> tuple[npt.NDArray[np.intp], Array]:
+        """Rows that folds hold out, and their scores by models that have not seen them."""
+        cv = check_cv(self.cv, labels, classifier=True)
+        (X,) = indexable(X)
+        splits = list(cv.split(X, labels, params.get("groups")))
+        own = self._for_estimator(params)
+
+        def fold(train: npt.NDArray[np.intp], test: npt.NDArray[np.intp]) -> Array:
+            model = clone(self.estimator)
+            model.fit(_safe_indexing(X, train), labels[train], **_rows_of(own, train, len(labels)))
+            if not np.array_equal(model.classes_, classes):
+                raise ValueError(
+                    "cv has a fold whose training rows have one class alone: use stratified folds."
+                )
+            return _scores(model, _safe_indexing(X, test), place)
+
+        found = Parallel(n_jobs=self.n_jobs)(delayed(fold)(*split) for split in splits)
+        return np.concatenate([test for _, test in splits]), np.concatenate(found)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What metadata the classifier within and the folds take.
@@ -144,9 +175,11 @@ class AlertBudgetClassifier(AroundClassifier):
         MetadataRouter
             The routing of ``fit``.
         """
-        split = MethodMapping().add(caller="fit", callee="split")
         router = super().get_metadata_routing()
-        return router.add(splitter=check_cv(self.cv, classifier=True), method_mapping=split)
+        if hasattr(self.cv, "split"):
+            split = MethodMapping().add(caller="fit", callee="split")
+            router.add(splitter=self.cv, method_mapping=split)
+        return router
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The positive label for rows whose score reaches the threshold.
@@ -162,11 +195,7 @@ class AlertBudgetClassifier(AroundClassifier):
             Labels.
         """
         check_is_fitted(self)
-        place = self._place()
-        scores = _scores(
-            np.asarray(getattr(self.estimator_, _method_of(self.estimator_))(X)), place
-        )
-        return self._labels(scores >= self.threshold_, place)
+        return self._labels(_scores(self.estimator_, X, self._place) >= self.threshold_)
 
 
 def _check_share(budget: Any) -> None:
@@ -179,9 +208,14 @@ def _check_share(budget: Any) -> None:
         raise ValueError(f"budget must be in (0, 1), a share of the rows; got {budget}.")
 
 
-def _method_of(fitted: Any) -> str:
-    """What gives the scores of a classifier."""
-    return "predict_proba" if hasattr(fitted, "predict_proba") else "decision_function"
+def _rows_of(params: dict[str, Any], rows: npt.NDArray[np.intp], n_rows: int) -> dict[str, Any]:
+    """Parameters of ``fit``; of those that have a value for each row, these rows."""
+    return {
+        name: _safe_indexing(value, rows)
+        if hasattr(value, "__len__") and not isinstance(value, (str, dict)) and len(value) == n_rows
+        else value
+        for name, value in params.items()
+    }
 
 
 def _threshold(scores: Array, weight: Array | None, budget: float) -> tuple[float, float]:
@@ -193,13 +227,21 @@ def _threshold(scores: Array, weight: Array | None, budget: float) -> tuple[floa
     shares = curve.alerts[1:] / curve.alerts[-1]
     # equal shares may differ by rounding
     n_alerted = int(np.searchsorted(shares, budget * (1 + 1e-12), side="right"))
-    if n_alerted == 0:  # even the rows of the highest score are too many
+    if n_alerted == 0:  # even the rows with the highest score are too many
+        warnings.warn(
+            f"No row will be alerted: the rows with the highest score are {shares[0]:.2g} of all "
+            f"rows, more than budget={budget:g}. This happens with few rows, with one class alone, "
+            "or with few distinct scores.",
+            UserWarning,
+            stacklevel=3,
+        )
         return float(np.nextafter(values[0], np.inf)), 0.0
     return float(values[n_alerted - 1]), float(shares[n_alerted - 1])
 
 
-def _scores(values: npt.NDArray[Any], place: int) -> Array:
-    """Scores of one class, of probabilities or of ``decision_function``."""
-    if values.ndim == 2:
-        return np.asarray(values[:, place], dtype=np.float64)
-    return np.asarray(values if place == 1 else -values, dtype=np.float64)
+def _scores(model: Any, X: Any, place: int) -> Array:
+    """Scores of one class: probabilities, or else values of ``decision_function``."""
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X), dtype=np.float64)[:, place]
+    margins = np.asarray(model.decision_function(X), dtype=np.float64)
+    return margins if place == 1 else -margins

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._kernels import Array
-from skfocal.decisions._around import AroundClassifier
+from skfocal.decisions._around import AroundClassifier, place_of
 from skfocal.losses._rows import floating
 from skfocal.metrics._costs import check_costs
 
@@ -21,17 +21,19 @@ def cost_decision(
     false_positive_cost: npt.ArrayLike = 1.0,
     false_negative_cost: npt.ArrayLike = 1.0,
 ) -> npt.NDArray[np.bool_]:
-    """Whether it costs less to take a row for a positive one: the Bayes decision [1]_.
+    """The decision with the smallest expected cost: the Bayes decision [1]_.
 
-    A row is alerted if ``false_negative_cost * p > false_positive_cost * (1 - p)``: what a miss
-    is expected to cost is more than what a false alarm is expected to cost. The costs may differ
-    from row to row: the amount of a transaction, and the price of a phone call.
+    A row is taken for positive, or *alerted*, if
+    ``false_negative_cost * p > false_positive_cost * (1 - p)``. Then a miss is expected to cost
+    more than a false alarm. The costs may differ from row to row, such as the amount of a
+    transaction, or the price of a phone call.
 
     Parameters
     ----------
     y_proba : array-like of shape (n,) or (n, 2)
         Probabilities of the positive label; of two columns the second is taken. They must be
-        true probabilities: those of a model with weights or of a sample are not.
+        true probabilities. A model that was trained with class weights or on a sample gives
+        others.
     false_positive_cost : float or array-like of shape (n,), default=1.0
         Cost of a false alarm, a number for all rows or one for each.
     false_negative_cost : float or array-like of shape (n,), default=1.0
@@ -86,14 +88,14 @@ class CostClassifier(AroundClassifier):
 
     It predicts the positive label where a miss is expected to cost more than a false alarm
     (`cost_decision`). The classifier within is trained without costs: costs belong to the
-    decision. Weights of rows by their amounts are another thing: they train another model, whose
-    probabilities are those of money and not of rows.
+    decision. ``sample_weight=amount`` is not the same: it trains a model of the share of *money*
+    that is positive, not of the share of rows.
 
     Parameters
     ----------
     estimator : classifier
-        A classifier with ``predict_proba``. Its probabilities must be true: a focal model's are; a
-        model with class weights or on a sample needs them undone.
+        A classifier with ``predict_proba``. Its probabilities must be true, as those of this
+        package are. A model that was trained with class weights or on a sample gives others.
     false_positive_cost : float or callable, default=1.0
         Cost of a false alarm. A callable takes ``X`` of ``predict`` and gives one cost for each
         row; ``operator.itemgetter("fee")`` takes a column, and can be saved.
@@ -175,7 +177,14 @@ class CostClassifier(AroundClassifier):
                 )
             if not callable(own):
                 check_costs(own, 1, name)
-        self.estimator_, self.classes_ = self._fitted(X, y, params)
+        if not hasattr(self.estimator, "predict_proba"):
+            raise TypeError(
+                "estimator must have predict_proba: costs need probabilities. Wrap it in "
+                f"CalibratedClassifierCV; got {type(self.estimator).__name__}."
+            )
+        fitted, classes = self._fitted(X, y, self._for_estimator(params))
+        self._place = place_of(self.pos_label, classes)
+        self.estimator_, self.classes_ = fitted, classes
         return self
 
     def predict(
@@ -208,12 +217,11 @@ class CostClassifier(AroundClassifier):
             If costs are not numbers >= 0, one or one for each row.
         """
         check_is_fitted(self)
-        place = self._place()
-        proba = np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)[:, place]
+        proba = np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)[:, self._place]
         alarm = _cost_of(X, false_positive_cost, self.false_positive_cost)
         miss = _cost_of(X, false_negative_cost, self.false_negative_cost)
         alerted = cost_decision(proba, false_positive_cost=alarm, false_negative_cost=miss)
-        return self._labels(alerted, place)
+        return self._labels(alerted)
 
 
 def _cost_of(X: Any, given: npt.ArrayLike | None, own: Costs) -> npt.ArrayLike:

@@ -33,7 +33,14 @@ class AlertCurve(NamedTuple):
         return np.asarray(np.interp(np.asarray(alerts), self.alerts, self.found))
 
 
-def positives(y_true: npt.ArrayLike, pos_label: Any) -> npt.NDArray[np.bool_]:
+class Positives(NamedTuple):
+    """Which rows are positive, and whether their label is the second one in sorted order."""
+
+    mask: npt.NDArray[np.bool_]
+    is_second: bool | None  # None where y_true has one label alone
+
+
+def positives(y_true: npt.ArrayLike, pos_label: Any) -> Positives:
     """Whether each label is the positive one.
 
     Parameters
@@ -41,46 +48,54 @@ def positives(y_true: npt.ArrayLike, pos_label: Any) -> npt.NDArray[np.bool_]:
     y_true : array-like of shape (n,)
         Labels, at most two different ones.
     pos_label : object
-        The positive label; None for the second one in sorted order, or 1.
+        The positive label; None for the second one in sorted order.
 
     Returns
     -------
-    ndarray of shape (n,)
-        True for positives.
+    Positives
+        The rows, and the place of the label.
 
     Raises
     ------
-    ValueError
-        If there are more than two labels, or the positive one is not known.
+    TypeError, ValueError
+        If there are more than two labels, they cannot be sorted, or the positive one is not known.
     """
     labels = check_labels(y_true, "y_true")
-    known = np.unique(labels)
+    try:
+        known = np.unique(labels)
+    except TypeError:
+        raise TypeError("y_true must hold labels that can be sorted, all of one type.") from None
     if len(known) > 2:
         raise ValueError(f"y_true must have two labels at most; got {known.tolist()}.")
+    names = known.tolist()
+    if np.ndim(pos_label):
+        raise ValueError(f"pos_label must be one label; got {pos_label!r}.")
     if pos_label is None:
-        if len(known) == 2:
-            pos_label = known[1]
-        elif known[0] in (0, 1, -1):
-            pos_label = 1
-        else:
+        if len(known) == 1 and names[0] not in (0, -1):
             raise ValueError(
-                f"y_true has the single label {known.tolist()[0]!r}: name the positive label in "
-                "pos_label."
+                f"y_true has the single label {names[0]!r}: name the positive label in pos_label."
             )
-    elif len(known) == 2 and pos_label not in known.tolist():
-        raise ValueError(f"pos_label must be one of {known.tolist()}; got {pos_label!r}.")
-    return np.asarray(labels == pos_label)
+        # a single 0, -1 or False is the negative label
+        return Positives(labels == known[-1] if len(known) == 2 else labels != labels, True)
+    if isinstance(pos_label, str) != isinstance(names[0], str) or (
+        len(known) == 2 and pos_label not in names
+    ):
+        raise ValueError(f"pos_label must be one of {names}; got {pos_label!r}.")
+    is_second = bool(pos_label == known[1]) if len(known) == 2 else None
+    return Positives(np.asarray(labels == pos_label), is_second)
 
 
-def scores_of(y_score: npt.ArrayLike, n_rows: int) -> Array:
-    """Scores of the positive label, of one column or the last of two.
+def scores_of(y_score: npt.ArrayLike, positive: Positives, name: str = "y_score") -> Array:
+    """Scores of the positive label: one column, or the column of that label of two.
 
     Parameters
     ----------
     y_score : array-like of shape (n,) or (n, 2)
-        Scores.
-    n_rows : int
-        How many there must be.
+        Scores; two columns are in the sorted order of the labels.
+    positive : Positives
+        Which rows are positive.
+    name : str, default="y_score"
+        The name of the argument, for messages.
 
     Returns
     -------
@@ -90,18 +105,24 @@ def scores_of(y_score: npt.ArrayLike, n_rows: int) -> Array:
     Raises
     ------
     ValueError
-        If the shape is another, or a score is NaN.
+        If the shape is another, a score is NaN, or it is not known which column is meant.
     """
-    scores = floating(y_score, "y_score").astype(np.float64)
+    scores = floating(y_score, name).astype(np.float64)
     if scores.ndim == 2 and scores.shape[1] == 2:
-        scores = scores[:, 1]
+        if positive.is_second is None:
+            raise ValueError(
+                f"{name} has two columns, and y_true a single label: give the column of the "
+                "positive label."
+            )
+        scores = scores[:, int(positive.is_second)]
+    n_rows = len(positive.mask)
     if scores.shape != (n_rows,):
         raise ValueError(
-            f"y_score must have one score for each of the {n_rows} labels in y_true, or two "
+            f"{name} must have one number for each of the {n_rows} labels in y_true, or two "
             f"columns; got shape {scores.shape}."
         )
     if np.isnan(scores).any():
-        raise ValueError("y_score must not hold NaN.")
+        raise ValueError(f"{name} must not hold NaN.")
     return scores
 
 
@@ -182,8 +203,8 @@ def _alerted(
 ) -> tuple[float, float, float]:
     """Alerts, positives among them, and all positives."""
     positive = positives(y_true, pos_label)
-    scores = scores_of(y_score, len(positive))
-    curve = alert_curve(positive, scores, check_weight(sample_weight, positive))
+    weight = check_weight(sample_weight, positive.mask)
+    curve = alert_curve(positive.mask, scores_of(y_score, positive), weight)
     alerts = n_alerts(budget, float(curve.alerts[-1]))
     return alerts, float(curve.found_at(alerts)), float(curve.found[-1])
 
@@ -198,29 +219,30 @@ def recall_at_budget(
 ) -> float:
     """Share of the positives that are among the rows with the highest scores.
 
-    A team can look at so many alerts, and looks at the rows with the highest scores. This is the
-    share of the positives that it finds.
+    A team can check a limited number of rows, the budget. It checks the rows with the highest
+    scores. This is the share of all positives that it finds.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
         Labels, at most two different ones.
     y_score : array-like of shape (n,) or (n, 2)
-        Scores, of which greater ones are alerted first: probabilities or log-odds. Of two columns
-        the second is taken.
+        Scores, of which greater ones are alerted first: probabilities or log-odds. Two columns
+        are in the sorted order of the labels, and that of the positive label is taken.
     budget : float or int
         A float in (0, 1]: the share of the rows that are alerted. An int: the number of alerts.
+        With ``sample_weight`` both are counted in weights.
     pos_label : object, default=None
-        The label of positives. None for the second label in sorted order.
+        The positive label. None for the second label in sorted order.
     sample_weight : array-like of shape (n,), default=None
-        Weights of rows. A weight of 2 is two equal rows.
+        Weights of rows. A row of weight 2 counts as two rows.
 
     Returns
     -------
     float
-        In [0, 1]; NaN, with a warning, if no row is positive. Rows of equal scores are alerted in
-        random order: the value is the mean over all orders. A budget that ends within a row finds
-        that part of it.
+        In [0, 1]; NaN, with a warning, if no row is positive. Rows with equal scores are alerted
+        in random order: the value is the mean over all orders. If the budget ends within a row,
+        that part of the row counts.
 
     Raises
     ------
@@ -277,7 +299,7 @@ def precision_at_budget(
     Returns
     -------
     float
-        In [0, 1]. Rows of equal scores are alerted in random order: the value is the mean over
+        In [0, 1]. Rows with equal scores are alerted in random order: the value is the mean over
         all orders.
 
     Raises
@@ -317,7 +339,8 @@ def make_budget_scorer(
     metric : {"recall", "precision"}, default="recall"
         What is scored.
     pos_label : object, default=None
-        The label of positives. None for ``classes_[1]``.
+        The positive label. None for ``classes_[1]``. Name it if a test fold may hold one label
+        alone.
 
     Returns
     -------

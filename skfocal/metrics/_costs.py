@@ -55,21 +55,22 @@ def mean_cost(
     pos_label: Any = None,
     sample_weight: npt.ArrayLike | None = None,
 ) -> float:
-    """Mean cost of a row, where errors have prices; smaller is better.
+    """Mean cost of decisions for one row; smaller is better.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
         Labels, at most two different ones.
     y_pred : array-like of shape (n,)
-        Labels that a model has decided for.
+        Labels that a model has decided for, or booleans: True for a row that is taken for
+        positive.
     false_positive_cost : float or array-like of shape (n,), default=1.0
         What it costs to take a negative row for a positive one: a number for all rows, or one for
         each.
     false_negative_cost : float or array-like of shape (n,), default=1.0
         What it costs to miss a positive row, such as the amount of a transaction.
     pos_label : object, default=None
-        The label of positives. None for the second label in sorted order.
+        The positive label. None for the second label in sorted order.
     sample_weight : array-like of shape (n,), default=None
         Weights of rows.
 
@@ -101,10 +102,28 @@ def mean_cost(
             f"y_pred must have one label for each of the {len(truth)} labels in y_true; got "
             f"{len(decided)}."
         )
-    # one label alone in y_true may still be told from the other by y_pred
-    positive = positives(np.concatenate([truth, decided]), pos_label)
-    is_positive, alerted = positive[: len(truth)], positive[len(truth) :]
+    is_positive, alerted = _both(truth, decided, pos_label)
     missed = check_costs(false_negative_cost, len(truth), "false_negative_cost")
     alarmed = check_costs(false_positive_cost, len(truth), "false_positive_cost")
     paid = np.where(is_positive, missed * ~alerted, alarmed * alerted)
     return float(np.average(paid, weights=check_weight(sample_weight, truth)))
+
+
+def _both(
+    truth: npt.NDArray[Any], decided: npt.NDArray[Any], pos_label: Any
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which rows are positive, and which have been taken for positive."""
+    if decided.dtype == bool and truth.dtype != bool:
+        return positives(truth, pos_label).mask, decided
+    if isinstance(truth.tolist()[0], str) != isinstance(decided.tolist()[0], str):
+        raise ValueError(
+            "y_pred must hold the labels of y_true, or booleans; got "
+            f"{decided.tolist()[0]!r} for {truth.tolist()[0]!r}."
+        )
+    if not set(decided.tolist()) <= {*truth.tolist(), pos_label} and len(set(truth.tolist())) == 2:
+        raise ValueError(
+            f"y_pred has labels that are not in y_true: {np.unique(decided).tolist()}."
+        )
+    # one label alone in y_true may still be told from the other by y_pred
+    mask = positives(np.concatenate([truth, decided]), pos_label).mask
+    return mask[: len(truth)], mask[len(truth) :]

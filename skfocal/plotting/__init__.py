@@ -5,7 +5,7 @@ A Display has what it draws in arrays. Its method `plot` draws them with matplot
 """
 
 from skfocal.plotting._alerts import AlertBudgetDisplay
-from skfocal.plotting._calibration import PosteriorCalibrationDisplay
+from skfocal.plotting._calibration import PosteriorCalibrationDisplay, ReliabilityCurve
 from skfocal.plotting._costs import CostDisplay
 from skfocal.plotting._gamma_path import GammaPathDisplay
 from skfocal.plotting._loss import FocalLossDisplay
@@ -16,6 +16,7 @@ __all__ = [
     "FocalLossDisplay",
     "GammaPathDisplay",
     "PosteriorCalibrationDisplay",
+    "ReliabilityCurve",
 ]
 
 for _class in (
@@ -24,5 +25,6 @@ for _class in (
     FocalLossDisplay,
     GammaPathDisplay,
     PosteriorCalibrationDisplay,
+    ReliabilityCurve,
 ):
     _class.__module__ = __name__  # where pickles look for them

@@ -13,6 +13,7 @@ from skfocal._kernels import Array
 from skfocal.losses._rows import numbers
 from skfocal.metrics._budget import AlertCurve, alert_curve, positives, scores_of
 from skfocal.metrics._rows import check_labels, check_weight
+from skfocal.plotting._estimators import positive_label
 from skfocal.plotting._style import COLOURS, make_axes
 
 N_POINTS = 200
@@ -29,7 +30,7 @@ class AlertBudgetDisplay:
     Parameters
     ----------
     alerts : ndarray of shape (n,)
-        Numbers of alerts, ascending; of a period where ``periods`` was given.
+        Numbers of alerts, ascending. If ``periods`` was given, alerts in one period.
     recall, precision : ndarray of shape (n,)
         For each number of alerts; over folds their means.
     recall_range, precision_range : ndarray of shape (2, n), default=None
@@ -116,8 +117,7 @@ class AlertBudgetDisplay:
         sample_weight : array-like of shape (n,), default=None
             Weights of rows.
         periods : float, default=None
-            The number of days, or of other periods, that the rows are of: alerts are then counted
-            for one of them.
+            How many days, or other periods, the rows cover. The axis then has alerts in one period.
         name : str, default=None
             Name of the model; None for that of its class.
         ax : matplotlib Axes, default=None
@@ -134,7 +134,7 @@ class AlertBudgetDisplay:
             If shapes or labels do not match, or if no row is positive.
         """
         check_is_fitted(estimator)
-        pos_label = _label(estimator, pos_label)
+        pos_label = positive_label(estimator, y, pos_label)
         return cls.from_predictions(
             y,
             _scores(estimator, X, pos_label),
@@ -185,11 +185,12 @@ class AlertBudgetDisplay:
         TypeError, ValueError
             If shapes or labels do not match, or if no row is positive.
         """
+        per = _periods(periods)
         curve = _curve(y_true, y_score, pos_label, sample_weight)
-        alerts = _grid(float(curve.alerts[-1]))
-        recall, precision = _points(curve, alerts / curve.alerts[-1])
+        shares = _grid(len(np.asarray(y_true)))
+        recall, precision = _points(curve, shares)
         return cls(
-            alerts=alerts / _periods(periods),
+            alerts=shares * curve.alerts[-1] / per,
             recall=recall,
             precision=precision,
             name=name,
@@ -224,8 +225,8 @@ class AlertBudgetDisplay:
         pos_label : object, default=None
             As in `from_estimator`.
         periods : float, default=None
-            The number of periods that all rows are of. Alerts are those of all rows, or of a
-            period; each fold has the same share of them.
+            How many periods all rows cover, as in `from_estimator`. The axis has the number of
+            alerts among all rows. Each fold alerts the same share of its rows.
         name : str, default=None
             As in `from_estimator`.
         ax : matplotlib Axes, default=None
@@ -240,20 +241,20 @@ class AlertBudgetDisplay:
         TypeError, ValueError
             If shapes or labels do not match, or if a fold has no positive row.
         """
-        labels = check_labels(y, "y")
-        alerts = _grid(float(len(labels)))
+        labels, per = check_labels(y, "y"), _periods(periods)
+        shares = _grid(len(labels))
         found = []
         for train, test in check_cv(cv, labels, classifier=True).split(X, labels):
             model = clone(estimator).fit(_safe_indexing(X, train), labels[train])
-            label = _label(model, pos_label)
+            label = positive_label(model, labels[test], pos_label)
             scores = _scores(model, _safe_indexing(X, test), label)
             curve = _curve(labels[test], scores, label, None)
-            found.append(_points(curve, alerts / len(labels)))
+            found.append(_points(curve, shares))
         folds = np.array(found)  # (folds, 2, points)
         low, high = folds.min(axis=0), folds.max(axis=0)
         recall, precision = folds.mean(axis=0)
         return cls(
-            alerts=alerts / _periods(periods),
+            alerts=shares * len(labels) / per,
             recall=recall,
             precision=precision,
             recall_range=np.array([low[0], high[0]]),
@@ -295,18 +296,6 @@ class AlertBudgetDisplay:
         return self
 
 
-def _label(estimator: Any, pos_label: Any) -> Any:
-    """The positive label of a classifier of two classes."""
-    classes = np.asarray(estimator.classes_)
-    if len(classes) != 2:
-        raise ValueError(f"Alerts are of two classes; the estimator has {len(classes)}.")
-    if pos_label is None:
-        return classes[1]
-    if pos_label not in classes.tolist():
-        raise ValueError(f"pos_label must be one of {classes.tolist()}; got {pos_label!r}.")
-    return pos_label
-
-
 def _scores(estimator: Any, X: Any, pos_label: Any) -> Array:
     """Scores of the positive label."""
     place = np.asarray(estimator.classes_).tolist().index(pos_label)
@@ -323,16 +312,18 @@ def _curve(
     sample_weight: npt.ArrayLike | None,
 ) -> AlertCurve:
     positive = positives(y_true, pos_label)
-    weight = check_weight(sample_weight, positive)
-    curve = alert_curve(positive, scores_of(y_score, len(positive)), weight)
+    weight = check_weight(sample_weight, positive.mask)
+    curve = alert_curve(positive.mask, scores_of(y_score, positive), weight)
     if curve.found[-1] == 0:
-        raise ValueError("No row is positive: recall has no value.")
+        raise ValueError(
+            "No row is positive, so recall has no value. Give more rows, or stratified folds."
+        )
     return curve
 
 
-def _grid(total: float) -> Array:
-    """Numbers of alerts from 1 to all rows, evenly spaced on a logarithmic axis."""
-    return np.geomspace(min(1.0, total), total, N_POINTS)
+def _grid(n_rows: int) -> Array:
+    """Shares of the rows, from one row to all, evenly spaced on a logarithmic axis."""
+    return np.geomspace(1.0 / n_rows, 1.0, N_POINTS)
 
 
 def _points(curve: AlertCurve, shares: Array) -> tuple[Array, Array]:

@@ -32,8 +32,8 @@ class ReliabilityCurve:
     weight : ndarray of shape (n_bins,)
         Share of the bin in the weight of all rows.
     lower, upper : ndarray of shape (n_bins,), default=None
-        Limits of ``observed``: its interval of 95 % (Clopper and Pearson), with as many rows as
-        the weights are worth.
+        The interval of 95 % of ``observed`` (Clopper and Pearson). With weights, the number of
+        rows is the effective one, (sum of weights)**2 / (sum of squared weights).
     """
 
     predicted: npt.NDArray[np.float64]
@@ -71,7 +71,7 @@ class PosteriorCalibrationDisplay:
     lines_ : list of 2 matplotlib Line2D
         The lines of the raw probability and of the posterior.
     intervals_ : list of matplotlib LineCollection
-        The intervals of the observed frequency, in the same order, where curves have them.
+        The intervals of the observed frequency: of the raw probability, then of the posterior.
 
     See Also
     --------
@@ -227,6 +227,8 @@ class PosteriorCalibrationDisplay:
             raise TypeError(f"loss must be loss_ of a focal model; got {type(loss).__name__}.")
         y_true = check_labels(y_true, "y_true")
         classes = np.unique(y_true) if labels is None else check_labels(labels, "labels")
+        if not np.array_equal(classes, np.unique(classes)):
+            raise ValueError("labels must be sorted, as classes_ of a model is.")
         posterior = floating(y_proba, "y_proba").astype(np.float64)
         if posterior.shape[1:] != (loss.n_classes,) or len(classes) != loss.n_classes:
             raise ValueError(
@@ -257,9 +259,9 @@ class PosteriorCalibrationDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
         log : bool, default=False
-            Whether axes are logarithmic, so that small probabilities can be told apart. Of a bin
-            without rows of the class the interval is drawn, and no point: there is no logarithm
-            of 0.
+            Whether axes are logarithmic, so that small probabilities can be told apart. A bin
+            without rows of the class has no point there, since 0 has no logarithm. Its interval
+            is drawn.
 
         Returns
         -------

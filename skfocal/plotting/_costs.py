@@ -12,6 +12,7 @@ from skfocal.metrics import mean_cost
 from skfocal.metrics._budget import positives, scores_of
 from skfocal.metrics._costs import check_costs
 from skfocal.metrics._rows import check_weight
+from skfocal.plotting._estimators import positive_label
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
 
 LINES = 3  # of each Display
@@ -22,8 +23,8 @@ class CostDisplay:
 
     A threshold is one decision for all rows: alert those whose probability is above it. Where costs
     differ from row to row, the decision by the costs of each row costs less, if probabilities are
-    true (`skfocal.decisions.cost_decision`). It is drawn as a line. So is the better one of the two
-    decisions that need no model: alert all rows, or none.
+    true (`skfocal.decisions.cost_decision`). A dotted line shows its cost. A grey line shows the
+    cost without a model: that of alerting all rows or none, whichever is smaller.
 
     Parameters
     ----------
@@ -135,15 +136,16 @@ class CostDisplay:
             If shapes, labels or costs do not match.
         """
         check_is_fitted(estimator)
-        classes = np.asarray(estimator.classes_).tolist()
-        if len(classes) != 2:
-            raise ValueError(f"Costs are of two classes; the estimator has {len(classes)}.")
-        pos_label = classes[1] if pos_label is None else pos_label
-        if pos_label not in classes:
-            raise ValueError(f"pos_label must be one of {classes}; got {pos_label!r}.")
+        pos_label = positive_label(estimator, y, pos_label)
+        if not hasattr(estimator, "predict_proba"):
+            raise TypeError(
+                "estimator must have predict_proba: costs need probabilities; got "
+                f"{type(estimator).__name__}."
+            )
+        place = np.asarray(estimator.classes_).tolist().index(pos_label)
         return cls.from_predictions(
             y,
-            np.asarray(estimator.predict_proba(X))[:, classes.index(pos_label)],
+            np.asarray(estimator.predict_proba(X))[:, place],
             false_positive_cost=false_positive_cost,
             false_negative_cost=false_negative_cost,
             pos_label=pos_label,
@@ -195,8 +197,8 @@ class CostDisplay:
         TypeError, ValueError
             If shapes, labels or costs do not match, or if probabilities are not in [0, 1].
         """
-        positive = positives(y_true, pos_label)
-        proba = scores_of(y_proba, len(positive))
+        found = positives(y_true, pos_label)
+        positive, proba = found.mask, scores_of(y_proba, found, "y_proba")
         weight = check_weight(sample_weight, positive)
         prices = {
             "false_positive_cost": check_costs(
@@ -275,6 +277,7 @@ def _cost_curve(
     total = weight.sum()
     # rows at or below a threshold are not alerted: their positives are missed
     costs = np.r_[0.0, missed.cumsum()] + np.r_[alarmed.sum(), alarmed.sum() - alarmed.cumsum()]
-    # half of the smallest probability stands for 0, which a logarithmic axis has not
+    # parts of the smallest probability stand for 0, and for less: a logarithmic axis has no 0
     smallest = values[values > 0][:1].sum() or 1.0
-    return np.r_[smallest / 2, np.maximum(values, smallest / 2)], costs / total
+    thresholds = np.r_[smallest / 4, np.maximum(values, smallest / 2)]
+    return thresholds, np.maximum(costs, 0.0) / total

@@ -175,7 +175,8 @@ class GammaPathDisplay:
             n_jobs=n_jobs,
             error_score="raise",
         )
-        name = score_name(scoring, "accuracy")
+        # a search has a score of its own
+        name = score_name(scoring, "score" if hasattr(estimator, "scoring") else "accuracy")
         return cls(gamma=values, scores=scores, score_name=name).plot(ax=ax, relative=relative)
 
     @classmethod

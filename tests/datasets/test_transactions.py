@@ -87,6 +87,12 @@ def test_forms_and_seeds(drawn):
     assert make_transactions(1, random_state=0).data.shape == (1, 10)
 
 
+def test_the_mean_is_the_wanted_one_with_any_drift():
+    for drift in (1e-40, 1e40):
+        table = make_transactions(5000, fraud_rate=0.01, drift=drift, random_state=0)
+        assert table.proba.mean() == pytest.approx(0.01, rel=1e-6)
+
+
 def test_odds_grow_by_the_drift():
     same = {"n_rows": 50_000, "fraud_rate": 0.01, "random_state": 0}
     moved = logit(make_transactions(**same, drift=4.0).proba)
@@ -102,6 +108,8 @@ def test_odds_grow_by_the_drift():
         ({"n_days": 1.5}, "n_days must be an integer >= 1"),
         ({"fraud_rate": 0.0}, r"fraud_rate must be in \(0, 1\)"),
         ({"drift": -1.0}, "drift must be > 0"),
+        ({"drift": "much"}, "drift must be a number"),
+        ({"as_frame": "no"}, "as_frame must be True or False"),
     ],
 )
 def test_what_cannot_be_is_refused(given, message):

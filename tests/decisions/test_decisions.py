@@ -13,8 +13,14 @@ from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold, cross_val_predict
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_val_predict,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -58,7 +64,9 @@ def test_equal_scores_stay_within_the_budget(rows):
     few = np.round(X[:, :1])  # a handful of different rows
     model = AlertBudgetClassifier(LogisticRegression(), budget=0.05, cv=2).fit(few, y)
     assert 0 < model.alert_rate_ <= 0.05
-    alone = AlertBudgetClassifier(DummyClassifier(strategy="prior"), budget=0.05).fit(X, y)
+    alone = AlertBudgetClassifier(DummyClassifier(strategy="prior"), budget=0.05)
+    with pytest.warns(UserWarning, match="No row will be alerted"):
+        alone.fit(X, y)
     # all rows of a fold have one score: none can be alerted without the others
     assert alone.alert_rate_ == 0.0
     assert alone.predict(X).sum() == 0
@@ -224,6 +232,7 @@ def test_a_search_over_budgets_and_parameters_within(rows):
     assert set(search.best_params_) == {"budget", "estimator__C"}
 
 
+@pytest.mark.filterwarnings("ignore:No row will be alerted:UserWarning")  # of rows that are alike
 @parametrize_with_checks(
     [
         AlertBudgetClassifier(FocalLogisticRegression(), budget=0.5, cv=2),
@@ -237,3 +246,83 @@ def test_a_search_over_budgets_and_parameters_within(rows):
 )
 def test_scikit_learn_s_checks(estimator, check):
     check(estimator)
+
+
+def by_hand(model, X, y, budget, classes, folds=5):
+    """The threshold from folds that are fitted one by one."""
+    scores = np.empty(len(y))
+    for train, test in StratifiedKFold(folds).split(X, y):
+        fitted = clone(model).fit(X[train], y[train])
+        scores[test] = fitted.predict_proba(X[test])[:, list(fitted.classes_).index(classes[1])]
+    return np.sort(scores)[-round(budget * len(y))]
+
+
+def test_folds_see_the_labels_as_they_are(rows):
+    X, y, _, _ = rows
+    model = LogisticRegression(class_weight={2: 10.0})
+    found = AlertBudgetClassifier(model, budget=0.1).fit(X, y + 1)
+    assert found.threshold_ == by_hand(model, X, y + 1, 0.1, [1, 2])
+    words = np.where(y == 1, "fraud", "fine")
+    focal = FocalLogisticRegression(focal_alpha={"fine": 1, "fraud": 5})
+    found = AlertBudgetClassifier(focal, budget=0.1).fit(X, words)
+    assert found.threshold_ == by_hand(focal, X, words, 0.1, ["fine", "fraud"])
+
+
+def test_folds_in_the_order_of_time(rows):
+    X, y, _, _ = rows
+    cv = TimeSeriesSplit(4)
+    model = AlertBudgetClassifier(LogisticRegression(), budget=0.05, cv=cv).fit(X, y)
+    scores = [
+        LogisticRegression().fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+        for train, test in cv.split(X)
+    ]
+    scores = np.sort(np.concatenate(scores))
+    assert model.threshold_ == scores[-int(0.05 * len(scores))]
+
+
+def test_a_frozen_model_needs_no_folds_and_no_second_class(rows):
+    X, y, _, _ = rows
+    fitted = FrozenEstimator(LogisticRegression().fit(X, y))
+    negatives = X[y == 0][:100]
+    model = AlertBudgetClassifier(fitted, budget=0.1).fit(negatives, np.zeros(100))
+    assert model.predict(negatives).sum() == 10
+
+
+def test_the_label_of_fit_is_kept(rows):
+    X, y, X_test, _ = rows
+    model = AlertBudgetClassifier(LogisticRegression(), budget=0.02).fit(X, y)
+    before = model.predict(X_test)
+    assert_array_equal(model.set_params(pos_label=0).predict(X_test), before)
+
+
+@pytest.mark.parametrize("kind", [AlertBudgetClassifier, CostClassifier])
+def test_what_is_no_classifier_is_refused(rows, kind):
+    X, y, _, _ = rows
+    more = {"budget": 0.1} if kind is AlertBudgetClassifier else {}
+    with pytest.raises(TypeError, match="estimator must"):
+        kind(LinearRegression(), **more).fit(X, y)
+    with pytest.raises(TypeError, match="costs need probabilities"):
+        CostClassifier(LinearSVC()).fit(X, y)
+    both = np.column_stack([y, 1 - y])
+    with pytest.raises(ValueError, match=r"binary|2d|1d|multilabel"):
+        kind(LogisticRegression(), **more).fit(X, both)
+
+
+def test_a_fold_with_one_class_is_refused(rows):
+    X, y, _, _ = rows
+    order = np.argsort(y, kind="stable")
+    cv = [(np.arange(100), np.arange(100, 200))]
+    for inner in (DummyClassifier(strategy="prior"), FocalLogisticRegression()):
+        with pytest.raises(ValueError, match="one class"):
+            AlertBudgetClassifier(inner, budget=0.1, cv=cv).fit(X[order], y[order])
+
+
+def test_weights_for_the_share_alone_where_routing_is_on(rows):
+    X, y, _, _ = rows
+    weight = np.random.default_rng(0).uniform(0.1, 2, len(y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        inner = LogisticRegression().set_fit_request(sample_weight=False)
+        model = AlertBudgetClassifier(inner, budget=0.02).fit(X, y, sample_weight=weight)
+        assert_array_equal(model.estimator_.coef_, LogisticRegression().fit(X, y).coef_)
+        with pytest.raises(TypeError, match="are not requested"):
+            AlertBudgetClassifier(inner, budget=0.02).fit(X, y, other=weight)

@@ -59,6 +59,30 @@ def test_a_part_of_an_alert_finds_a_part_of_the_row():
     assert precision_at_budget([1, 0, 0, 0], [4, 3, 2, 1], budget=0.125) == 1.0
 
 
+def test_two_columns_have_the_order_of_the_labels():
+    words, both = np.where(Y == 1, "a fraud", "fine"), np.column_stack([P, 1 - P])
+    found = recall_at_budget(words, both, budget=2, pos_label="a fraud")
+    assert found == recall_at_budget(Y, P, budget=2)
+    with pytest.raises(ValueError, match="give the column of the positive label"):
+        recall_at_budget(["fine"], [[0.2, 0.8]], budget=1, pos_label="a fraud")
+
+
+def test_one_label_alone_is_not_guessed():
+    with pytest.raises(ValueError, match="name the positive label"):
+        recall_at_budget([1, 1], [0.1, 0.2], budget=1)
+    with pytest.raises(ValueError, match="pos_label must be one of"):
+        precision_at_budget(["1", "1"], [0.1, 0.2], budget=1, pos_label=1)
+
+
+def test_booleans_are_decisions():
+    words = ["fine", "fraud", "fraud"]
+    assert mean_cost(words, [True, False, True], false_negative_cost=4.0) == pytest.approx(5 / 3)
+    with pytest.raises(ValueError, match="y_pred must hold the labels of y_true"):
+        mean_cost(["0", "1"], [0, 1])
+    with pytest.raises(ValueError, match="y_pred has labels that are not in y_true"):
+        mean_cost([0, 1], [0, 2])
+
+
 @pytest.mark.parametrize("score", [np.column_stack([1 - P, P]), np.log(P), P.astype(np.float32)])
 def test_forms_of_scores(score):
     assert recall_at_budget(Y, score, budget=1) == pytest.approx(1 / 3)
@@ -104,7 +128,7 @@ def test_a_wrong_budget_is_refused(budget, error, message):
 
 
 def test_wrong_scores_are_refused():
-    with pytest.raises(ValueError, match="one score for each of the 6 labels"):
+    with pytest.raises(ValueError, match="one number for each of the 6 labels"):
         recall_at_budget(Y, P[:5], budget=1)
     with pytest.raises(ValueError, match="must not hold NaN"):
         recall_at_budget(Y, np.r_[P[:5], np.nan], budget=1)

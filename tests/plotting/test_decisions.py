@@ -98,6 +98,24 @@ def test_the_other_label_can_be_alerted(model):
         AlertBudgetDisplay.from_estimator(fitted, X[y == 0], y[y == 0])
 
 
+def test_the_scale_of_weights_changes_no_share(model):
+    fitted, X, y = model
+    small = np.full(len(y), 1 / len(y))
+    display = AlertBudgetDisplay.from_estimator(fitted, X, y, sample_weight=small)
+    plain = AlertBudgetDisplay.from_estimator(fitted, X, y)
+    assert_allclose(display.recall, plain.recall)
+    assert_allclose(display.alerts * len(y), plain.alerts)
+
+
+def test_labels_of_another_table_are_refused(model):
+    fitted, X, y = model
+    for show in (AlertBudgetDisplay, CostDisplay):
+        with pytest.raises(ValueError, match="y must hold classes of the estimator"):
+            show.from_estimator(fitted, X, y + 1)
+    with pytest.raises(TypeError, match="costs need probabilities"):
+        CostDisplay.from_estimator(LinearSVC().fit(X, y), X, y)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_costs_are_those_of_the_metric(model, weighted):
     fitted, X, y = model

@@ -199,5 +199,7 @@ def test_pages_have_their_figures(page, address, name):
 def test_search_finds_what_users_ask_for(page, address, words, title):
     page.goto(address + f"search.html?q={words}")
     page.wait_for_selector("ul.search li")
-    page.wait_for_function("!document.querySelector('#search-progress')?.innerText.includes('Searching')")
+    page.wait_for_function(
+        "!document.querySelector('#search-progress')?.innerText.includes('Searching')"
+    )
     assert any(title in each for each in page.locator("ul.search li").all_inner_texts())
