@@ -34,6 +34,14 @@ class ReliabilityCurve:
     lower, upper : ndarray of shape (n_bins,), default=None
         The interval of 95 % of ``observed`` (Clopper and Pearson). With weights, the number of
         rows is the effective one, (sum of weights)**2 / (sum of squared weights).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfocal.plotting import ReliabilityCurve
+    >>> curve = ReliabilityCurve(np.array([0.1, 0.6]), np.array([0.2, 0.6]), np.array([0.5, 0.5]))
+    >>> curve.calibration_error
+    0.05
     """
 
     predicted: npt.NDArray[np.float64]
