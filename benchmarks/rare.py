@@ -26,7 +26,7 @@ by the log loss of a fifth of the training rows, of at most 1,000 rounds.
 - ``gbdtCBL``, ``imlightgbm``, ``bokbokbok`` and CatBoost's ``own Focal``: gamma 2, as they give
   probabilities, and ``recovered``, the posterior of their loss. The first three have 100 rounds.
 
-    python -m benchmarks.rare [--quick] [--repetitions N] [--groups ...] [--shares ...]
+    python -m benchmarks.rare [--quick] [--repetitions N] [--first N] [--groups ...] [--shares ...]
 
 writes benchmarks/results/rare.csv, which keeps what other groups have measured.
 `benchmarks.rare_report` writes rare.md and the figure. A run that was stopped goes on where it was.
@@ -51,7 +51,7 @@ from benchmarks.rare_methods import GROUPS
 from benchmarks.report import RESULTS, write_results
 
 SHARES = (0.005, 0.002, 0.001)
-NEGATIVES, TEST_ROWS, FEWEST, REPETITIONS = 40_000, 60_000, 40, 3
+NEGATIVES, TEST_ROWS, FEWEST, REPETITIONS = 40_000, 60_000, 40, 1
 COSTS = (20, 100, 500)
 BUDGETS = (0.001, 0.005, 0.01)
 QUICK = [("made, products", 0.005, 0), ("liver disease, death", 0.005, 0), ("sylva", 0.005, 0)]
@@ -181,12 +181,12 @@ def one_job(table: str, share: float, repetition: int, group: str) -> list[dict[
 
 
 def jobs_of(
-    groups: list[str], repetitions: int, shares: tuple[float, ...] = SHARES
+    groups: list[str], repetitions: int, shares: tuple[float, ...] = SHARES, first: int = 0
 ) -> list[tuple[str, float, int, str]]:
     """All of a repetition come before the next one."""
     return [
         (table, share, repetition, group)
-        for repetition in range(repetitions)
+        for repetition in range(first, repetitions)
         for group in groups
         for share in shares
         for table in (*MADE, *LARGE)
@@ -198,10 +198,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="three tables again, and what changed")
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
+    parser.add_argument("--first", type=int, default=0, help="the repetition to begin with")
     parser.add_argument("--groups", nargs="*", choices=GROUPS, default=list(GROUPS))
     parser.add_argument("--shares", nargs="*", type=float, choices=SHARES, default=list(SHARES))
     options = parser.parse_args()
-    jobs = jobs_of(options.groups, options.repetitions, tuple(options.shares))
+    jobs = jobs_of(options.groups, options.repetitions, tuple(options.shares), options.first)
     if options.quick:
         jobs = [job for job in jobs if job[:3] in QUICK and job[3] in QUICK_GROUPS]
     found = progress("rare", one_job, jobs, options.quick, prefix="")
