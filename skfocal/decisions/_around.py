@@ -63,7 +63,7 @@ class AroundClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         self, X: Any, y: npt.ArrayLike, params: dict[str, Any]
     ) -> tuple[Any, npt.NDArray[Any]]:
         """The classifier within, fitted, and its classes, which must be two."""
-        if not is_classifier(self.estimator):
+        if not (hasattr(self.estimator, "fit") and is_classifier(self.estimator)):
             raise TypeError(f"estimator must be a classifier; got {type(self.estimator).__name__}.")
         fitted = clone(self.estimator).fit(X, y, **params)
         classes = np.asarray(fitted.classes_)

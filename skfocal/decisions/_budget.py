@@ -124,12 +124,13 @@ class AlertBudgetClassifier(AroundClassifier):
             If ``budget`` or ``pos_label`` is not as in the class, or there are not two classes.
         """
         _check_share(self.budget)
+        weight = None
         if sample_weight is not None:
-            params["sample_weight"] = np.asarray(sample_weight)
+            weight = check_weight(sample_weight, check_labels(y, "y"))
+            params["sample_weight"] = weight
         fitted, classes = self._fitted(X, y, self._for_estimator(params))
         place = place_of(self.pos_label, classes)
         labels = check_labels(y, "y")
-        weight = check_weight(sample_weight, labels)
         if isinstance(self.estimator, FrozenEstimator):
             rows, scores = np.arange(len(labels)), _scores(fitted, X, place)
         else:

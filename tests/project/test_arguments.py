@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from skfocal import (
     BinaryFocalLoss,
@@ -23,7 +24,16 @@ from skfocal import (
     metrics,
 )
 from skfocal.calibration import Calibration, fit_calibration, prior_shift
-from skfocal.plotting import FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay
+from skfocal.datasets import make_transactions
+from skfocal.decisions import AlertBudgetClassifier, CostClassifier, cost_decision
+from skfocal.plotting import (
+    AlertBudgetDisplay,
+    CostDisplay,
+    FocalLossDisplay,
+    GammaPathDisplay,
+    PosteriorCalibrationDisplay,
+    ReliabilityCurve,
+)
 from tests.project.test_docstrings import MEMBERS, NAMES
 
 Y, RAW, WEIGHT = np.array([0, 1, 1, 0]), np.array([0.5, -1.0, 2.0, 0.0]), np.ones(4)
@@ -205,6 +215,165 @@ def metric_entries():
     }
 
 
+COSTS = ["x", None, [1.0, 2.0], -1.0, np.nan, np.inf, 1j]
+PRICES = {"false_positive_cost": COSTS, "false_negative_cost": COSTS}
+BUDGETS = [0, 0.0, 1.5, True, "2", None, np.nan, [0.1]]
+
+
+def alert_entries():
+    few = [labels for labels in NO_LABELS if labels != [1, 1, 1, 1]]
+    rows = {"y_true": LABELS, "y_score": PROBA[:, 1], "budget": 2, "sample_weight": WEIGHT}
+    bad = {
+        "y_true": [*few, ["a", "b", "c", "a"]],
+        "y_score": ["x", None, 0.5, [0.1, 0.2], PROBA3, PROBA * np.nan],
+        "budget": [*BUDGETS, 5],
+        "pos_label": ["maybe", 3, ["no"]],
+        "sample_weight": [*WEIGHTS, np.zeros(4)],
+    }
+    decided = {"y_true": LABELS, "y_pred": LABELS, "sample_weight": WEIGHT}
+    of_costs = {
+        "y_true": few,
+        "y_pred": [[], None, 3, ["no", "yes"], [0, 1, 1, 0], ["no", "perhaps", "yes", "no"]],
+        "pos_label": bad["pos_label"],
+        "sample_weight": bad["sample_weight"],
+    }
+    later = {"pos_label": "it is checked where labels are known"}
+    return {
+        "metrics.recall_at_budget": Entry(metrics.recall_at_budget, rows, bad),
+        "metrics.precision_at_budget": Entry(metrics.precision_at_budget, rows, bad),
+        "metrics.make_budget_scorer": Entry(
+            metrics.make_budget_scorer,
+            {"budget": 2},
+            {"budget": BUDGETS, "metric": ["f1", None, 1]},
+            later,
+        ),
+        "metrics.mean_cost": Entry(metrics.mean_cost, decided, of_costs | PRICES),
+    }
+
+
+def decision_entries():
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    inner, shapes = LogisticRegression(), "the classifier within has its own words"
+    budget = AlertBudgetClassifier(inner, budget=0.2).fit(X, y)
+    cost = CostClassifier(inner).fit(X, y)
+    kinds = {"estimator": [3, LinearRegression()], "pos_label": [7, "a"]}
+    rows = {"X": X, "y": y}
+    wrong_weights = [-np.ones(40), np.ones(3), "x", np.zeros(40)]
+    return {
+        "AlertBudgetClassifier": Entry(
+            lambda **given: AlertBudgetClassifier(**given).fit(X, y),
+            {"estimator": inner, "budget": 0.2},
+            {"budget": [*BUDGETS, 5, 1.0], "cv": ["x", 1.5], **kinds},
+            {"n_jobs": "joblib has its own words"},
+        ),
+        "AlertBudgetClassifier.fit": Entry(
+            budget.fit,
+            rows,
+            {"sample_weight": wrong_weights},
+            {"X": shapes, "y": shapes, "params": shapes},
+        ),
+        "AlertBudgetClassifier.predict": Entry(budget.predict, {"X": X}, {}, {"X": shapes}),
+        "CostClassifier": Entry(
+            lambda **given: CostClassifier(**given).fit(X, y), {"estimator": inner}, kinds | PRICES
+        ),
+        "CostClassifier.fit": Entry(
+            cost.fit, rows, {}, {"X": shapes, "y": shapes, "params": shapes}
+        ),
+        "CostClassifier.predict": Entry(
+            cost.predict,
+            {"X": X},
+            {name: [c for c in COSTS if c is not None] for name in PRICES},
+            {"X": shapes},
+        ),
+        "cost_decision": Entry(
+            cost_decision, {"y_proba": PROBA}, {"y_proba": ["x", None, PROBA3, [1.2]], **PRICES}
+        ),
+    }
+
+
+def transaction_entries():
+    counts, numbers = [0, 1.5, True, "x", None], [0.0, -1.0, np.nan, "x", None, True, [0.1]]
+    bad = {"n_rows": counts, "n_days": counts, "as_frame": ["no", None, 1]}
+    bad |= {"fraud_rate": [*numbers, 1.0], "drift": [*numbers, np.inf]}
+    return {
+        "datasets.make_transactions": Entry(
+            make_transactions, {"n_rows": 10}, bad, {"random_state": "scikit-learn checks it"}
+        )
+    }
+
+
+def alert_figure_entries():
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    model = LogisticRegression().fit(X, y)
+    proba, shapes = model.predict_proba(X)[:, 1], "the classifier has its own words"
+    text, made = "it is a text in the figure", "class methods make it"
+    bad = {
+        "pos_label": [7, [0, 1], "a"],
+        "sample_weight": [-np.ones(40), np.ones(3), "x"],
+        "ax": NO_AXES,
+    }
+    no_labels = [[], 3, [y], [0, None], y + 5]
+    no_models = [3, None, LinearRegression().fit(X, y)]
+    periods = {"periods": [0, -1, np.nan, np.inf, "x", [1, 2]]}
+    of_model, of_rows = {"estimator": model, "X": X, "y": y}, {"y_true": y}
+    in_folds = {k: v for k, v in bad.items() if k != "sample_weight"}
+    scores = ["x", None, 0.5, [0.1, 0.2], np.full(40, np.nan)]
+    alerts = AlertBudgetDisplay.from_predictions(y, proba)
+    costs = CostDisplay.from_predictions(y, proba)
+    arrays = ("alerts", "recall", "precision", "recall_range", "precision_range")
+    parts = ("thresholds", "costs", "by_row", "without_model")
+    curve = {"predicted": proba, "observed": proba, "weight": proba}
+    return {
+        "AlertBudgetDisplay": Entry(
+            AlertBudgetDisplay,
+            {name: getattr(alerts, name) for name in arrays},
+            {},
+            dict.fromkeys(arrays, made) | {"name": text, "unit": text},
+        ),
+        "AlertBudgetDisplay.from_estimator": Entry(
+            AlertBudgetDisplay.from_estimator,
+            of_model,
+            {"estimator": no_models, "y": no_labels, **bad, **periods},
+            {"X": shapes, "name": text},
+        ),
+        "AlertBudgetDisplay.from_predictions": Entry(
+            AlertBudgetDisplay.from_predictions,
+            of_rows | {"y_score": proba},
+            {"y_true": no_labels[:4], "y_score": scores, **bad, **periods},
+            {"name": text},
+        ),
+        "AlertBudgetDisplay.from_cv": Entry(
+            AlertBudgetDisplay.from_cv,
+            of_model,
+            {"estimator": [3, None], "y": no_labels[:4], "cv": ["x", 1.5], **in_folds, **periods},
+            {"X": shapes, "name": text},
+        ),
+        "AlertBudgetDisplay.plot": Entry(alerts.plot, {}, {"ax": NO_AXES}),
+        "CostDisplay": Entry(
+            CostDisplay,
+            {name: getattr(costs, name) for name in parts},
+            {},
+            dict.fromkeys(parts, made) | {"name": text},
+        ),
+        "CostDisplay.from_estimator": Entry(
+            CostDisplay.from_estimator,
+            of_model,
+            {"estimator": no_models, "y": no_labels, **bad, **PRICES},
+            {"X": shapes, "name": text},
+        ),
+        "CostDisplay.from_predictions": Entry(
+            CostDisplay.from_predictions,
+            of_rows | {"y_proba": proba},
+            {"y_true": no_labels[:4], "y_proba": [*scores, proba + 1], **bad, **PRICES},
+            {"name": text},
+        ),
+        "CostDisplay.plot": Entry(costs.plot, {}, {"ax": NO_AXES}),
+        "ReliabilityCurve": Entry(
+            ReliabilityCurve, curve, {}, dict.fromkeys((*curve, "lower", "upper"), made)
+        ),
+    }
+
+
 def calibration_entries():
     slopes = [0.0, -1.0, np.nan, np.inf, "1", None, [1.0], 1j]
     offsets = [np.nan, "0", None, [1.0], [[0.0, 1.0]], [0.0, np.inf], [0.0, [1.0]], 1j]
@@ -382,8 +551,12 @@ def table():
         ),
         **objective_entries(),
         **metric_entries(),
+        **alert_entries(),
+        **transaction_entries(),
+        **{f"decisions.{name}": entry for name, entry in decision_entries().items()},
         **{f"calibration.{name}": entry for name, entry in calibration_entries().items()},
         **{f"plotting.{name}": entry for name, entry in figure_entries().items()},
+        **{f"plotting.{name}": entry for name, entry in alert_figure_entries().items()},
     }
 
 
