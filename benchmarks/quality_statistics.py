@@ -207,18 +207,20 @@ def mean_differences(
 
 
 def reproduced(part: pd.DataFrame, whole: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
-    """Differences of a run done again, beside the noise: the standard deviation over folds."""
+    """Differences of a run done again, beside the noise: the standard deviation over folds.
+
+    The noise is the mean over all methods that have several folds of the same tables.
+    """
     keys = ["method", *(key for key in SAME if key in part and key in whole)]
     again, before = part.set_index(keys)[measures], whole.set_index(keys)[measures]
     differences = (again - before.reindex(again.index)).abs()
-    folds = whole.groupby([key for key in keys if key != "fold"])[measures].std()
-    noise = differences.reset_index("fold", drop=True).index.to_frame(index=False)
-    noise = folds.reindex(pd.MultiIndex.from_frame(noise))
+    same = whole[whole.table.isin(part.table)]
+    folds = same.groupby([key for key in keys if key != "fold"])[measures].std()
     return pd.DataFrame(
         {
             "largest difference": differences.max(),
             "mean difference": differences.mean(),
-            "noise": noise.mean(),
+            "noise": folds.mean(),
             "rows compared": differences.notna().sum(),
         }
     )
