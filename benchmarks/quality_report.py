@@ -352,8 +352,8 @@ def report(table: pd.DataFrame, recovery: pd.DataFrame) -> str:
             markdown(correlations(binary), ".2g"),
             "![effects](quality_effects.png)",
             "## Where focal loss loses",
-            "Tables on which it loses more than .005 of average precision, the worst five of each. "
-            "Small tables scatter most, both ways.",
+            "Tables on which it loses more than 0.005 of average precision, the worst five of "
+            "each. Small tables scatter most, both ways.",
             markdown(extremes(binary, -1), ".3g"),
             "And where it gains as much:",
             markdown(extremes(binary, 1), ".3g"),

@@ -40,6 +40,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
 from benchmarks.booster_fits import Rows
@@ -49,6 +50,7 @@ from benchmarks.one_fit_shared import progress
 from benchmarks.quality_statistics import reproduced
 from benchmarks.rare_methods import GROUPS
 from benchmarks.report import RESULTS, write_results
+from skfocal.metrics import recall_at_budget
 
 SHARES = (0.005, 0.002, 0.001)
 NEGATIVES, TEST_ROWS, FEWEST, REPETITIONS = 40_000, 60_000, 40, 1
@@ -109,25 +111,6 @@ def can_be_run(table: str, share: float) -> bool:
     return bool(share / (1 - share) * negatives >= FEWEST and y.mean() >= share)
 
 
-def recall_at(y: np.ndarray, score: np.ndarray, weight: np.ndarray, budget: float) -> float:
-    """Share of positives among the rows with the highest scores, which are a ``budget`` of all.
-
-    Rows of equal scores are alerted in random order: what they add is in proportion.
-    """
-    _, places = np.unique(-score, return_inverse=True)
-    rows = np.r_[0.0, np.bincount(places, weight).cumsum()]
-    found = np.r_[0.0, np.bincount(places, weight * (y == 1)).cumsum()]
-    return float(np.interp(budget * rows[-1], rows, found) / found[-1])
-
-
-def average_precision(y: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    """Sum of precisions, each by the recall that its score adds."""
-    _, places = np.unique(-score, return_inverse=True)
-    rows = np.bincount(places, weight).cumsum()
-    positives = np.bincount(places, weight * (y == 1))
-    return float((positives * positives.cumsum() / rows).sum() / positives.sum())
-
-
 def measured(
     y: np.ndarray, p: np.ndarray, weight: np.ndarray, true: np.ndarray
 ) -> dict[str, float]:
@@ -142,8 +125,11 @@ def measured(
     inside = np.clip(p, 1e-15, 1 - 1e-15)
     loss = -(weight * np.where(y == 1, np.log(inside), np.log1p(-inside))).sum()
     found = {
-        "average_precision": average_precision(y, p, weight),
-        **{f"recall_at_{100 * b:g}_percent": recall_at(y, p, weight, b) for b in BUDGETS},
+        "average_precision": average_precision_score(y, p, sample_weight=weight),
+        **{
+            f"recall_at_{100 * b:g}_percent": recall_at_budget(y, p, budget=b, sample_weight=weight)
+            for b in BUDGETS
+        },
         "log_loss": loss,
         "log_loss_ratio": loss / entropy,
         "mean_over_prevalence": (weight * p).sum() / share,

@@ -21,6 +21,8 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skfocal._kernels import Array
+
 
 def place_of(pos_label: Any, classes: npt.NDArray[Any]) -> int:
     """The place of the positive label; None is the second one."""
@@ -30,6 +32,14 @@ def place_of(pos_label: Any, classes: npt.NDArray[Any]) -> int:
     if len(found) != 1:
         raise ValueError(f"pos_label must be one of {classes.tolist()}; got {pos_label!r}.")
     return int(found[0])
+
+
+def class_scores(model: Any, X: Any, place: int) -> Array:
+    """Scores of one class: probabilities, or else values of ``decision_function``."""
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X), dtype=np.float64)[:, place]
+    margins = np.asarray(model.decision_function(X), dtype=np.float64)
+    return margins if place == 1 else -margins
 
 
 def routing() -> bool:
@@ -74,16 +84,24 @@ class AroundClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
             )
         return fitted, classes
 
-    def _for_estimator(self, params: dict[str, Any]) -> dict[str, Any]:
-        """The parameters of ``fit`` that the classifier within takes."""
+    def _for_estimator(self, params: dict[str, Any], own: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The parameters of ``fit`` for the classifier within; ``own`` are used here as well.
+
+        What nobody uses is refused, unless the classifier has been told not to take it.
+        """
         if not routing():
-            if has_fit_parameter(self.estimator, "groups"):
-                return params
-            return {name: value for name, value in params.items() if name != "groups"}
-        taken = get_routing_for_object(self.estimator).consumes("fit", params)
-        unknown = set(params) - set(taken) - {"sample_weight", "groups"}
+            kept = set(own) - {n for n in own if has_fit_parameter(self.estimator, n)}
+            return {name: value for name, value in params.items() if name not in kept}
+        request = get_routing_for_object(self.estimator)
+        taken = request.consumes("fit", params)
+        requests = getattr(getattr(request, "fit", None), "requests", {})
+        declined = {name for name, asked in requests.items() if asked is False}
+        unknown = set(params) - set(taken) - declined - set(own)
         if unknown:
-            raise TypeError(f"{sorted(unknown)} are not requested by {self.estimator}.")
+            raise TypeError(
+                f"{sorted(unknown)} are not requested by {self.estimator}: say so with its "
+                "set_fit_request."
+            )
         return {name: params[name] for name in taken}
 
     def _labels(self, alerted: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:

@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._kernels import Array
-from skfocal.decisions._around import AroundClassifier, place_of
+from skfocal.decisions._around import AroundClassifier, class_scores, place_of
 from skfocal.metrics._budget import alert_curve
 from skfocal.metrics._rows import check_labels, check_weight
 
@@ -128,11 +128,11 @@ class AlertBudgetClassifier(AroundClassifier):
         if sample_weight is not None:
             weight = check_weight(sample_weight, check_labels(y, "y"))
             params["sample_weight"] = weight
-        fitted, classes = self._fitted(X, y, self._for_estimator(params))
+        fitted, classes = self._fitted(X, y, self._for_estimator(params, own=("groups",)))
         place = place_of(self.pos_label, classes)
         labels = check_labels(y, "y")
         if isinstance(self.estimator, FrozenEstimator):
-            rows, scores = np.arange(len(labels)), _scores(fitted, X, place)
+            rows, scores = np.arange(len(labels)), class_scores(fitted, X, place)
         else:
             rows, scores = self._held_out(X, labels, params, classes, place)
         if np.isnan(scores).any():
@@ -154,7 +154,7 @@ class AlertBudgetClassifier(AroundClassifier):
         cv = check_cv(self.cv, labels, classifier=True)
         (X,) = indexable(X)
         splits = list(cv.split(X, labels, params.get("groups")))
-        own = self._for_estimator(params)
+        own = self._for_estimator(params, own=("groups",))
 
         def fold(train: npt.NDArray[np.intp], test: npt.NDArray[np.intp]) -> Array:
             model = clone(self.estimator)
@@ -163,7 +163,7 @@ class AlertBudgetClassifier(AroundClassifier):
                 raise ValueError(
                     "cv has a fold whose training rows have one class alone: use stratified folds."
                 )
-            return _scores(model, _safe_indexing(X, test), place)
+            return class_scores(model, _safe_indexing(X, test), place)
 
         found = Parallel(n_jobs=self.n_jobs)(delayed(fold)(*split) for split in splits)
         return np.concatenate([test for _, test in splits]), np.concatenate(found)
@@ -196,7 +196,7 @@ class AlertBudgetClassifier(AroundClassifier):
             Labels.
         """
         check_is_fitted(self)
-        return self._labels(_scores(self.estimator_, X, self._place) >= self.threshold_)
+        return self._labels(class_scores(self.estimator_, X, self._place) >= self.threshold_)
 
 
 def _check_share(budget: Any) -> None:
@@ -238,11 +238,3 @@ def _threshold(scores: Array, weight: Array | None, budget: float) -> tuple[floa
         )
         return float(np.nextafter(values[0], np.inf)), 0.0
     return float(values[n_alerted - 1]), float(shares[n_alerted - 1])
-
-
-def _scores(model: Any, X: Any, place: int) -> Array:
-    """Scores of one class: probabilities, or else values of ``decision_function``."""
-    if hasattr(model, "predict_proba"):
-        return np.asarray(model.predict_proba(X), dtype=np.float64)[:, place]
-    margins = np.asarray(model.decision_function(X), dtype=np.float64)
-    return margins if place == 1 else -margins

@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skfocal._kernels import Array
+from skfocal.decisions._around import class_scores
 from skfocal.losses._rows import numbers
 from skfocal.metrics._budget import AlertCurve, alert_curve, positives, scores_of
 from skfocal.metrics._rows import check_labels, check_weight
@@ -298,11 +299,7 @@ class AlertBudgetDisplay:
 
 def _scores(estimator: Any, X: Any, pos_label: Any) -> Array:
     """Scores of the positive label."""
-    place = np.asarray(estimator.classes_).tolist().index(pos_label)
-    if hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, place]
-    margins = np.asarray(estimator.decision_function(X), dtype=np.float64)
-    return margins if place == 1 else -margins
+    return class_scores(estimator, X, np.asarray(estimator.classes_).tolist().index(pos_label))
 
 
 def _curve(

@@ -48,14 +48,6 @@ def test_a_weight_is_a_repeated_row(scored):
         assert_allclose(found[name], value, rtol=1e-10, err_msg=name)
 
 
-def test_recall_at_a_budget_is_the_mean_over_orders_of_equal_scores():
-    y, p = np.array([1, 0, 1, 0, 0, 0, 0, 0, 0, 0]), np.r_[0.9, np.full(4, 0.5), np.full(5, 0.1)]
-    weight = np.full(10, 0.1)
-    # three alerts: the first row, and two of the four with 0.5, one of which is positive
-    assert rare.recall_at(y, p, weight, 0.3) == pytest.approx((1 + 2 / 4) / 2)
-    assert rare.recall_at(y, p, weight, 1.0) == 1.0
-
-
 def test_a_cost_is_that_of_the_best_decision_by_known_probabilities(scored):
     _, p, _ = scored
     # each row counts as positive by its probability: no other threshold costs less

@@ -333,3 +333,25 @@ def test_weights_for_the_share_alone_where_routing_is_on(rows):
         assert_array_equal(model.estimator_.coef_, LogisticRegression().fit(X, y).coef_)
         with pytest.raises(TypeError, match="are not requested"):
             AlertBudgetClassifier(inner, budget=0.02).fit(X, y, other=weight)
+
+
+def test_weights_and_groups_that_nobody_uses_are_refused(rows):
+    X, y, _, _ = rows
+    weight = np.ones(len(y))
+    with pytest.raises(TypeError, match="groups"):  # it has no folds
+        CostClassifier(LogisticRegression()).fit(X, y, groups=weight)
+    with sklearn.config_context(enable_metadata_routing=True):
+        for model in (
+            AlertBudgetClassifier(LogisticRegression(), budget=0.02),
+            CostClassifier(LogisticRegression()),
+        ):
+            with pytest.raises(TypeError, match=r"sample_weight.* not requested"):
+                model.fit(X, y, sample_weight=weight)
+
+
+def test_groups_reach_a_search_within(rows):
+    X, y, _, _ = rows
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=GroupKFold(2))
+    groups = np.arange(len(y)) % 4
+    found = CostClassifier(search).fit(X, y, groups=groups).estimator_
+    assert found.best_params_ == clone(search).fit(X, y, groups=groups).best_params_
