@@ -9,7 +9,7 @@ else
 endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-quick test-slow coverage test-oldest test-nightly lint bench bench-quality docs linkcheck package clean
+.PHONY: demo test test-quick test-slow coverage test-oldest test-nightly lint bench bench-quality docs linkcheck package try-package clean
 
 # One stamp per dependency group; pip installs a group on top of what is there.
 $(VENV)/.pip:
@@ -80,8 +80,8 @@ lint: $(VENV)/.group-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/codespell skfocal tests benchmarks examples docs *.md *.toml Makefile
-	$(BIN)/check-yaml .pre-commit-config.yaml $(wildcard .github/*.yml .github/*/*.yml .github/*/*/*.yml)
+	$(BIN)/codespell skfocal tests benchmarks examples docs release *.md *.toml Makefile
+	$(BIN)/check-yaml .pre-commit-config.yaml $(wildcard .github/*.yml .github/*/*.yml .github/*/*/*.yml) release/recipe.yaml
 	$(BIN)/python -m pytest --quiet tests/project/test_docstrings.py
 
 bench: $(VENV)/.group-bench $(VENV)/.group-peers
@@ -102,12 +102,26 @@ docs: $(VENV)/.group-docs
 linkcheck: $(VENV)/.group-docs
 	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/linkcheck
 
-# What would be uploaded: a source archive and a wheel, and what is wrong with them.
+# What would be uploaded: a source archive and a wheel, and what is wrong with them. They are built
+# twice, and have to be the same bytes.
 package: $(VENV)/.group-package
 	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/python -m build --outdir dist/again
+	for file in dist/*.whl dist/*.tar.gz; do cmp $$file dist/again/$${file#dist/} || exit 1; done
+	rm -r dist/again
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
+
+# The wheel alone, with the libraries that it works with: README's lines, all examples, and the bill
+# of materials of what was installed for them.
+try-package: package
+	rm -rf .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip --quiet install "$$(ls $$PWD/dist/*.whl)[lightgbm,xgboost-cpu,catboost,plot,onnx,dask]" onnxruntime shap
+	OMP_WAIT_POLICY=passive .venv-wheel/bin/python release/try_wheel.py README.md examples
+	$(BIN)/cyclonedx-py environment .venv-wheel --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/skfocal.cdx.json
 
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/auto_examples docs/generated demo-output .coverage .coverage.* htmlcov .mypy_cache \

@@ -4,8 +4,10 @@ A test that runs on several backends takes from the row of its class what the li
 thing. A new backend is one more row.
 """
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -158,3 +160,10 @@ def quiet(kind):
 def quiet_fit(kind):
     """Arguments with which ``fit`` does not print; a dict that may be changed."""
     return dict(of(kind).quiet_fit)
+
+
+def install_command(extra):
+    """The command that installs what pyproject.toml lists for an extra."""
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    needs = sorted(tomllib.loads(text)["project"]["optional-dependencies"][extra])
+    return " ".join(["pip install", *(f'"{need}"' for need in needs)])

@@ -1,7 +1,7 @@
 """Figures as Displays, like those of scikit-learn (floor 6).
 
-A Display has what it draws in arrays. Its method `plot` draws them with matplotlib
-(``pip install "skfocal[plot]"``). Nothing else in skfocal needs matplotlib.
+A Display has what it draws in arrays. Its method `plot` draws them with matplotlib,
+of the extra ``plot``. Nothing else in skfocal needs matplotlib.
 """
 
 from skfocal.plotting._alerts import AlertBudgetDisplay

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from skfocal.dask import DaskFocalLGBMClassifier
-from tests.backends import of
+from tests.backends import install_command, of
 from tests.dask.clusters import CHUNK, each_kind, lazy, rows
 
 pytestmark = [pytest.mark.costly, pytest.mark.xdist_group("cluster")]  # all files share it
@@ -109,7 +109,7 @@ def test_a_missing_part_of_the_extra_names_the_command():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == (
-        'skfocal.dask needs pyarrow, which is not installed: pip install "skfocal[dask]"'
+        f"skfocal.dask needs pyarrow, which is not installed: {install_command('dask')}"
     )
 
 

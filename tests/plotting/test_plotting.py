@@ -32,6 +32,7 @@ from skfocal import (
 )
 from skfocal.metrics import expected_calibration_error, mean_cost
 from skfocal.plotting import FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay
+from tests.backends import install_command
 from tests.conftest import table
 
 FOLDS = StratifiedKFold(3)
@@ -387,7 +388,7 @@ def test_missing_matplotlib_names_the_command():
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    command = 'pip install "skfocal[plot]"'
+    command = install_command("plot")
     assert done.stdout.strip() == (
         f"FocalLossDisplay needs matplotlib, which is not installed: {command}"
     )

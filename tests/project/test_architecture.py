@@ -1,6 +1,7 @@
 """Imports run down the floors, and the optional libraries stay optional."""
 
 import ast
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import skfocal
+from tests.backends import install_command
 
 PACKAGE = Path(skfocal.__file__).parent
 # A name imports only from lower floors: names on the same floor do not know each other.
@@ -197,14 +199,14 @@ def test_modules_load_with_their_first_use():
 
 
 @pytest.mark.parametrize(
-    "name, module, command",
+    "name, module",
     [
-        ("FocalLGBMClassifier", "lightgbm", 'pip install "skfocal[lightgbm]"'),
-        ("FocalXGBClassifier", "xgboost", 'pip install "skfocal[xgboost]"'),
-        ("FocalCatBoostClassifier", "catboost", 'pip install "skfocal[catboost]"'),
+        ("FocalLGBMClassifier", "lightgbm"),
+        ("FocalXGBClassifier", "xgboost"),
+        ("FocalCatBoostClassifier", "catboost"),
     ],
 )
-def test_missing_extra_names_the_command(name, module, command):
+def test_missing_extra_names_the_command(name, module):
     code = (
         "import sys\n"
         f"sys.modules['{module}'] = None\n"
@@ -216,6 +218,7 @@ def test_missing_extra_names_the_command(name, module, command):
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = install_command(module)
     assert done.stdout.strip() == f"{name} needs {module}, which is not installed: {command}"
 
 
@@ -229,8 +232,21 @@ def test_missing_converters_name_the_command():
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    command = 'pip install "skfocal[onnx]"'
+    command = install_command("onnx")
+    assert len(command.split()) == 4
     assert done.stdout.strip() == f"to_onnx needs skl2onnx, which is not installed: {command}"
+
+
+def test_a_source_tree_that_is_not_installed_names_the_module(monkeypatch):
+    from skfocal import _optional
+
+    def nothing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(_optional, "requires", nothing)
+    needed = _optional.optional_dependency("no_such_module", needed_by="this test", extra="onnx")
+    with pytest.raises(ImportError, match=r": pip install no_such_module$"), needed:
+        import no_such_module  # noqa: F401
 
 
 def test_another_missing_module_is_not_mistaken_for_the_extra():
