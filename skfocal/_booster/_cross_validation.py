@@ -116,7 +116,6 @@ class CrossValidatedBooster(CrossValidationMixin):
     """One booster whose margins are the mean of theirs."""
     _learn: Callable[[Any, Plan], Any]
     _take: Callable[[Any, Settings], None]
-    _correct: Callable[[Probabilities], None]
     _check_priors_of_raw: Callable[[FocalLoss], None]
 
     def set_params(self, **params: Any) -> Self:
@@ -187,7 +186,7 @@ class CrossValidatedBooster(CrossValidationMixin):
         """Train all settings on all folds, choose one, and merge its boosters or fit all rows."""
         settings = self._settings()
         # what cannot be right is refused before training
-        probabilities = Probabilities.of_training(target.totals, self.priors)
+        probabilities = self._probabilities_of(held_out)
         for setting in settings:
             self._check_priors_of_raw(self._plain(setting)._plan(target.totals, None).loss)
         trials = self._run_trials(rows, target, held_out, settings, rounds)
@@ -286,6 +285,8 @@ class CrossValidatedBooster(CrossValidationMixin):
     ) -> None:
         """Fit the chosen setting on all rows, or merge the boosters of its folds."""
         log_odds = trial.log_odds()
+        if not self.ensemble:
+            log_odds = self._as_refitted(held_out, log_odds)
         found = self._calibration_of(held_out.folds, log_odds, target) or Calibration()
         if self.ensemble:
             plan = self._plain(trial.setting, priors=None)._plan(target.totals, self._names())

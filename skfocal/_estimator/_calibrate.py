@@ -54,6 +54,9 @@ class CalibrateMixin:
     def class_prior_(self) -> Array | None:
         """Shares of the classes in the training rows, weighted by ``sample_weight``.
 
+        A classifier that chooses by cross-validation and calibrates has those of the rows that
+        its folds hold out, because its probabilities are for them.
+
         None for a model that does not know them: one of an older version or of a booster.
         """
         check_is_fitted(self, "loss_")

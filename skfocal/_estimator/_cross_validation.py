@@ -17,11 +17,11 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import _check_method_params
 
 from skfocal._estimator._held_out import HeldOut, Rows, Split
-from skfocal._estimator._probabilities import Probabilities
+from skfocal._estimator._probabilities import Probabilities, change
 from skfocal._estimator._selection import RULES, Setting, choose, compare
-from skfocal._estimator._target import Target
+from skfocal._estimator._target import ClassTotals, Target
 from skfocal._kernels import Array
-from skfocal.calibration import Calibration, fit_calibration
+from skfocal.calibration import Calibration, fit_calibration, shares_differ
 from skfocal.losses import FocalLoss
 from skfocal.losses._link import raw_proba
 from skfocal.losses._parameters import check_choice
@@ -67,14 +67,27 @@ class CrossValidationMixin:
     _probabilities: Probabilities
     scores_: Array
     best_index_: tuple[int, ...]
+    focal_gamma_: Any
+    focal_alpha_: Any
     comparison_: dict[str, list[Any]]
     fold_scores_: npt.NDArray[np.float64]
+    oof_proba_: Array
 
     def _become(self, learned: dict[str, Any], n_features: int, names: Any) -> None:
         """Take a model from elsewhere, without the results of the search that were here."""
         for name in _RESULTS:
             self.__dict__.pop(name, None)
         super()._become(learned, n_features, names)  # type: ignore[misc]  # of the plain class
+        self.focal_gamma_, self.focal_alpha_ = self.loss_.gamma, self.loss_.alpha
+
+    def _correct(self, probabilities: Probabilities) -> None:
+        """Replace the correction of the log-odds; held-out probabilities follow the priors."""
+        before = self._probabilities
+        super()._correct(probabilities)  # type: ignore[misc]
+        if "oof_proba_" in self.__dict__ and before.calibration == probabilities.calibration:
+            shift = np.asarray(change(before.correction, probabilities.correction).offset)
+            moved = self.oof_proba_ * np.exp(np.r_[0.0, shift] if shift.ndim == 0 else shift)
+            self.oof_proba_ = moved / moved.sum(axis=1, keepdims=True)
 
     def _check_search(self) -> None:
         """Check the parameters of the search."""
@@ -210,6 +223,32 @@ class CrossValidationMixin:
         self.fold_scores_ = scores.astype(np.float64)
         self.comparison_ = compare(scores, settings, held_out.resampling)
 
+    def _probabilities_of(self, held_out: HeldOut) -> Probabilities:
+        """The class shares that the probabilities are for, which priors start from.
+
+        They are those of the rows that calibrate. Folds in the order of time hold out later rows
+        alone, whose shares may be others than those of all rows.
+        """
+        of_all = self.calibration is None
+        totals = held_out.target.totals if of_all else held_out.totals
+        return Probabilities.of_training(totals, self.priors)
+
+    def _as_refitted(self, held_out: HeldOut, log_odds: list[Array]) -> list[Array]:
+        """Held-out log-odds for the class shares of all rows, which a fit on all rows starts from.
+
+        Those of a fold are for the shares of its training rows. In the order of time these may be
+        others. Where they differ by chance alone, nothing is changed.
+        """
+        target = held_out.target
+        of_all = target.totals
+        of_folds = [part_of(target, fold.train).totals for fold in held_out.folds]
+        if not any(_differs(totals, of_all) for totals in of_folds):
+            return log_odds
+        return [
+            Calibration(1.0, _offset(_log_shares(of_all) - _log_shares(totals))).apply(own)
+            for totals, own in zip(of_folds, log_odds, strict=True)
+        ]
+
     def _calibration_of(self, folds: list[Split], log_odds: list[Array], target: Target) -> Any:
         """Slope and offset by the held-out rows, or None where they are not asked for."""
         if self.calibration is None:
@@ -234,6 +273,28 @@ class CrossValidationMixin:
             times[fold.test_of_all] += 1.0
         with np.errstate(invalid="ignore"):
             return total / times[:, np.newaxis]
+
+
+def _differs(part: ClassTotals, of_all: ClassTotals) -> bool:
+    """Whether the class shares of some rows differ by more than chance from those of the others."""
+    rest = of_all.weights - part.weights
+    return shares_differ(
+        part.weights / part.weights.sum(),
+        part.n_effective,
+        rest / rest.sum(),
+        max(1.0, of_all.n_effective - part.n_effective),
+    )
+
+
+def _log_shares(totals: ClassTotals) -> Array:
+    """Logarithms of the class shares; 0 for a class without rows of positive weight."""
+    shares = totals.weights / totals.weights.sum()
+    return np.asarray(np.log(shares, out=np.zeros_like(shares), where=shares > 0))
+
+
+def _offset(shift: Array) -> float | tuple[float, ...]:
+    """What a shift of each class adds to log-odds, in the form that `Calibration` has."""
+    return float(shift[1] - shift[0]) if len(shift) == 2 else tuple((shift - shift.mean()).tolist())
 
 
 def _routing_is_enabled() -> bool:

@@ -12,11 +12,12 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
 from skfocal._estimator._selection import Resampling
-from skfocal._estimator._target import Target
+from skfocal._estimator._target import ClassTotals, Target, n_effective
 from skfocal._kernels import Array
 from skfocal.calibration import Calibration, effective_rows, quick_calibration
 from skfocal.losses import FocalLoss
 from skfocal.losses._link import log_weight, raw_proba
+from skfocal.losses._rows import class_totals
 
 Rows = npt.NDArray[np.integer]
 # The calibration that precedes a score sees the means of so many bins of log-odds. Within a bin
@@ -65,6 +66,20 @@ class HeldOut:
         """The mean share of all rows that a fold trains on: (k - 1) / k for k folds."""
         sizes = [self._size(fold.train) for fold in self.folds]
         return float(np.mean(sizes)) / self._size(slice(None))
+
+    @cached_property
+    def totals(self) -> ClassTotals:
+        """What there is of each class among the held-out rows, each as often as it is held out."""
+        target = self.target
+        held_out = np.concatenate([fold.test for fold in self.folds])
+        times = np.bincount(held_out, minlength=len(target.codes))
+        if times.min() == times.max():
+            return target.totals
+        weight = times if target.sample_weight is None else times * target.sample_weight
+        weight = weight.astype(np.float64)
+        weights = class_totals(target.codes, len(target.classes), weight)
+        rows = class_totals(target.codes[times > 0], len(target.classes))
+        return ClassTotals(target.classes, rows, weights, n_effective(weight, weights))
 
     def _size(self, rows: Any) -> float:
         """The number of rows, or the sum of their weights: repeated rows are rows of weight 2."""

@@ -159,7 +159,8 @@ def holm(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def verdict(comparison: dict[str, list[Any]], chosen: int) -> str:
     """In words which gammas beat the smallest one, after Holm's correction.
 
-    Only those with the alpha of the chosen one are named.
+    A mean score decides which gamma is chosen, and tests whether it is better than the smallest
+    one. Only those with the alpha of the chosen one are named.
     """
     gamma, reference = (comparison[name][chosen] for name in ("focal_gamma", "reference_gamma"))
     alphas = comparison["focal_alpha"]
@@ -178,6 +179,10 @@ def verdict(comparison: dict[str, list[Any]], chosen: int) -> str:
     else:
         said = f"no gamma is better than gamma {reference} by more than chance"
     beside = f", alpha {alphas[chosen]}" if len(same) < len(alphas) else ""
+    tests = f"n {CONFIDENCE:.0%} tests with Holm's correction {said}."
+    if better or gamma == reference:
+        return f"Chosen: gamma {gamma}{beside}. I{tests}"
     return (
-        f"Chosen: gamma {gamma}{beside}. In {CONFIDENCE:.0%} tests with Holm's correction {said}."
+        f"Chosen: gamma {gamma}{beside}, for its mean score. This is no proof that it is better: "
+        f"i{tests}"
     )

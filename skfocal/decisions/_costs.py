@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from skfocal._kernels import Array
 from skfocal.decisions._around import AroundClassifier, place_of
 from skfocal.losses._rows import floating
-from skfocal.metrics._costs import check_costs
+from skfocal.metrics._costs import Costs, check_costs
 
-Costs = npt.ArrayLike | Callable[[Any], npt.ArrayLike]
+Cost = npt.ArrayLike | Callable[[Any], npt.ArrayLike]
+NAMES = ("false_positive_cost", "false_negative_cost", "true_positive_cost")
 
 
 def cost_decision(
@@ -20,13 +21,14 @@ def cost_decision(
     *,
     false_positive_cost: npt.ArrayLike = 1.0,
     false_negative_cost: npt.ArrayLike = 1.0,
+    true_positive_cost: npt.ArrayLike = 0.0,
 ) -> npt.NDArray[np.bool_]:
     """The decision with the smallest expected cost: the Bayes decision [1]_.
 
     A row is taken for positive, or *alerted*, if
-    ``false_negative_cost * p > false_positive_cost * (1 - p)``. Then a miss is expected to cost
-    more than a false alarm. The costs may differ from row to row, such as the amount of a
-    transaction, or the price of a phone call.
+    ``(false_negative_cost - true_positive_cost) * p > false_positive_cost * (1 - p)``. Then an
+    alert is expected to save more than it costs. The costs may differ from row to row, such as
+    the amount of a transaction, or the price of a phone call.
 
     Parameters
     ----------
@@ -38,6 +40,9 @@ def cost_decision(
         Cost of a false alarm, a number for all rows or one for each.
     false_negative_cost : float or array-like of shape (n,), default=1.0
         Cost of a miss.
+    true_positive_cost : float or array-like of shape (n,), default=0.0
+        Cost of an alert that is right. If each check costs 5, whatever it finds, set this and
+        ``false_positive_cost`` to 5. The row is then alerted if ``false_negative_cost * p > 5``.
 
     Returns
     -------
@@ -66,9 +71,8 @@ def cost_decision(
     array([False,  True, False])
     """
     proba = _positive(y_proba)
-    missed = check_costs(false_negative_cost, len(proba), "false_negative_cost")
-    alarmed = check_costs(false_positive_cost, len(proba), "false_positive_cost")
-    return np.asarray(missed * proba > alarmed * (1 - proba))
+    costs = Costs.of(len(proba), false_positive_cost, false_negative_cost, true_positive_cost)
+    return np.asarray((costs.miss - costs.hit) * proba > costs.alarm * (1 - proba))
 
 
 def _positive(y_proba: npt.ArrayLike) -> Array:
@@ -86,7 +90,7 @@ def _positive(y_proba: npt.ArrayLike) -> Array:
 class CostClassifier(AroundClassifier):
     """Decides by what errors cost, row by row.
 
-    It predicts the positive label where a miss is expected to cost more than a false alarm
+    It predicts the positive label where an alert is expected to save more than it costs
     (`cost_decision`). The classifier within is trained without costs: costs belong to the
     decision. ``sample_weight=amount`` is not the same: it trains a model of the share of *money*
     that is positive, not of the share of rows.
@@ -101,6 +105,9 @@ class CostClassifier(AroundClassifier):
         row; ``operator.itemgetter("fee")`` takes a column, and can be saved.
     false_negative_cost : float or callable, default=1.0
         Cost of a miss, as above.
+    true_positive_cost : float or callable, default=0.0
+        Cost of an alert that is right, as above. If each check costs the same, whatever it finds,
+        set it to ``false_positive_cost``.
     pos_label : object, default=None
         The positive label. None for ``classes_[1]``.
 
@@ -137,13 +144,15 @@ class CostClassifier(AroundClassifier):
         self,
         estimator: Any,
         *,
-        false_positive_cost: Costs = 1.0,
-        false_negative_cost: Costs = 1.0,
+        false_positive_cost: Cost = 1.0,
+        false_negative_cost: Cost = 1.0,
+        true_positive_cost: Cost = 0.0,
         pos_label: Any = None,
     ) -> None:
         self.estimator = estimator
         self.false_positive_cost = false_positive_cost
         self.false_negative_cost = false_negative_cost
+        self.true_positive_cost = true_positive_cost
         self.pos_label = pos_label
 
     def fit(self, X: Any, y: npt.ArrayLike, **params: Any) -> "CostClassifier":
@@ -168,7 +177,7 @@ class CostClassifier(AroundClassifier):
         TypeError, ValueError
             If a cost or ``pos_label`` is not as in the class, or there are not two classes.
         """
-        for name in ("false_positive_cost", "false_negative_cost"):
+        for name in NAMES:
             own = getattr(self, name)
             if not callable(own) and np.ndim(own):
                 raise ValueError(
@@ -193,6 +202,7 @@ class CostClassifier(AroundClassifier):
         *,
         false_positive_cost: npt.ArrayLike | None = None,
         false_negative_cost: npt.ArrayLike | None = None,
+        true_positive_cost: npt.ArrayLike | None = None,
     ) -> npt.NDArray[Any]:
         """The label whose expected cost is smaller.
 
@@ -205,6 +215,8 @@ class CostClassifier(AroundClassifier):
             routing, ``set_predict_request(false_positive_cost=True)`` lets a pipeline pass them.
         false_negative_cost : float or array-like of shape (n,), default=None
             Costs of misses; None for those of the class.
+        true_positive_cost : float or array-like of shape (n,), default=None
+            Costs of alerts that are right; None for those of the class.
 
         Returns
         -------
@@ -218,13 +230,15 @@ class CostClassifier(AroundClassifier):
         """
         check_is_fitted(self)
         proba = np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)[:, self._place]
-        alarm = _cost_of(X, false_positive_cost, self.false_positive_cost)
-        miss = _cost_of(X, false_negative_cost, self.false_negative_cost)
-        alerted = cost_decision(proba, false_positive_cost=alarm, false_negative_cost=miss)
-        return self._labels(alerted)
+        given = (false_positive_cost, false_negative_cost, true_positive_cost)
+        costs = {
+            name: _cost_of(X, cost, getattr(self, name))
+            for name, cost in zip(NAMES, given, strict=True)
+        }
+        return self._labels(cost_decision(proba, **costs))
 
 
-def _cost_of(X: Any, given: npt.ArrayLike | None, own: Costs) -> npt.ArrayLike:
+def _cost_of(X: Any, given: npt.ArrayLike | None, own: Cost) -> npt.ArrayLike:
     """The cost that was given, or else that of the class."""
     if given is not None:
         return given

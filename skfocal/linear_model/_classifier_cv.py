@@ -137,7 +137,8 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         The scores on each fold of the rows of ``comparison_``.
     oof_proba_ : ndarray of shape (n_samples, n_classes)
         Probabilities of the rows by the fits that have not seen them, after calibration and
-        priors; the mean if a row was held out more than once, NaN if never.
+        priors; the mean if a row was held out more than once, NaN if never. They follow
+        `adjust_priors`, and keep their calibration if `calibrate` is called.
     calibration_ : Calibration or None
         Slope and offset of the log-odds. Under ``link="posterior"`` the coefficients hold them.
     n_iter_ : ndarray of shape (1,)
@@ -274,7 +275,7 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
             held_out = self._split(X, y, sample_weight, target, params)
             if target.positive is not None:
                 features = features[target.positive]
-            probabilities = Probabilities.of_training(target.totals, self.priors)
+            probabilities = self._probabilities_of(held_out)
             for each in plain.values():
                 self._check_priors_of_raw(each._training_loss(target.totals, self.class_weight))
             self._search(features, target, held_out, plain, probabilities)
@@ -343,7 +344,7 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         chosen = points[self._choose(scores, settings, held_out)]
         self._note(scores, settings, held_out, chosen)
         self._refit(X, target, plain[chosen], np.mean([fit[chosen].theta for fit in fits], axis=0))
-        log_odds = log_odds_of(chosen)
+        log_odds = self._as_refitted(held_out, log_odds_of(chosen))
         found = self._calibration_of(held_out.folds, log_odds, target)
         if found is not None:
             probabilities = probabilities.calibrated(found)

@@ -1,6 +1,6 @@
 """What decisions cost, where errors have prices."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,12 +46,40 @@ def check_costs(costs: npt.ArrayLike, n_rows: int, name: str) -> Array:
     return np.broadcast_to(found, (n_rows,))
 
 
+class Costs(NamedTuple):
+    """Costs of each row, in double precision; a negative row that is not alerted costs nothing."""
+
+    alarm: Array
+    miss: Array
+    hit: Array
+
+    @classmethod
+    def of(
+        cls,
+        n_rows: int,
+        false_positive_cost: npt.ArrayLike,
+        false_negative_cost: npt.ArrayLike,
+        true_positive_cost: npt.ArrayLike,
+    ) -> "Costs":
+        """Those of ``n_rows`` rows, checked under the names that users know."""
+        return cls(
+            check_costs(false_positive_cost, n_rows, "false_positive_cost"),
+            check_costs(false_negative_cost, n_rows, "false_negative_cost"),
+            check_costs(true_positive_cost, n_rows, "true_positive_cost"),
+        )
+
+    def paid(self, positive: npt.NDArray[np.bool_], alerted: npt.NDArray[np.bool_]) -> Array:
+        """What the decision costs in each row."""
+        return np.where(positive, np.where(alerted, self.hit, self.miss), self.alarm * alerted)
+
+
 def mean_cost(
     y_true: npt.ArrayLike,
     y_pred: npt.ArrayLike,
     *,
     false_positive_cost: npt.ArrayLike = 1.0,
     false_negative_cost: npt.ArrayLike = 1.0,
+    true_positive_cost: npt.ArrayLike = 0.0,
     pos_label: Any = None,
     sample_weight: npt.ArrayLike | None = None,
 ) -> float:
@@ -69,6 +97,9 @@ def mean_cost(
         each.
     false_negative_cost : float or array-like of shape (n,), default=1.0
         What it costs to miss a positive row, such as the amount of a transaction.
+    true_positive_cost : float or array-like of shape (n,), default=0.0
+        What it costs to take a positive row for positive. If each check costs 5, whatever it
+        finds, set this and ``false_positive_cost`` to 5.
     pos_label : object, default=None
         The positive label. None for the second label in sorted order.
     sample_weight : array-like of shape (n,), default=None
@@ -103,9 +134,8 @@ def mean_cost(
             f"{len(decided)}."
         )
     is_positive, alerted = _both(truth, decided, pos_label)
-    missed = check_costs(false_negative_cost, len(truth), "false_negative_cost")
-    alarmed = check_costs(false_positive_cost, len(truth), "false_positive_cost")
-    paid = np.where(is_positive, missed * ~alerted, alarmed * alerted)
+    costs = Costs.of(len(truth), false_positive_cost, false_negative_cost, true_positive_cost)
+    paid = costs.paid(is_positive, alerted)
     return float(np.average(paid, weights=check_weight(sample_weight, truth)))
 
 

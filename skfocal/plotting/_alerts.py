@@ -1,5 +1,6 @@
 """`AlertBudgetDisplay`: what a number of alerts finds, and how many of them are right."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfocal._kernels import Array
 from skfocal.decisions._around import class_scores
+from skfocal.losses._parameters import check_choice, check_flag
 from skfocal.losses._rows import numbers
-from skfocal.metrics._budget import AlertCurve, alert_curve, positives, scores_of
+from skfocal.metrics._budget import METRICS, AlertCurve, alert_curve, positives, scores_of
 from skfocal.metrics._rows import check_labels, check_weight
 from skfocal.plotting._estimators import positive_label
-from skfocal.plotting._style import COLOURS, make_axes
+from skfocal.plotting._style import make_axes, next_colour
 
 N_POINTS = 200
-LINES = 2  # of each Display: recall and precision
 
 
 class AlertBudgetDisplay:
@@ -47,8 +48,8 @@ class AlertBudgetDisplay:
         Where `plot` drew.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
-    lines_ : list of 2 matplotlib Line2D
-        Recall and precision.
+    lines_ : list of matplotlib Line2D
+        Recall and precision, or the one that is drawn.
 
     See Also
     --------
@@ -101,6 +102,8 @@ class AlertBudgetDisplay:
         sample_weight: npt.ArrayLike | None = None,
         periods: float | None = None,
         name: str | None = None,
+        metrics: Sequence[str] = METRICS,
+        log: bool = True,
         ax: Any = None,
     ) -> "AlertBudgetDisplay":
         """From a fitted classifier and rows that it has not seen.
@@ -121,6 +124,10 @@ class AlertBudgetDisplay:
             How many days, or other periods, the rows cover. The axis then has alerts in one period.
         name : str, default=None
             Name of the model; None for that of its class.
+        metrics : sequence of {"recall", "precision"}, default=("recall", "precision")
+            As in `plot`.
+        log : bool, default=True
+            As in `plot`.
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure. Give ``display.ax_`` of another Display to draw
             several models into one figure.
@@ -143,6 +150,8 @@ class AlertBudgetDisplay:
             sample_weight=sample_weight,
             periods=periods,
             name=type(estimator).__name__ if name is None else name,
+            metrics=metrics,
+            log=log,
             ax=ax,
         )
 
@@ -156,6 +165,8 @@ class AlertBudgetDisplay:
         sample_weight: npt.ArrayLike | None = None,
         periods: float | None = None,
         name: str | None = None,
+        metrics: Sequence[str] = METRICS,
+        log: bool = True,
         ax: Any = None,
     ) -> "AlertBudgetDisplay":
         """From scores of rows.
@@ -174,6 +185,10 @@ class AlertBudgetDisplay:
             As in `from_estimator`.
         name : str, default=None
             Name of the model.
+        metrics : sequence of {"recall", "precision"}, default=("recall", "precision")
+            As in `plot`.
+        log : bool, default=True
+            As in `plot`.
         ax : matplotlib Axes, default=None
             As in `from_estimator`.
 
@@ -196,7 +211,7 @@ class AlertBudgetDisplay:
             precision=precision,
             name=name,
             unit=_unit(periods),
-        ).plot(ax=ax)
+        ).plot(ax=ax, metrics=metrics, log=log)
 
     @classmethod
     def from_cv(
@@ -209,6 +224,8 @@ class AlertBudgetDisplay:
         pos_label: Any = None,
         periods: float | None = None,
         name: str | None = None,
+        metrics: Sequence[str] = METRICS,
+        log: bool = True,
         ax: Any = None,
     ) -> "AlertBudgetDisplay":
         """From the folds of a classifier: their mean, and a band from the worst to the best.
@@ -230,6 +247,10 @@ class AlertBudgetDisplay:
             alerts among all rows. Each fold alerts the same share of its rows.
         name : str, default=None
             As in `from_estimator`.
+        metrics : sequence of {"recall", "precision"}, default=("recall", "precision")
+            As in `plot`.
+        log : bool, default=True
+            As in `plot`.
         ax : matplotlib Axes, default=None
             As in `from_estimator`.
 
@@ -242,6 +263,8 @@ class AlertBudgetDisplay:
         TypeError, ValueError
             If shapes or labels do not match, or if a fold has no positive row.
         """
+        _check_metrics(metrics)
+        check_flag(log, "log")
         labels, per = check_labels(y, "y"), _periods(periods)
         shares = _grid(len(labels))
         found = []
@@ -262,39 +285,63 @@ class AlertBudgetDisplay:
             precision_range=np.array([low[1], high[1]]),
             name=type(estimator).__name__ if name is None else name,
             unit=_unit(periods),
-        ).plot(ax=ax)
+        ).plot(ax=ax, metrics=metrics, log=log)
 
-    def plot(self, ax: Any = None) -> "AlertBudgetDisplay":
+    def plot(
+        self, ax: Any = None, *, metrics: Sequence[str] = METRICS, log: bool = True
+    ) -> "AlertBudgetDisplay":
         """Draw recall (a line) and precision (dashes).
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure. A model gets the next colour.
+        metrics : sequence of {"recall", "precision"}, default=("recall", "precision")
+            What is drawn.
+        log : bool, default=True
+            Whether the axis of alerts is logarithmic, so that small budgets can be told apart.
 
         Returns
         -------
         AlertBudgetDisplay
             The object itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
         """
+        _check_metrics(metrics)
+        check_flag(log, "log")
         ax = make_axes(self, ax)
-        colour = COLOURS[len(ax.lines) // LINES % len(COLOURS)]
+        colour = next_colour(ax)
         prefix = "" if self.name is None else f"{self.name}, "
         self.lines_ = []
-        curves = (
-            ("recall", self.recall, self.recall_range, "-"),
-            ("precision", self.precision, self.precision_range, "--"),
-        )
-        for label, values, limits, dashes in curves:
+        curves = {
+            "recall": (self.recall, self.recall_range, "-"),
+            "precision": (self.precision, self.precision_range, "--"),
+        }
+        for label in metrics:
+            values, limits, dashes = curves[label]
             line = ax.plot(
                 self.alerts, values, color=colour, linestyle=dashes, label=prefix + label
             )
             self.lines_ += line
             if limits is not None:
                 ax.fill_between(self.alerts, *limits, color=colour, alpha=0.15, linewidth=0)
-        ax.set(xscale="log", xlabel=self.unit, ylabel="recall, precision", ylim=(0, 1.02))
+        scale = "log" if log else "linear"
+        ax.set(xscale=scale, xlabel=self.unit, ylabel=", ".join(metrics), ylim=(0, 1.02))
         ax.legend(frameon=False)
         return self
+
+
+def _check_metrics(metrics: Any) -> None:
+    if isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics:
+        raise TypeError(
+            f"metrics must be a sequence of {' and '.join(map(repr, METRICS))}; got {metrics!r}."
+        )
+    for name in metrics:
+        check_choice(name, METRICS, "metrics")
 
 
 def _scores(estimator: Any, X: Any, pos_label: Any) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
+from sklearn.utils.validation import check_is_fitted
 
 from skfocal._estimator._target import encode_labels
 from skfocal._kernels import Array
@@ -13,6 +14,7 @@ from skfocal.losses import FocalLoss
 from skfocal.losses._link import raw_proba
 from skfocal.losses._parameters import check_flag
 from skfocal.losses._rows import check_posterior, floating
+from skfocal.metrics._budget import positives, scores_of
 from skfocal.metrics._calibration import Strategy, calibration_bins
 from skfocal.metrics._rows import check_labels, check_weight
 from skfocal.plotting._estimators import focal_classifier
@@ -55,20 +57,79 @@ class ReliabilityCurve:
         """Mean distance of ``predicted`` and ``observed``: the expected calibration error."""
         return float(self.weight @ np.abs(self.predicted - self.observed))
 
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: npt.ArrayLike,
+        y_proba: npt.ArrayLike,
+        *,
+        pos_label: Any = None,
+        n_bins: int = 10,
+        strategy: Strategy = "quantile",
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> "ReliabilityCurve":
+        """The curve of the probabilities of any model of two classes.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Labels, at most two different ones.
+        y_proba : array-like of shape (n,) or (n, 2)
+            Probabilities of positives; of two columns the second is taken.
+        pos_label : object, default=None
+            The label of positives. None for the second label in sorted order.
+        n_bins : int, default=10
+            Number of bins.
+        strategy : {"quantile", "uniform"}, default="quantile"
+            Whether bins have equal numbers of rows or equal widths.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of rows.
+
+        Returns
+        -------
+        ReliabilityCurve
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes or labels do not match, or if probabilities are not in [0, 1].
+
+        Examples
+        --------
+        >>> from skfocal.plotting import ReliabilityCurve
+        >>> y = [0, 0, 0, 1, 0, 1, 1, 1]
+        >>> p = [0.1, 0.1, 0.2, 0.2, 0.6, 0.7, 0.8, 0.9]
+        >>> curve = ReliabilityCurve.from_predictions(y, p, n_bins=2)
+        >>> curve.observed
+        array([0.25, 0.75])
+        """
+        found = positives(y_true, pos_label)
+        proba = scores_of(y_proba, found, "y_proba")
+        if not ((proba >= 0) & (proba <= 1)).all():
+            raise ValueError("y_proba must be in [0, 1].")
+        weight = check_weight(sample_weight, found.mask)
+        weight = np.ones(len(proba)) if weight is None else weight
+        return _reliability(proba, found.mask, weight, n_bins, strategy)
+
 
 class PosteriorCalibrationDisplay:
     """Observed frequency against the raw probability of a focal model and its posterior.
 
     The raw probability is the paper's p: the sigmoid (softmax) of the margin, which is the raw
     score of the model. Other packages return it. The posterior is the probability of the class in
-    the population; ``predict_proba`` returns it.
+    the population; ``predict_proba`` returns it. ``raw=False`` draws the posterior alone, which
+    also works for any other classifier.
 
     Parameters
     ----------
-    raw, posterior : ReliabilityCurve
-        The two curves.
+    posterior : ReliabilityCurve
+        The curve of the posterior.
+    raw : ReliabilityCurve, default=None
+        The curve of the raw probability, if it is drawn.
     label : object, default=None
         The class whose probability it is.
+    name : str, default=None
+        Name of the model.
 
     Attributes
     ----------
@@ -76,14 +137,14 @@ class PosteriorCalibrationDisplay:
         Where `plot` drew.
     figure_ : matplotlib Figure
         The figure of ``ax_``.
-    lines_ : list of 2 matplotlib Line2D
-        The lines of the raw probability and of the posterior.
+    lines_ : list of matplotlib Line2D
+        The line of the raw probability, if it is drawn, and that of the posterior.
     intervals_ : list of matplotlib LineCollection
-        The intervals of the observed frequency: of the raw probability, then of the posterior.
+        The intervals of the observed frequency, in the same order.
 
     See Also
     --------
-    sklearn.calibration.CalibrationDisplay : The curve of any probabilities.
+    sklearn.calibration.CalibrationDisplay : The curve of any probabilities, without intervals.
 
     References
     ----------
@@ -108,14 +169,20 @@ class PosteriorCalibrationDisplay:
     intervals_: list[Any]
 
     def __init__(
-        self, *, raw: ReliabilityCurve, posterior: ReliabilityCurve, label: Any = None
+        self,
+        *,
+        posterior: ReliabilityCurve,
+        raw: ReliabilityCurve | None = None,
+        label: Any = None,
+        name: str | None = None,
     ) -> None:
-        for name, curve in (("raw", raw), ("posterior", posterior)):
-            if not isinstance(curve, ReliabilityCurve):
-                raise TypeError(f"{name} must be a ReliabilityCurve; got {type(curve).__name__}.")
+        for given, curve in (("raw", raw), ("posterior", posterior)):
+            if not isinstance(curve, ReliabilityCurve) and not (given == "raw" and curve is None):
+                raise TypeError(f"{given} must be a ReliabilityCurve; got {type(curve).__name__}.")
         self.raw = raw
         self.posterior = posterior
         self.label = label
+        self.name = name
 
     @classmethod
     def from_estimator(
@@ -128,6 +195,8 @@ class PosteriorCalibrationDisplay:
         n_bins: int = 10,
         strategy: Strategy = "quantile",
         sample_weight: npt.ArrayLike | None = None,
+        raw: bool = True,
+        name: str | None = None,
         log: bool = False,
         ax: Any = None,
     ) -> "PosteriorCalibrationDisplay":
@@ -149,10 +218,16 @@ class PosteriorCalibrationDisplay:
             Whether bins have equal numbers of rows or equal widths.
         sample_weight : array-like of shape (n,), default=None
             Weights of rows.
+        raw : bool, default=True
+            Whether the raw probability is drawn, too. Without it ``estimator`` may be any
+            fitted classifier with ``predict_proba``.
+        name : str, default=None
+            Name of the model, for figures of several models.
         log : bool, default=False
             As in `plot`.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Where to draw; None for a new figure. Give ``display.ax_`` of another Display to draw
+            several models into one figure.
 
         Returns
         -------
@@ -161,23 +236,30 @@ class PosteriorCalibrationDisplay:
         Raises
         ------
         TypeError, ValueError
-            If there is no focal classifier in ``estimator``, or if ``pos_label`` is no class.
+            If ``raw`` is True and there is no focal classifier in ``estimator``, or if
+            ``pos_label`` is no class.
         """
-        model = focal_classifier(estimator)
+        check_flag(raw, "raw")
+        if raw:
+            model = focal_classifier(estimator)
+        else:
+            check_is_fitted(estimator)
         proba: Array = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-        if model.probability == "raw" and model.loss_.link == "focal":
+        if raw and model.probability == "raw" and model.loss_.link == "focal":
             log_proba = _logarithm(proba)
             margin = log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
             proba = model.loss_.posterior(margin)
         return cls.from_predictions(
             y,
             proba,
-            loss=model.loss_,
-            labels=model.classes_,
+            loss=model.loss_ if raw else None,
+            labels=estimator.classes_,
             pos_label=pos_label,
             n_bins=n_bins,
             strategy=strategy,
             sample_weight=sample_weight,
+            raw=raw,
+            name=name,
             log=log,
             ax=ax,
         )
@@ -188,12 +270,14 @@ class PosteriorCalibrationDisplay:
         y_true: npt.ArrayLike,
         y_proba: npt.ArrayLike,
         *,
-        loss: FocalLoss,
+        loss: FocalLoss | None = None,
         labels: npt.ArrayLike | None = None,
         pos_label: Any = None,
         n_bins: int = 10,
         strategy: Strategy = "quantile",
         sample_weight: npt.ArrayLike | None = None,
+        raw: bool = True,
+        name: str | None = None,
         log: bool = False,
         ax: Any = None,
     ) -> "PosteriorCalibrationDisplay":
@@ -205,8 +289,9 @@ class PosteriorCalibrationDisplay:
             Labels.
         y_proba : array-like of shape (n, K)
             The posterior, as ``predict_proba`` returns it.
-        loss : BinaryFocalLoss or MulticlassFocalLoss
-            ``loss_`` of the model. It maps the posterior to the raw probability.
+        loss : BinaryFocalLoss or MulticlassFocalLoss, default=None
+            ``loss_`` of the model, which ``raw=True`` needs. It maps the posterior to the raw
+            probability.
         labels : array-like of shape (K,), default=None
             The classes in the order of the columns. None for the sorted labels.
         pos_label : object, default=None
@@ -216,6 +301,10 @@ class PosteriorCalibrationDisplay:
         strategy : {"quantile", "uniform"}, default="quantile"
             As in `from_estimator`.
         sample_weight : array-like of shape (n,), default=None
+            As in `from_estimator`.
+        raw : bool, default=True
+            Whether the raw probability is drawn, too. Without it ``loss`` is not needed.
+        name : str, default=None
             As in `from_estimator`.
         log : bool, default=False
             As in `plot`.
@@ -231,33 +320,29 @@ class PosteriorCalibrationDisplay:
         TypeError, ValueError
             If shapes or labels do not match, or if rows of ``y_proba`` are not probabilities.
         """
-        if not isinstance(loss, FocalLoss):
-            raise TypeError(f"loss must be loss_ of a focal model; got {type(loss).__name__}.")
+        check_flag(raw, "raw")
+        if raw and not isinstance(loss, FocalLoss):
+            raise TypeError(
+                f"loss must be loss_ of a focal model; got {type(loss).__name__}. With raw=False "
+                "the probabilities of any model are drawn."
+            )
         y_true = check_labels(y_true, "y_true")
         classes = np.unique(y_true) if labels is None else check_labels(labels, "labels")
         if not np.array_equal(classes, np.unique(classes)):
             raise ValueError("labels must be sorted, as classes_ of a model is.")
-        posterior = floating(y_proba, "y_proba").astype(np.float64)
-        if posterior.shape[1:] != (loss.n_classes,) or len(classes) != loss.n_classes:
-            raise ValueError(
-                f"y_proba must have a column, and labels a class, for each of the {loss.n_classes} "
-                f"classes of the loss; got shape {posterior.shape} and {len(classes)} labels."
-            )
-        if len(posterior) != len(y_true):
-            raise ValueError(
-                f"y_proba must have one row for each of the {len(y_true)} labels in y_true; got "
-                f"{len(posterior)}."
-            )
-        check_posterior(posterior, loss.n_classes, "y_proba")
+        posterior = _checked(y_proba, len(y_true), len(classes), loss)
         code = _code(classes, pos_label)
         hit = encode_labels(classes, y_true, "y_true") == code
         weight = check_weight(sample_weight, y_true)
         weight = np.ones(len(hit)) if weight is None else weight
-        raw, recovered = (
-            _reliability(proba[:, code], hit, weight, n_bins, strategy)
-            for proba in (_focal_probability(loss, posterior), posterior)
+        drawn = [posterior]
+        if raw and loss is not None:
+            drawn.append(_focal_probability(loss, posterior))
+        curves = [_reliability(proba[:, code], hit, weight, n_bins, strategy) for proba in drawn]
+        display = cls(
+            posterior=curves[0], raw=curves[1] if raw else None, label=classes[code], name=name
         )
-        return cls(raw=raw, posterior=recovered, label=classes[code]).plot(ax=ax, log=log)
+        return display.plot(ax=ax, log=log)
 
     def plot(self, ax: Any = None, *, log: bool = False) -> "PosteriorCalibrationDisplay":
         """Draw both curves.
@@ -278,7 +363,9 @@ class PosteriorCalibrationDisplay:
         """
         check_flag(log, "log")
         ax = make_axes(self, ax)
-        curves = {"posterior": (self.posterior, "o"), "raw": (self.raw, "s")}
+        curves = {"posterior": (self.posterior, "o")}
+        if self.raw is not None:
+            curves["raw"] = (self.raw, "s")
         points = {name: _points(curve, log) for name, (curve, _) in curves.items()}
         drawn = np.concatenate([np.ravel(each) for each in points.values()])
         ends = [0.0, drawn.max(initial=0.0)]
@@ -286,26 +373,49 @@ class PosteriorCalibrationDisplay:
             # with no bin to show, the axes still need a length
             ends = [drawn.min(initial=1.0), drawn.max(initial=1e-3)]
             ax.set(xscale="log", yscale="log")
+        first = len(ax.get_legend_handles_labels()[1])  # lines of other models
         ax.plot(ends, ends, color=NEUTRAL, linewidth=0.8, zorder=0)
         # where intervals end that reach down to 0, on logarithmic axes
         tops = [
             curve.upper.min(initial=1.0) for curve, _ in curves.values() if curve.upper is not None
         ]
         floor = 0.5 * min([ends[0], *tops])
+        prefix = "" if self.name is None else f"{self.name}, "
         self.lines_, self.intervals_ = [], []
         for index, (name, (curve, marker)) in enumerate(curves.items()):
-            style = line_style(index)
-            label = f"{name}, error {curve.calibration_error:.2g}"
+            style = line_style(first + index)
+            label = f"{prefix}{name}, error {curve.calibration_error:.2g}"
             line = ax.plot(*points[name], marker=marker, markersize=4, label=label, **style)
             self.lines_ = line + self.lines_
             limits = _limits(curve, floor, log)
             if limits is not None:
                 interval = ax.vlines(*limits, color=style["color"], linewidth=1, alpha=0.5)
                 self.intervals_.insert(0, interval)
-        name = "" if self.label is None else f" of {self.label}"
-        ax.set(xlabel=f"mean predicted probability{name}", ylabel=f"observed frequency{name}")
+        of_class = "" if self.label is None else f" of {self.label}"
+        ax.set(
+            xlabel=f"mean predicted probability{of_class}", ylabel=f"observed frequency{of_class}"
+        )
         ax.legend(frameon=False)
         return self
+
+
+def _checked(y_proba: npt.ArrayLike, n_rows: int, n_classes: int, loss: FocalLoss | None) -> Array:
+    """Probabilities in double precision, a column for each class."""
+    posterior = floating(y_proba, "y_proba").astype(np.float64)
+    of_loss = n_classes if loss is None else loss.n_classes
+    if posterior.shape[1:] != (of_loss,) or n_classes != of_loss:
+        raise ValueError(
+            f"y_proba must have a column, and labels a class, for each of the {of_loss} "
+            f"classes{'' if loss is None else ' of the loss'}; got shape {posterior.shape} and "
+            f"{n_classes} labels."
+        )
+    if len(posterior) != n_rows:
+        raise ValueError(
+            f"y_proba must have one row for each of the {n_rows} labels in y_true; got "
+            f"{len(posterior)}."
+        )
+    check_posterior(posterior, of_loss, "y_proba")
+    return posterior
 
 
 def _points(curve: ReliabilityCurve, log: bool) -> tuple[Array, Array]:

@@ -8,9 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfocal._kernels import Array
 from skfocal.decisions import cost_decision
-from skfocal.metrics import mean_cost
 from skfocal.metrics._budget import positives, scores_of
-from skfocal.metrics._costs import check_costs
+from skfocal.metrics._costs import Costs
 from skfocal.metrics._rows import check_weight
 from skfocal.plotting._estimators import positive_label
 from skfocal.plotting._style import NEUTRAL, line_style, make_axes
@@ -98,6 +97,7 @@ class CostDisplay:
         *,
         false_positive_cost: npt.ArrayLike = 1.0,
         false_negative_cost: npt.ArrayLike = 1.0,
+        true_positive_cost: npt.ArrayLike = 0.0,
         pos_label: Any = None,
         sample_weight: npt.ArrayLike | None = None,
         name: str | None = None,
@@ -117,6 +117,8 @@ class CostDisplay:
             Cost of a false alarm.
         false_negative_cost : float or array-like of shape (n,), default=1.0
             Cost of a miss.
+        true_positive_cost : float or array-like of shape (n,), default=0.0
+            Cost of an alert that is right.
         pos_label : object, default=None
             The label of positives. None for ``classes_[1]``.
         sample_weight : array-like of shape (n,), default=None
@@ -148,6 +150,7 @@ class CostDisplay:
             np.asarray(estimator.predict_proba(X))[:, place],
             false_positive_cost=false_positive_cost,
             false_negative_cost=false_negative_cost,
+            true_positive_cost=true_positive_cost,
             pos_label=pos_label,
             sample_weight=sample_weight,
             name=type(estimator).__name__ if name is None else name,
@@ -162,6 +165,7 @@ class CostDisplay:
         *,
         false_positive_cost: npt.ArrayLike = 1.0,
         false_negative_cost: npt.ArrayLike = 1.0,
+        true_positive_cost: npt.ArrayLike = 0.0,
         pos_label: Any = None,
         sample_weight: npt.ArrayLike | None = None,
         name: str | None = None,
@@ -178,6 +182,8 @@ class CostDisplay:
         false_positive_cost : float or array-like of shape (n,), default=1.0
             As in `from_estimator`.
         false_negative_cost : float or array-like of shape (n,), default=1.0
+            As in `from_estimator`.
+        true_positive_cost : float or array-like of shape (n,), default=0.0
             As in `from_estimator`.
         pos_label : object, default=None
             The label of positives. None for the second label in sorted order.
@@ -200,17 +206,17 @@ class CostDisplay:
         found = positives(y_true, pos_label)
         positive, proba = found.mask, scores_of(y_proba, found, "y_proba")
         weight = check_weight(sample_weight, positive)
-        prices = {
-            "false_positive_cost": check_costs(
-                false_positive_cost, len(positive), "false_positive_cost"
-            ),
-            "false_negative_cost": check_costs(
-                false_negative_cost, len(positive), "false_negative_cost"
-            ),
-        }
-        alerted = cost_decision(proba, **prices)
-        by_row = mean_cost(positive, alerted, pos_label=True, sample_weight=weight, **prices)
-        thresholds, costs = _cost_curve(positive, proba, weight, **prices)
+        costs_of = Costs.of(
+            len(positive), false_positive_cost, false_negative_cost, true_positive_cost
+        )
+        alerted = cost_decision(
+            proba,
+            false_positive_cost=costs_of.alarm,
+            false_negative_cost=costs_of.miss,
+            true_positive_cost=costs_of.hit,
+        )
+        by_row = float(np.average(costs_of.paid(positive, alerted), weights=weight))
+        thresholds, costs = _cost_curve(positive, proba, weight, costs_of)
         return cls(
             thresholds=thresholds,
             costs=costs,
@@ -258,12 +264,7 @@ class CostDisplay:
 
 
 def _cost_curve(
-    positive: npt.NDArray[np.bool_],
-    proba: Array,
-    weight: Array | None,
-    *,
-    false_positive_cost: Array,
-    false_negative_cost: Array,
+    positive: npt.NDArray[np.bool_], proba: Array, weight: Array | None, costs_of: Costs
 ) -> tuple[Array, Array]:
     """Thresholds, and the mean cost of alerting the rows above each.
 
@@ -272,11 +273,13 @@ def _cost_curve(
     """
     weight = np.ones(len(proba)) if weight is None else weight
     values, place = np.unique(proba, return_inverse=True)
-    missed = np.bincount(place, weights=weight * false_negative_cost * positive)
-    alarmed = np.bincount(place, weights=weight * false_positive_cost * ~positive)
     total = weight.sum()
-    # rows at or below a threshold are not alerted: their positives are missed
-    costs = np.r_[0.0, missed.cumsum()] + np.r_[alarmed.sum(), alarmed.sum() - alarmed.cumsum()]
+    alerted, left = (
+        np.bincount(place, weights=weight * costs_of.paid(positive, np.full(len(proba), choice)))
+        for choice in (True, False)
+    )
+    # rows at or below a threshold are not alerted
+    costs = np.r_[0.0, left.cumsum()] + np.r_[alerted.sum(), alerted.sum() - alerted.cumsum()]
     # parts of the smallest probability stand for 0, and for less: a logarithmic axis has no 0
     smallest = values[values > 0][:1].sum() or 1.0
     thresholds = np.r_[smallest / 4, np.maximum(values, smallest / 2)]

@@ -16,6 +16,13 @@ def line_style(index: int) -> dict[str, Any]:
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index % len(DASHES)]}
 
 
+def next_colour(ax: Any) -> str:
+    """The first colour that no line of the axes has."""
+    drawn = [line.get_color() for line in ax.lines]
+    free = [colour for colour in COLOURS if colour not in drawn]
+    return free[0] if free else COLOURS[len(drawn) % len(COLOURS)]
+
+
 def make_axes(display: Any, ax: Any) -> Any:
     """The axes to draw on: ``ax``, or new ones. The display gets them as ``ax_``, ``figure_``."""
     with optional_dependency("matplotlib", needed_by=type(display).__name__, extra="plot"):

@@ -457,8 +457,9 @@ def test_scikit_learn_attributes_and_files(kind, tmp_path):
     assert loaded.calibration_ == model.calibration_
     again = make(kind, n_estimators=3, focal_gammas=(1.0,)).fit(X, labels)
     again.load_model(path)  # nothing of its own search stays
-    for name in ("comparison_", "oof_proba_", "focal_gamma_", "scores_"):
+    for name in ("comparison_", "oof_proba_", "n_rounds_", "scores_"):
         assert not hasattr(again, name)
+    assert again.focal_gamma_ == model.focal_gamma_
     before = model.predict_proba(X)[:, 1].mean()
     assert model.adjust_priors({"low": 0.999, "top": 0.001}).predict_proba(X)[:, 1].mean() < before
     assert "focal_gamma" not in model.get_params()

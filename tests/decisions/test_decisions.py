@@ -175,6 +175,29 @@ def test_no_other_decision_costs_less_by_true_probabilities():
     )
 
 
+@pytest.mark.parametrize("check", [5.0, 200.0])
+def test_an_alert_that_is_right_may_cost_something(check):
+    """What is paid, row by row; a check of 200 costs more than some misses."""
+    rng = np.random.default_rng(0)
+    p, miss = rng.uniform(0, 0.2, 500), rng.exponential(100, 500)
+    y = (rng.uniform(size=500) < p).astype(int)
+    costs = {"false_positive_cost": check, "false_negative_cost": miss, "true_positive_cost": check}
+    alerted = cost_decision(p, **costs)
+    assert_array_equal(alerted, np.minimum(check, miss * p) < miss * p)
+    paid = [
+        check if row else amount * label
+        for row, amount, label in zip(alerted, miss, y, strict=True)
+    ]
+    assert mean_cost(y, alerted, pos_label=1, **costs) == pytest.approx(np.mean(paid))
+    model = CostClassifier(LogisticRegression(), **costs | {"false_negative_cost": 1.0})
+    model.fit(p[:, np.newaxis], y)
+    chance = model.predict_proba(p[:, np.newaxis])[:, 1]
+    found = model.predict(p[:, np.newaxis], false_negative_cost=miss)
+    assert_array_equal(found, miss * chance > check)
+    given = model.predict(p[:, np.newaxis], false_negative_cost=miss, true_positive_cost=0.0)
+    assert_array_equal(given, miss * chance > check * (1 - chance))
+
+
 def test_a_table_with_amounts(rows):
     X, y, X_test, y_test = rows
     names = [f"x{i}" for i in range(X.shape[1])]

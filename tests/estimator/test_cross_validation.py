@@ -403,3 +403,63 @@ def test_a_line_is_printed_for_each_setting(kind, capsys):
     assert [line.partition(",")[0] for line in printed] == ["focal_gamma=0.0", "focal_gamma=2.0"]
     make(kind).fit(X, y)
     assert "focal_gamma=" not in capsys.readouterr().out
+
+
+def moving(n_rows, shares, rng, n_classes):
+    """Rows whose classes have shares that move; the rows of each class stay as they are."""
+    first = np.linspace(*shares, n_rows) if np.ndim(shares) else np.full(n_rows, shares)
+    y = np.where(rng.uniform(size=n_rows) < first, 1, 0)
+    if n_classes == 3:
+        y = np.where((y == 0) & (rng.uniform(size=n_rows) < 0.3), 2, y)
+    return rng.normal(size=(n_rows, 4)) + 0.9 * np.eye(4)[y], y
+
+
+@each
+@classes
+@pytest.mark.parametrize("ensemble", [True, False])
+def test_probabilities_hold_where_folds_hold_out_other_shares(kind, n_classes, ensemble):
+    """The witness is Bayes' rule: rows of known shares have these as mean probabilities."""
+    rng = np.random.default_rng(0)
+    X, y = moving(12_000, (0.02, 0.16), rng, n_classes)
+    params = {"cv": TimeSeriesSplit(5), "focal_gammas": (1.0,)}
+    if kind is LOGISTIC:
+        model = make(kind, **params).fit(X, y)
+    else:  # the rounds end before the cap
+        model = make_booster(kind, n_estimators=60, ensemble=ensemble, **params).fit(X, y)
+    held_out = np.bincount(y[2000:]) / 10_000
+    assert_allclose(model.class_prior_, held_out, rtol=1e-9)
+    X_new, y_new = moving(50_000, 0.06, rng, n_classes)
+    shares = np.bincount(y_new) / 50_000
+    model.adjust_priors(shares)
+    # 1,000 rows of the rarest class calibrate; without the right start it is 1.5 times the share
+    assert_allclose(model.predict_proba(X_new).mean(axis=0), shares, rtol=0.07)
+
+
+@each
+def test_priors_start_from_the_rows_that_calibrate(kind):
+    X, y, weight = table(n_rows=600)
+    often = ShuffleSplit(4, test_size=0.3, random_state=0)
+    times = np.bincount(np.concatenate([test for _, test in often.split(X)]), minlength=600)
+    model = make(kind, cv=often).fit(X, y, sample_weight=weight)
+    expected = np.bincount(y, weights=weight * times)
+    assert_allclose(model.class_prior_, expected / expected.sum(), rtol=1e-6)
+    plain = make(kind, cv=often, calibration=None).fit(X, y, sample_weight=weight)
+    expected = np.bincount(y, weights=weight)
+    assert_allclose(plain.class_prior_, expected / expected.sum(), rtol=1e-6)
+
+
+@each
+@classes
+def test_held_out_probabilities_follow_the_priors(kind, n_classes):
+    X, y, _ = table(n_classes, n_rows=600)
+    model = make(kind, cv=TimeSeriesSplit(3)).fit(X, y)
+    before = model.oof_proba_
+    priors = np.arange(1.0, n_classes + 1) / np.arange(1.0, n_classes + 1).sum()
+    expected = before * priors / model.class_prior_
+    expected /= expected.sum(axis=1, keepdims=True)
+    model.adjust_priors(priors)
+    assert_allclose(model.oof_proba_, expected, rtol=1e-9)
+    given = make(kind, cv=TimeSeriesSplit(3), priors=priors).fit(X, y)
+    assert_allclose(model.oof_proba_, given.oof_proba_, rtol=1e-6)
+    model.adjust_priors(None)
+    assert_allclose(model.oof_proba_, before, rtol=1e-9)

@@ -114,6 +114,7 @@ def test_verdict_names_only_gammas_with_the_chosen_alpha():
     assert "alpha None. " in verdict(table, 0)
     assert "no gamma is better than gamma 0.0" in verdict(table, 0)
     assert "alpha balanced. " in verdict(table, 3)
+    assert "no proof" not in verdict(table, 0) + verdict(table, 3)
     assert "gamma 2.0 is better than gamma 0.0" in verdict(table, 3)
 
 
@@ -131,4 +132,5 @@ def test_verdict_says_which_gamma_is_better(gap, said):
     table = compare(scores, GAMMAS, FIVE)
     text = verdict(table, 1)
     assert said in text
-    assert text.startswith("Chosen: gamma 1.0.")
+    assert text.startswith("Chosen: gamma 1.0")
+    assert ("This is no proof that it is better" in text) == (gap == 0.0)

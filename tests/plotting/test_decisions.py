@@ -85,6 +85,18 @@ def test_several_models_have_their_colours(model):
     assert legend[2] == "LinearSVC, recall"
 
 
+def test_recall_alone_on_a_linear_axis(model):
+    fitted, X, y = model
+    chosen = {"metrics": ["recall"], "log": False}
+    first = AlertBudgetDisplay.from_estimator(fitted, X, y, **chosen)
+    second = AlertBudgetDisplay.from_estimator(fitted, X, y, ax=first.ax_, **chosen)
+    (line,), (other,) = first.lines_, second.lines_
+    assert_allclose(line.get_ydata(), first.recall)
+    assert line.get_color() != other.get_color()
+    assert first.ax_.get_xscale() == "linear"
+    assert first.ax_.get_ylabel() == "recall"
+
+
 def test_the_other_label_can_be_alerted(model):
     fitted, X, y = model
     display = AlertBudgetDisplay.from_estimator(fitted, X, y, pos_label=0)
@@ -121,6 +133,7 @@ def test_costs_are_those_of_the_metric(model, weighted):
     fitted, X, y = model
     rng = np.random.default_rng(1)
     costs = {"false_positive_cost": 5.0, "false_negative_cost": rng.exponential(100, len(y))}
+    costs["true_positive_cost"] = rng.exponential(5, len(y))
     weight = rng.uniform(0.5, 2, len(y)) if weighted else None
     display = CostDisplay.from_estimator(fitted, X, y, sample_weight=weight, **costs)
     p = fitted.predict_proba(X)[:, 1]

@@ -13,6 +13,7 @@ from scipy.special import expit
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # what it is for
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -31,7 +32,12 @@ from skfocal import (
     MulticlassFocalLoss,
 )
 from skfocal.metrics import expected_calibration_error, mean_cost
-from skfocal.plotting import FocalLossDisplay, GammaPathDisplay, PosteriorCalibrationDisplay
+from skfocal.plotting import (
+    FocalLossDisplay,
+    GammaPathDisplay,
+    PosteriorCalibrationDisplay,
+    ReliabilityCurve,
+)
 from tests.backends import install_command
 from tests.conftest import table
 
@@ -179,6 +185,29 @@ def test_calibration_is_that_of_scikit_learn(strategy, probability):
         assert_array_equal(line.get_xydata(), np.column_stack([curve.predicted, curve.observed]))
     assert display.ax_.get_xlabel() == "mean predicted probability of 1"
     assert display.ax_.get_ylabel() == "observed frequency of 1"
+
+
+def test_calibration_of_any_classifier():
+    """scikit-learn's curve is the witness; the focal classifier's has the same bins."""
+    X, y, _ = table()
+    plain = LogisticRegression().fit(X, y)
+    proba = plain.predict_proba(X)
+    observed, predicted = calibration_curve(y, proba[:, 1], n_bins=10, strategy="quantile")
+    curve = ReliabilityCurve.from_predictions(y, proba)
+    assert_allclose(curve.predicted, predicted)
+    assert_allclose(curve.observed, observed)
+    display = PosteriorCalibrationDisplay.from_estimator(plain, X, y, raw=False, name="plain")
+    assert display.raw is None
+    assert_allclose(display.posterior.observed, observed)
+    focal = FocalLogisticRegression().fit(X, y)
+    other = PosteriorCalibrationDisplay.from_estimator(focal, X, y, raw=False, ax=display.ax_)
+    both = PosteriorCalibrationDisplay.from_estimator(focal, X, y)
+    assert_allclose(other.posterior.observed, both.posterior.observed)
+    (line,), (second,) = display.lines_, other.lines_
+    assert line.get_color() != second.get_color()
+    assert line.get_label().startswith("plain, posterior, error")
+    with pytest.raises(TypeError, match="raw=False"):
+        PosteriorCalibrationDisplay.from_predictions(y, proba)
 
 
 def test_calibration_with_weights_is_that_of_repeated_rows():

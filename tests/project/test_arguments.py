@@ -216,7 +216,7 @@ def metric_entries():
 
 
 COSTS = ["x", None, [1.0, 2.0], -1.0, np.nan, np.inf, 1j]
-PRICES = {"false_positive_cost": COSTS, "false_negative_cost": COSTS}
+PRICES = dict.fromkeys(("false_positive_cost", "false_negative_cost", "true_positive_cost"), COSTS)
 BUDGETS = [0, 0.0, 1.5, True, "2", None, np.nan, [0.1]]
 
 
@@ -323,6 +323,7 @@ def alert_figure_entries():
     arrays = ("alerts", "recall", "precision", "recall_range", "precision_range")
     parts = ("thresholds", "costs", "by_row", "without_model")
     curve = {"predicted": proba, "observed": proba, "weight": proba}
+    drawn = {"metrics": ["recall", [], ("f1",), 3, None], "log": NO_FLAGS}
     return {
         "AlertBudgetDisplay": Entry(
             AlertBudgetDisplay,
@@ -333,22 +334,29 @@ def alert_figure_entries():
         "AlertBudgetDisplay.from_estimator": Entry(
             AlertBudgetDisplay.from_estimator,
             of_model,
-            {"estimator": no_models, "y": no_labels, **bad, **periods},
+            {"estimator": no_models, "y": no_labels, **bad, **periods, **drawn},
             {"X": shapes, "name": text},
         ),
         "AlertBudgetDisplay.from_predictions": Entry(
             AlertBudgetDisplay.from_predictions,
             of_rows | {"y_score": proba},
-            {"y_true": no_labels[:4], "y_score": scores, **bad, **periods},
+            {"y_true": no_labels[:4], "y_score": scores, **bad, **periods, **drawn},
             {"name": text},
         ),
         "AlertBudgetDisplay.from_cv": Entry(
             AlertBudgetDisplay.from_cv,
             of_model,
-            {"estimator": [3, None], "y": no_labels[:4], "cv": ["x", 1.5], **in_folds, **periods},
+            {
+                "estimator": [3, None],
+                "y": no_labels[:4],
+                "cv": ["x", 1.5],
+                **in_folds,
+                **periods,
+                **drawn,
+            },
             {"X": shapes, "name": text},
         ),
-        "AlertBudgetDisplay.plot": Entry(alerts.plot, {}, {"ax": NO_AXES}),
+        "AlertBudgetDisplay.plot": Entry(alerts.plot, {}, {"ax": NO_AXES, **drawn}),
         "CostDisplay": Entry(
             CostDisplay,
             {name: getattr(costs, name) for name in parts},
@@ -370,6 +378,17 @@ def alert_figure_entries():
         "CostDisplay.plot": Entry(costs.plot, {}, {"ax": NO_AXES}),
         "ReliabilityCurve": Entry(
             ReliabilityCurve, curve, {}, dict.fromkeys((*curve, "lower", "upper"), made)
+        ),
+        "ReliabilityCurve.from_predictions": Entry(
+            ReliabilityCurve.from_predictions,
+            of_rows | {"y_proba": proba},
+            {
+                "y_true": no_labels[:4],
+                "y_proba": [*scores, proba + 2],
+                "n_bins": [0, 1.5, True, None],
+                "strategy": ["size", None],
+                **{name: bad[name] for name in ("pos_label", "sample_weight")},
+            },
         ),
     }
 
@@ -456,14 +475,14 @@ def figure_entries():
         "PosteriorCalibrationDisplay": Entry(
             PosteriorCalibrationDisplay,
             {"raw": curve, "posterior": curve},
-            {"raw": [3, None, [0.1]], "posterior": [3, None, [0.1]]},
-            {"label": "it is a text beside the axes"},
+            {"raw": [3, [0.1]], "posterior": [3, None, [0.1]]},
+            dict.fromkeys(("label", "name"), "it is a text beside the axes"),
         ),
         "PosteriorCalibrationDisplay.from_estimator": Entry(
             PosteriorCalibrationDisplay.from_estimator,
             {"estimator": model, "X": X, "y": y},
-            {"estimator": [3, None], **of_rows},
-            {"X": shapes, "y": shapes},
+            {"estimator": [3, None], **of_rows, "raw": NO_FLAGS},
+            {"X": shapes, "y": shapes, "name": "it is a text beside the axes"},
         ),
         "PosteriorCalibrationDisplay.from_predictions": Entry(
             PosteriorCalibrationDisplay.from_predictions,
@@ -473,8 +492,10 @@ def figure_entries():
                 "y_proba": ["x", None, X, [[0.5, 0.5]], np.full((40, 2), 0.4)],
                 "loss": ["focal", 2.0, None],
                 "labels": [[], [0, 1, 2], 3],
+                "raw": NO_FLAGS,
                 **of_rows,
             },
+            {"name": "it is a text beside the axes"},
         ),
         "PosteriorCalibrationDisplay.plot": Entry(
             calibration.plot, {}, {"log": NO_FLAGS, **plotted}
