@@ -11,7 +11,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skfocal._kernels import Array
 from skfocal.decisions._around import AroundClassifier, class_scores, place_of
@@ -39,8 +39,9 @@ class AlertBudgetClassifier(AroundClassifier):
         Share of the rows to alert, in (0, 1). For a number of alerts a day, divide it by the
         number of rows a day.
     cv : int, splitter or iterable, default=None
-        Folds; None for five stratified ones. Folds in the order of time and repeated folds work,
-        too: rows that no fold holds out do not count.
+        Folds; None for five stratified ones. Rows that no fold holds out do not count. In the
+        order of time, pass a ``FrozenEstimator`` and the newest rows instead: the models of time
+        folds are trained on fewer rows than the final one, and may have other scores.
     pos_label : object, default=None
         The label to alert. None for ``classes_[1]``.
     n_jobs : int, default=None
@@ -67,7 +68,8 @@ class AlertBudgetClassifier(AroundClassifier):
     -----
     The share of alerts among later rows is not exactly the budget. The number of alerts differs by
     chance, by about its square root. It differs more if the rows change. Watch the share, and fit
-    again on newer rows.
+    again on newer rows. Fit again, too, after `adjust_priors` or `calibrate` of the model, because
+    the threshold is a probability.
 
     Examples
     --------
@@ -98,7 +100,7 @@ class AlertBudgetClassifier(AroundClassifier):
         self.n_jobs = n_jobs
 
     def fit(
-        self, X: Any, y: npt.ArrayLike, sample_weight: Any = None, **params: Any
+        self, X: Any, y: npt.ArrayLike | None, sample_weight: Any = None, **params: Any
     ) -> "AlertBudgetClassifier":
         """Train the classifier, and take the threshold from rows that it has not seen.
 
@@ -107,7 +109,8 @@ class AlertBudgetClassifier(AroundClassifier):
         X : array-like of shape (n, n_features)
             Rows.
         y : array-like of shape (n,)
-            Labels of two classes.
+            Labels of two classes. A threshold needs no labels: with a ``FrozenEstimator`` they
+            may be None, or of one class.
         sample_weight : array-like of shape (n,), default=None
             Weights of rows, for training and for the share that is alerted.
         **params : dict
@@ -125,14 +128,22 @@ class AlertBudgetClassifier(AroundClassifier):
         """
         _check_share(self.budget)
         weight = None
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        if y is None and not frozen:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        given = np.zeros(_num_samples(X)) if y is None else y
         if sample_weight is not None:
-            weight = check_weight(sample_weight, check_labels(y, "y"))
+            weight = check_weight(sample_weight, check_labels(given, "y"))
             params["sample_weight"] = weight
-        fitted, classes = self._fitted(X, y, self._for_estimator(params, own=("groups",)))
+        fitted, classes = self._fitted(X, given, self._for_estimator(params, own=("groups",)))
+        labels = check_labels(given, "y")
         place = place_of(self.pos_label, classes)
-        labels = check_labels(y, "y")
-        if isinstance(self.estimator, FrozenEstimator):
+        if frozen:
             rows, scores = np.arange(len(labels)), class_scores(fitted, X, place)
+            if len(scores) != len(labels):
+                raise ValueError(f"X has {len(scores)} rows, but y has {len(labels)} labels.")
         else:
             rows, scores = self._held_out(X, labels, params, classes, place)
         if np.isnan(scores).any():

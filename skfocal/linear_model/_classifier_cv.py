@@ -81,8 +81,8 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         within one standard error of the best, and with this gamma the best alpha, C and
         l1_ratio. A gamma with one number a class counts as the mean of its numbers. The error is
         that of the difference to the best, by the formula of ``comparison_``. It needs two splits.
-        Of five settings of LightGBM that differ by chance alone it takes the first in 70 of 100
-        tables, and ``"best"`` in 21 (``benchmarks/one_fit_null.py``).
+        Of five settings of LightGBM that differ by chance alone it takes the first on 70 % of
+        the tables, and ``"best"`` on 21 % (``benchmarks/one_fit_null.py``).
     calibration : {"sigmoid"} or None, default="sigmoid"
         ``"sigmoid"``: slope and offset of the log-odds with the smallest log loss of the held-out
         rows; see `calibrate`. None: none.

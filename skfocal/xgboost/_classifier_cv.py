@@ -58,8 +58,8 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
         best. A gamma with one number a class counts as the mean of its numbers. The
         error is that of the difference to the best setting, by the formula of ``comparison_``.
         It needs two splits.
-        Of five settings that differ by chance alone it takes the first in 70 of 100 tables, and
-        ``"best"`` in 21 (``benchmarks/one_fit_null.py``).
+        Of five settings that differ by chance alone it takes the first on 70 % of the tables,
+        and ``"best"`` on 21 % (``benchmarks/one_fit_null.py``).
     early_stopping_rounds : int or None, default=20
         A setting ends when its mean score over the folds has not improved for so many rounds.
         None: it ends after ``n_estimators``.

@@ -316,6 +316,11 @@ def test_a_frozen_model_needs_no_folds_and_no_second_class(rows):
     negatives = X[y == 0][:100]
     model = AlertBudgetClassifier(fitted, budget=0.1).fit(negatives, np.zeros(100))
     assert model.predict(negatives).sum() == 10
+    assert model.fit(negatives, None).predict(negatives).sum() == 10
+    with pytest.raises(ValueError, match="X has 100 rows, but y has 99 labels"):
+        model.fit(negatives, np.zeros(99))
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        AlertBudgetClassifier(LogisticRegression(), budget=0.1).fit(negatives, None)
 
 
 def test_the_label_of_fit_is_kept(rows):
