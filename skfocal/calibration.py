@@ -158,10 +158,10 @@ def fit_calibration(
     shift: float | tuple[float, ...] = 0.0,
     labels: Sequence[Any] | None = None,
 ) -> Calibration:
-    """Slope and offset with the smallest log loss on held-out rows, by Platt 1999 [1]_.
+    """Slope and offset with the smallest log loss on held-out rows, by Platt 1999.
 
-    A weak ridge draws the map to the identity. It decides where the rows say little: it counts
-    as much as a few rows of the rarest class. The slope is positive.
+    This is Platt scaling [1]_. A weak ridge draws the map to the identity. It decides where the
+    rows say little: it counts as much as a few rows of the rarest class. The slope is positive.
 
     Parameters
     ----------
@@ -392,7 +392,9 @@ def _numbers(value: Any, name: str) -> Array:
 
 
 def effective_rows(weight: npt.ArrayLike) -> float:
-    """The number of rows of weight 1 that say as much [1]_: (sum w)**2 / sum(w**2).
+    """The number of rows of weight 1 that say as much: (sum w)**2 / sum(w**2).
+
+    This is the effective sample size of Kish [1]_.
 
     Parameters
     ----------
@@ -436,7 +438,9 @@ def _warn_of_few_rows(codes: Codes, weight: Array, names: list[Any]) -> None:
 
 
 def prior_shift(class_prior: npt.ArrayLike, priors: npt.ArrayLike) -> float | tuple[float, ...]:
-    """What another prevalence adds to log-odds, by Saerens et al. 2002 [1]_.
+    """What another prevalence adds to log-odds, by Saerens et al. 2002.
+
+    Bayes' rule for new shares of the classes [1]_.
 
     Parameters
     ----------

@@ -23,9 +23,9 @@ def cost_decision(
     false_negative_cost: npt.ArrayLike = 1.0,
     true_positive_cost: npt.ArrayLike = 0.0,
 ) -> npt.NDArray[np.bool_]:
-    """The decision with the smallest expected cost: the Bayes decision [1]_.
+    """The decision with the smallest expected cost: the Bayes decision.
 
-    A row is taken for positive, or *alerted*, if
+    A row is taken for positive, or *alerted*, if [1]_
     ``(false_negative_cost - true_positive_cost) * p > false_positive_cost * (1 - p)``. Then an
     alert is expected to save more than it costs. The costs may differ from row to row, such as
     the amount of a transaction, or the price of a phone call.

@@ -190,7 +190,7 @@ class GammaPathDisplay:
 
         Parameters
         ----------
-        model : FocalLGBMClassifierCV, FocalXGBClassifierCV or FocalLogisticRegressionCV
+        model : a class of skfocal whose name ends in CV
             Fitted.
         relative : bool, default=True
             As in `plot`.
