@@ -10,6 +10,7 @@ from skfocal._booster._plan import Plan
 from skfocal._estimator._held_out import Rows, Split
 from skfocal._estimator._target import Target
 from skfocal._kernels import Array
+from skfocal.xgboost._format import first_rounds
 from skfocal.xgboost._gpu import rows_of
 from skfocal.xgboost._native_data import train_on_matrix, training_parameters
 from skfocal.xgboost._private import make_matrix
@@ -168,8 +169,7 @@ class FoldTraining:
 
     def booster(self, n_rounds: int) -> Booster:
         """The standard model of the first rounds."""
-        first = self._booster[:n_rounds]
-        return first
+        return first_rounds(self._booster, n_rounds)
 
 
 def _trainer(plain: Any, plan: Plan) -> Any:

@@ -106,7 +106,7 @@ def with_margins(booster: Booster, change: Calibration) -> Booster:
     best, attributes = booster.attr("best_iteration"), booster.attributes()
     saved = _saved(booster)
     if best is not None and "trees" in _tree_model(saved):
-        saved = _saved(booster[: int(best) + 1])
+        saved = _first_rounds(booster, int(best) + 1)
     start = _margin_before_trees(saved).astype(np.float64).ravel()
     start = change.slope * start + np.asarray(change.offset)
     given = base_score(start[0] if len(start) == 1 else start)
@@ -123,6 +123,25 @@ def with_margins(booster: Booster, change: Calibration) -> Booster:
     changed.set_param({name: generic[name] for name in ("nthread", "device")})
     changed.set_attr(**attributes)  # a part of a booster has none
     return changed
+
+
+def first_rounds(booster: Booster, n_rounds: int) -> Booster:
+    """The first rounds of a booster, which knows the categories of the whole one."""
+    if "c" not in (booster.feature_types or []):
+        return booster[:n_rounds]
+    return _loaded(_first_rounds(booster, n_rounds))
+
+
+def _first_rounds(booster: Booster, n_rounds: int) -> dict[str, Any]:
+    """The first rounds, as a file would have them.
+
+    A part of a booster has no categories in XGBoost 3.1 and 3.2. It would read a table as codes,
+    whose order may be another than in training.
+    """
+    saved, whole = _saved(booster[:n_rounds]), _tree_model(_saved(booster))
+    if "cats" in whole:
+        _tree_model(saved)["cats"] = whole["cats"]
+    return saved
 
 
 def merged(boosters: Sequence[Booster]) -> Booster:

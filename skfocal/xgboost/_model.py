@@ -26,6 +26,7 @@ from skfocal._estimator._mixin import FocalClassifierMixin
 from skfocal._kernels import Array, fetched, on_device
 from skfocal.calibration import Calibration
 from skfocal.losses._parameters import Gamma, Link, Weights
+from skfocal.xgboost._categories import check_categories
 from skfocal.xgboost._format import (
     n_classes_of,
     readable,
@@ -365,6 +366,7 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
                 f"{iteration_range!r}."
             )
         X = check_table(self, X, reset=False)
+        check_categories(self.get_booster(), X)
         leaves: npt.NDArray[Any] = super().apply(X, iteration_range)
         return leaves
 
@@ -403,6 +405,7 @@ class XGBoostModel(CheckedRounds, FocalClassifierMixin):
             rounds = self._rounds_in_use(iteration_range)
             return margins_of_matrix(self.get_booster(), X, rounds, validate_features)
         X = check_table(self, X, reset=False, names=validate_features)
+        check_categories(self.get_booster(), X)
         base_margin = native(base_margin)
         self._check_base_margin([] if base_margin is None else base_margin)
         if on_device(X):
