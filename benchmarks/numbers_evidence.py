@@ -1,52 +1,43 @@
-"""The numbers of docs/evidence.md: rare positives, recipes, order of time, four boosters.
+"""The numbers of docs/evidence.md: really rare positives.
 
-`benchmarks.numbers_one_fit` has the other sections. `benchmarks.numbers` compares both with the
-page.
+`numbers_run.py`, `numbers_others.py` and `numbers_one_fit.py` have the other sections.
+`benchmarks.numbers` compares them with the page.
 """
 
 from functools import cache
 
+import pandas as pd
+
 from benchmarks.as_run import WITH_FOLDS
 from benchmarks.booster_fits import BOOSTERS
-from benchmarks.boosters import FOLDS, LINKS
+from benchmarks.boosters import LINKS
 from benchmarks.numbers_shared import (
-    NO_DIFFERENCE,
     Sentence,
     all_of,
-    gain,
-    largest,
-    percent,
     rare,
     rare_by_family,
     rare_mean,
     rare_median,
-    results,
     rounded_span,
-    run,
-    section,
     seen,
     shares_of,
     span,
-    times,
     word,
 )
 from benchmarks.quality_statistics import paired, rank_differences, ranks
 from benchmarks.rare import COSTS, MADE, NEGATIVES
 from benchmarks.rare_report import LOSS, named, read
-from benchmarks.summary import AGAINST, RARE_BOOSTERS
 
 PAGE = "docs/evidence.md"
 GAMMA_2 = "Gamma 2 against log loss of the same booster"
 CATBOOST = "CatBoost's search"
+PACKAGES = "Other packages' focal losses, and linear models."
 RANKS = "The search against the others, ranks by log loss."
-FOCAL = "Focal loss against log loss of the same booster"
-NOISE = "One training label in twenty flipped: gamma 2 against log loss"
-WAYS = "The search against other ways to probabilities"
-STEPS = "CatBoost on equal terms"
+# What the CV classes are compared with; "" is the stopped fit.
+AGAINST = ("", "weighted", "sampled", "CalibratedClassifierCV")
 # Methods whose probabilities are those of other class shares.
 ALERTING = [named(b, m) for b in BOOSTERS for m in ("weighted", "sampled")]
 ALERTING += ["BalancedRandomForest", "EasyEnsemble"]
-MEASURES = ("average_precision", "log_loss", "brier")
 
 
 def rare_design() -> tuple[object, ...]:
@@ -58,22 +49,29 @@ def rare_design() -> tuple[object, ...]:
         table.table.nunique() - n_made,
         word(n_made),
         *shares_of(table),
+        often(table),
         f"{NEGATIVES:,}",
         *ends,
     )
 
 
+def often(table: pd.DataFrame) -> str:
+    """How often positives were drawn."""
+    times_drawn = table.fold.nunique()
+    return {1: "once", 2: "twice"}.get(times_drawn, f"{word(times_drawn)} times")
+
+
 @cache
 def passed() -> tuple[int, int]:
     """How many differences of ranks of the CV classes to four methods pass the test."""
-    pairs = [(named(b, "CV"), named(b, other)) for b in RARE_BOOSTERS for other in AGAINST.values()]
+    pairs = [(named(b, "CV"), named(b, other)) for b in WITH_FOLDS for other in AGAINST]
     found = rank_differences(rare(), pairs, [LOSS])[LOSS]
     return int(found.str.endswith("), better").sum()), len(pairs)
 
 
 def cv_medians() -> str:
     """Whether the medians of the mean probability are those of the prevalence."""
-    medians = [rare_median(named(b, "CV")) for b in RARE_BOOSTERS]
+    medians = [rare_median(named(b, "CV")) for b in WITH_FOLDS]
     return "equal to" if span(medians, ".2f") == "1.00" else f"{span(medians, '.2f')} times"
 
 
@@ -81,12 +79,14 @@ def catboost_search() -> tuple[object, ...]:
     """What CatBoost's CV class is compared with."""
     groups = (("weighted", "sampled"), ("", "sigmoid"), ("CV, gamma 0",))
     table = read()
+    own = table[table.method == "CatBoost, CV"]
     return (
         *(
             seen("rare", CATBOOST, [("CatBoost, CV", named("CatBoost", m)) for m in group], LOSS)
             for group in groups
         ),
-        *shares_of(table[table.method == "CatBoost, CV"]),
+        *shares_of(own),
+        often(own),
     )
 
 
@@ -118,11 +118,43 @@ def gain_on_rare(one: str, other: str) -> float:
 
 def gamma_elsewhere() -> tuple[object, ...]:
     """What gamma does on XGBoost and CatBoost."""
-    pairs = [(named(b, f"{k} 2"), b) for b in ("XGBoost", "CatBoost") for k in LINKS]
-    found = {seen("rare", GAMMA_2, pairs, m) for m in (LOSS, "average_precision")}
-    found.add(seen("rare", RANKS, [("XGBoost, CV", "XGBoost, CV, gamma 0")], LOSS))
-    found.add(seen("rare", CATBOOST, [("CatBoost, CV", "CatBoost, CV, gamma 0")], LOSS))
-    return (" or ".join(sorted(found)),)
+    pairs = {b: [(named(b, f"{k} 2"), b) for k in LINKS] for b in ("XGBoost", "CatBoost")}
+    both = [*pairs["XGBoost"], *pairs["CatBoost"]]
+    searched = {seen("rare", RANKS, [("XGBoost, CV", "XGBoost, CV, gamma 0")], LOSS)}
+    searched.add(seen("rare", CATBOOST, [("CatBoost, CV", "CatBoost, CV, gamma 0")], LOSS))
+    return (
+        seen("rare", GAMMA_2, pairs["CatBoost"], LOSS),
+        *(seen("rare", GAMMA_2, [pair], LOSS) for pair in pairs["XGBoost"]),
+        seen("rare", GAMMA_2, both, "average_precision"),
+        " or ".join(sorted(searched)),
+    )
+
+
+def other_packages() -> tuple[object, ...]:
+    """Recovered probabilities of other packages, against unchanged ones, and CatBoost's Focal."""
+    names = [f"{name}, focal 2" for name in ("gbdtCBL", "bokbokbok")] + ["CatBoost, own Focal 2"]
+    pairs = [(f"{name}, recovered", name) for name in names]
+    return (
+        seen("rare", PACKAGES, [pairs[0], pairs[2]], LOSS),
+        seen("rare", PACKAGES, [pairs[1]], LOSS),
+        seen("rare", PACKAGES, [("CatBoost, own Focal 2, recovered", "CatBoost")], LOSS),
+    )
+
+
+def rankings_of_packages() -> tuple[object, ...]:
+    """LightGBM with gamma 2 against gbdtCBL; imlightgbm has the same formulas."""
+    pairs = [(f"LightGBM, {k} 2", "gbdtCBL, focal 2, recovered") for k in LINKS]
+    return (
+        seen("rare", PACKAGES, pairs, "average_precision"),
+        *(seen("rare", PACKAGES, [pair], "recall_at_0.5_percent") for pair in pairs),
+    )
+
+
+def package_losses() -> tuple[object, ...]:
+    """The fewest positives that stop training, and the log loss of gbdtCBL beside LightGBM."""
+    pairs = [(f"LightGBM, {k} 2", "gbdtCBL, focal 2, recovered") for k in LINKS]
+    ours = seen("rare", PACKAGES, pairs, LOSS)
+    return word(rare().positives.min() // 5), "worse" if ours == "better" else f"not worse ({ours})"
 
 
 def too_high() -> tuple[object, ...]:
@@ -168,14 +200,14 @@ def unchanged_means() -> tuple[object, ...]:
     return (span(map(rare_median, names), ".0f"),)
 
 
-RARE = [
+SENTENCES = [
     Sentence(PAGE, template, "rare.csv", values)
     for template, values in (
         ("With {} to {} positives, the CV classes", lambda: shares_of(rare())[::-2]),
         (
             "The benchmark has {} real tables and {} simulated ones. Positives are removed at "
-            "random until {}, {} or {} of the training rows are positive. Training rows have at "
-            "most {} negatives, so {} to {} positives remain.",
+            "random until {}, {} or {} of the training rows are positive, {} for each share. "
+            "Training rows have at most {} negatives, so {} to {} positives remain.",
             rare_design,
         ),
         (
@@ -186,7 +218,8 @@ RARE = [
         (
             "**CatBoost's CV class is {} in log loss than class weights and than a sample without "
             "`priors`.** It is {} than the stopped fit, with or without sigmoid calibration. A "
-            "choice of gamma makes {} that is seen. This class was run at {} positives only.",
+            "choice of gamma makes {} that is seen. This class was run at {} positives only, {} "
+            "for each table.",
             catboost_search,
         ),
         (
@@ -201,7 +234,12 @@ RARE = [
             "lowers it by {}, compared with gamma 0.",
             gamma_on_rare,
         ),
-        ("**On XGBoost and CatBoost, gamma makes {} that is seen.**", gamma_elsewhere),
+        (
+            "For gamma 2 with early stopping, {} in log loss is seen on CatBoost. On XGBoost {} is "
+            "seen with the focal link, and gamma 2 is {} with the posterior link. In average "
+            "precision {} is seen. A choice of gamma in the CV classes makes {} that is seen.",
+            gamma_elsewhere,
+        ),
         (
             "make probabilities {} times too high.** Decisions by costs then often cost more than "
             "no model. If a miss costs as much as {} false alarms, they cost {} times as much as "
@@ -223,103 +261,21 @@ RARE = [
         ),
         ("give mean probabilities that are {} times the prevalence.**", unchanged_means),
         (
-            "Early stopping depends on a fifth of the positives, which can be as few as {}.",
-            lambda: (word(rare().positives.min() // 5),),
+            "Recovered probabilities have a {} log loss with gbdtCBL, imlightgbm and CatBoost. "
+            "With bokbokbok their log loss is {}. - **CatBoost's own `Focal`, recovered, is {} "
+            "than CatBoost trained on log loss.**",
+            other_packages,
+        ),
+        (
+            "**In average precision, {} is seen between gbdtCBL or imlightgbm and LightGBM with "
+            "gamma 2 and early stopping.** In recall at 0.5 % alerts, LightGBM is {} with the "
+            "focal link, and {} is seen with the posterior link.",
+            rankings_of_packages,
+        ),
+        (
+            "Early stopping depends on a fifth of the positives, which can be as few as {}. The "
+            "recovered log loss of both packages is {}.",
+            package_losses,
         ),
     )
 ]
-
-
-def prevalences() -> tuple[str, str]:
-    """The smallest and the largest share of positives of the 44 tables."""
-    shares = results("boosters").positives / results("boosters").rows
-    return percent(shares.min(), 1), percent(shares.max())
-
-
-def fold_counts() -> tuple[object, ...]:
-    """On how many folds gammas and all other recipes were run."""
-    counts = run().groupby("part").fold.nunique()
-    gammas = counts[["boosters", "gammas"]]
-    others = sorted(set(counts.drop(["boosters", "gammas"])))
-    if others == [FOLDS]:
-        said = f"the same {word(FOLDS)} folds"
-    else:
-        said = f"{' to '.join(map(word, others))} of the {word(FOLDS)} folds"
-    return " to ".join(map(word, sorted(set(gammas)))), said
-
-
-def focal_against_log_loss() -> tuple[object, ...]:
-    """How many comparisons of average precision pass the test, and the largest difference."""
-    table = section("as_run", FOCAL)
-    table = table[table.measure == "average_precision"]
-    sure = table.seen.isin(["better", "worse"]).sum()
-    pairs = table[["method", "against"]].itertuples(index=False, name=None)
-    most = largest(gain("as_run", *pair, "average_precision") for pair in pairs)
-    verb = "passes the test" if sure < 2 else "pass the test"
-    return len(table), word(sure), verb, most
-
-
-def searched_gain() -> tuple[object, ...]:
-    """What the CV classes gain in average precision."""
-    return (span((gain("as_run", f"{b}, CV", b, MEASURES[0]) for b in WITH_FOLDS), ".3f"),)
-
-
-def recipe_times() -> tuple[object, ...]:
-    """Times of recipes, divided by the time of a stopped fit."""
-    found = [
-        [times()[f"{b}, {m}"] for b in WITH_FOLDS]
-        for m in ("CV", "CV, gamma 0", "CalibratedClassifierCV")
-    ]
-    return span(found[0], ".0f"), span(found[1], ".0f"), span(found[2])
-
-
-def noisy() -> tuple[object, ...]:
-    """Gamma 2 with wrong labels."""
-    pairs = [(f"{b}, {k} 2, noise", f"{b}, noise") for b in BOOSTERS for k in LINKS]
-    return (seen("as_run", NOISE, pairs, "average_precision"),)
-
-
-def equal_steps() -> tuple[object, ...]:
-    """CatBoost's own loss, unchanged, with its best leaf steps."""
-    recovered = [f"CatBoost, {m}, steps" for m in ("focal 2", "posterior 2")]
-    recovered.append("CatBoost, own Focal 2, recovered, steps")
-    pairs = [(m, "CatBoost, steps") for m in recovered]
-    found = " or ".join(sorted({seen("as_run", STEPS, pairs, m) for m in MEASURES}))
-    own = gain("as_run", "CatBoost, own Focal 2, steps", "CatBoost, steps", "log_loss")
-    return found.replace(NO_DIFFERENCE, "No difference", 1), own
-
-
-AS_RUN = [
-    Sentence(PAGE, template, "boosters.csv, as_run.csv", values)
-    for template, values in (
-        ("With {} to {} positives, models trained on focal loss", prevalences),
-        ("The benchmark uses the {} tables", lambda: (run().table.nunique(),)),
-        ("Gammas are compared on {} folds. All other comparisons use {}.", fold_counts),
-        (
-            "Of {} comparisons {} {}. The largest difference of mean average precision is {:.3f}.",
-            focal_against_log_loss,
-        ),
-        ("Average precision is {} higher. The choice of gamma", searched_gain),
-        (
-            "**Class weights make log loss worse** by {}.",
-            lambda: (
-                span((gain("as_run", f"{b}, weighted", b, "log_loss") for b in BOOSTERS), ".2f"),
-            ),
-        ),
-        (
-            "takes {} times as long as one stopped fit.** With gamma 0 alone it takes {} times as "
-            "long. `CalibratedClassifierCV` takes {} times as long.",
-            recipe_times,
-        ),
-        (
-            "{} in average precision, log loss or Brier score is seen, if the probabilities of "
-            "`Focal` are recovered. Its unchanged probabilities have a log loss that is {:.2f} "
-            "worse.",
-            equal_steps,
-        ),
-        ("In average precision {} is seen between gamma 2", noisy),
-    )
-]
-
-
-SENTENCES = [*RARE, *AS_RUN]

@@ -8,9 +8,9 @@ import numpy as np
 from benchmarks.as_run import WITH_FOLDS
 from benchmarks.booster_fits import BOOSTERS
 from benchmarks.boosters import LINKS
-from benchmarks.numbers_evidence import NOISE
 from benchmarks.numbers_one_fit import rule_rates
 from benchmarks.numbers_pages import CHIPS, PLAIN, POSTERIOR, RUN_SOURCE, catboost_times, training
+from benchmarks.numbers_run import NOISE
 from benchmarks.numbers_shared import (
     NO_DIFFERENCE,
     Sentence,

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.as_run import WITH_FOLDS
-from benchmarks.numbers_evidence import FOCAL, GAMMA_2, RANKS, prevalences
+from benchmarks.numbers_evidence import GAMMA_2, RANKS
 from benchmarks.numbers_others import binary, links_worse
+from benchmarks.numbers_run import FOCAL, prevalences
 from benchmarks.numbers_shared import (
     Sentence,
     outputs,

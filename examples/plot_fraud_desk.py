@@ -55,11 +55,12 @@ print(f"{len(train)} rows to train on, {fraud[train].sum()} of them fraud")
 trees = {"num_leaves": 7, "learning_rate": 0.1, "random_state": 0, "verbose": -1}
 model = FocalLGBMClassifierCV(n_estimators=500, cv=TimeSeriesSplit(5), **trees)
 model.fit(X.iloc[train], fraud[train])
-stopped = lightgbm.LGBMClassifier(n_estimators=500, **trees)
-stopped.fit(
-    X.iloc[train],
-    fraud[train],
-    eval_set=[(X.iloc[recent], fraud[recent])],
+rows = lightgbm.Dataset(X.iloc[train], fraud[train])
+stopped = lightgbm.train(
+    {"objective": "binary", **trees},
+    rows,
+    num_boost_round=500,
+    valid_sets=[lightgbm.Dataset(X.iloc[recent], fraud[recent], reference=rows)],
     callbacks=[lightgbm.early_stopping(20, verbose=False)],
 )
 weighted = lightgbm.LGBMClassifier(class_weight="balanced", **trees)
@@ -68,11 +69,11 @@ weighted.fit(X.iloc[train], fraud[train])
 proba = model.predict_proba(X)[:, 1]
 compared = {
     "this model": proba[test],
-    "early stopping": stopped.predict_proba(X.iloc[test])[:, 1],
+    "early stopping": stopped.predict(X.iloc[test]),
     "class weights": weighted.predict_proba(X.iloc[test])[:, 1],
     "the truth": table.proba[test],
 }
-rows = {
+scores = {
     name: {
         "average precision": average_precision_score(fraud[test], p),
         "log loss": log_loss(fraud[test], p),
@@ -81,7 +82,7 @@ rows = {
     for name, p in compared.items()
 }
 print(f"gamma {model.focal_gamma_}, {model.n_estimators_} rounds")
-print(pd.DataFrame(rows).T.round(4).to_string())
+print(pd.DataFrame(scores).T.round(4).to_string())
 print(f"share of fraud: {fraud[test].mean():.4f}")
 
 # %%
