@@ -74,7 +74,7 @@ def costs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_precision(table: pd.DataFrame, path: Path) -> None:
-    """Average precision of focal losses less that of log loss, with intervals after correction."""
+    """Average precision of focal losses minus that of log loss, with intervals after correction."""
     figure, axes = plt.subplots(1, 4, figsize=(10, 3.2), sharex=True, sharey=True)
     n_pairs = len(there(table, focal_pairs()))
     for ax, booster in zip(axes, BOOSTERS, strict=True):
@@ -89,7 +89,7 @@ def draw_precision(table: pd.DataFrame, path: Path) -> None:
         ax.axvline(0, color="0.4", lw=0.8)
         ax.set(title=booster, yticks=range(len(FOCAL)), yticklabels=FOCAL)
     axes[0].invert_yaxis()
-    figure.supxlabel("average precision, less that of log loss", fontsize=10)
+    figure.supxlabel("average precision minus that of log loss", fontsize=10)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -113,7 +113,7 @@ def draw_time(found: pd.DataFrame, path: Path) -> None:
     ax.plot(1, 0, "k*", ms=12, label="log loss, early stopping")
     ax.axhline(0, color="0.5", lw=0.8, ls=":")
     ax.set(xscale="log", xlabel="time of the whole recipe, times that of one stopped fit")
-    ax.set_ylabel("log loss, less that of the stopped fit")
+    ax.set_ylabel("log loss minus that of the stopped fit")
     ax.legend(fontsize=8, ncols=2)
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -146,9 +146,9 @@ def text_of(table: pd.DataFrame) -> str:
             focal_pairs(),
         ),
         ("What people do, against log loss, stopped", default, recipes),
-        ("The search against other ways to probabilities", default, searched),
-        ("The search with one of its defaults changed", default, changed),
-        ("CatBoost's search", default, catboost),
+        ("The CV class against other ways to probabilities", default, searched),
+        ("The CV class with one of its defaults changed", default, changed),
+        ("CatBoost's CV class", default, catboost),
         ("One training label in twenty flipped: gamma 2 against log loss", default, noise),
         ("CatBoost on equal terms: leaf steps and learning rate chosen by each", default, steps),
     ]

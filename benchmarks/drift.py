@@ -110,10 +110,10 @@ def text_of(table: pd.DataFrame) -> str:
     wanted = {
         "What the last known share of positives does": [(f"{m}, last share", m) for m in models],
         "And the true one": [(f"{m}, true share", m) for m in models],
-        "The search in the order of time, or in scikit-learn's folds": [
+        "The CV class with folds in the order of time, or with scikit-learn's": [
             (f"{b}, CV in time", f"{b}, CV") for b in BOOSTERS
         ],
-        "The search and gamma 2 against log loss": [
+        "The CV class and gamma 2 against log loss": [
             (f"{b}, {name}", b) for b in BOOSTERS for name in ("CV in time", "CV", "posterior 2")
         ],
     }

@@ -183,11 +183,11 @@ def text_of(table: pd.DataFrame) -> str:
         "**All methods**, mean ranks by log loss with intervals of 95 % over families; medians of "
         "*mean* and *seconds*, means of the rest.",
         overview(whole).to_markdown(floatfmt=".3g"),
-        "**The search against the others, ranks by log loss.** Differences of mean ranks among all "
-        'methods; below 0 is better. "Perhaps" is what the interval says, but not a test by signs '
-        f"of families after Holm's correction. {verdicts(differences)}",
+        "**The CV class against the others, ranks by log loss.** Differences of mean ranks among "
+        'all methods; below 0 is better. "Perhaps" is what the interval says, but not a test by '
+        f"signs of families after Holm's correction. {verdicts(differences)}",
         differences.to_markdown(index=False),
-        "**The search against the others, means.** Differences with intervals of 95 % by t over "
+        "**The CV class against the others, means.** Differences with intervals of 95 % by t over "
         "families, and the interval after correction for all rows of the table (Bonferroni).",
         mean_differences(whole, searched, costs).to_markdown(index=False),
         "**Gamma 2 against log loss of the same booster**, both stopped early.",
@@ -203,7 +203,7 @@ def text_of(table: pd.DataFrame) -> str:
     ]
     catboost = [("CatBoost, CV", other) for other in ("CatBoost", *CATBOOST)]
     for title, wanted in (
-        ("**The search with one of its defaults changed**", changed),
+        ("**The CV class with one of its defaults changed**", changed),
         ("**CatBoost's search**", catboost),
     ):
         known = [pair for pair in wanted if set(pair) <= set(table.method)]

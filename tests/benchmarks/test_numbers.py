@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from benchmarks import as_run_report, numbers, rare_report
-from benchmarks.numbers_given import EVERYWHERE, GIVEN
-from benchmarks.numbers_shared import one_line, read_page, report
+from benchmarks import as_run_report, rare_report
+from benchmarks.numbers import check as numbers
+from benchmarks.numbers.given import EVERYWHERE, GIVEN
+from benchmarks.numbers.shared import one_line, read_page, report
 
 pytestmark = pytest.mark.xdist_group("numbers")  # one process keeps what is read and computed
 DIGITS = re.compile(r"\d(?=\D*$)")

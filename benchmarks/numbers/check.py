@@ -1,32 +1,13 @@
-"""Every number on the pages is traced to a result file, or is a setting that is given.
-
-    python -m benchmarks.numbers
-
-prints each traced sentence with its result file, and whether page and results agree, and then
-each number that is neither traced nor given. `tests/benchmarks/test_numbers.py` fails in both
-cases. Sentences are in `numbers_pages.py`, `numbers_guide.py`, and those of docs/evidence.md in
-`numbers_evidence.py`, `numbers_run.py`, `numbers_others.py` and `numbers_one_fit.py`. Phrases that
-are given are in `numbers_given.py`.
-"""
+"""The sentences of all pages, and the search for numbers that are neither traced nor given."""
 
 import re
 from collections.abc import Iterator
 
-from benchmarks import (
-    numbers_evidence,
-    numbers_guide,
-    numbers_one_fit,
-    numbers_others,
-    numbers_pages,
-    numbers_run,
-)
-from benchmarks.numbers_given import EVERYWHERE, GIVEN
-from benchmarks.numbers_shared import ROOT, Sentence, one_line, read_page
+from benchmarks.numbers import evidence, guide, one_fit, others, pages, run
+from benchmarks.numbers.given import EVERYWHERE, GIVEN
+from benchmarks.numbers.shared import ROOT, Sentence, one_line
 
-MODULES = (
-    *(numbers_pages, numbers_guide),
-    *(numbers_evidence, numbers_run, numbers_others, numbers_one_fit),
-)
+MODULES = (pages, guide, evidence, run, others, one_fit)
 SENTENCES: list[Sentence] = [sentence for module in MODULES for sentence in module.SENTENCES]
 PAGES = (
     "README.md",
@@ -107,20 +88,3 @@ def untraced(page: str, text: str) -> list[str]:
         if not inside and not is_count(prose, number.span()):
             found.append(whole[max(number.start() - 50, 0) : number.end() + 40])
     return found
-
-
-def main() -> None:
-    """Print all sentences, and what is not traced."""
-    for sentence in SENTENCES:
-        text = read_page(sentence.page)
-        said = "agrees" if agrees(sentence, text) else "DIFFERS"
-        print(f"{said}: {sentence.page}, {sentence.source}\n    {sentence.filled()}")
-        if said == "DIFFERS":
-            print(f"    the page: {sentence.on(text)}")
-    for page in PAGES:
-        for place in untraced(page, read_page(page)):
-            print(f"NOT TRACED: {page}: {place}")
-
-
-if __name__ == "__main__":
-    main()

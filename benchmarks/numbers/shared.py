@@ -18,7 +18,7 @@ from benchmarks.booster_fits import RATE
 from benchmarks.quality_statistics import by_family, paired
 from benchmarks.report import RESULTS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WORDS = (
     *("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve"),

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.as_run import WITH_FOLDS
-from benchmarks.numbers_evidence import GAMMA_2, RANKS
-from benchmarks.numbers_others import binary, links_worse
-from benchmarks.numbers_run import FOCAL, prevalences
-from benchmarks.numbers_shared import (
+from benchmarks.numbers.evidence import GAMMA_2, RANKS
+from benchmarks.numbers.others import binary, links_worse
+from benchmarks.numbers.run import FOCAL, prevalences
+from benchmarks.numbers.shared import (
     Sentence,
     outputs,
     rare,

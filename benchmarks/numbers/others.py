@@ -13,7 +13,7 @@ from benchmarks.booster_fits import BOOSTERS
 from benchmarks.boosters import GAMMAS, LINKS
 from benchmarks.drift import BLOCKS
 from benchmarks.methods import PEERS
-from benchmarks.numbers_shared import (
+from benchmarks.numbers.shared import (
     Sentence,
     gain,
     largest,
@@ -72,8 +72,10 @@ def true_share() -> tuple[object, ...]:
 
 def later_folds() -> tuple[object, ...]:
     """Folds in the order of time, and gamma 2: what passes the test."""
-    folds = section("drift", "The search in the order of time, or in scikit-learn's folds").seen
-    table = section("drift", "The search and gamma 2 against log loss")
+    folds = section(
+        "drift", "The CV class with folds in the order of time, or with scikit-learn's"
+    ).seen
+    table = section("drift", "The CV class and gamma 2 against log loss")
     gamma = table[table.method.str.endswith("posterior 2")].seen
     return (
         "Some differences pass"

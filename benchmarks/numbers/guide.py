@@ -8,10 +8,10 @@ import numpy as np
 from benchmarks.as_run import WITH_FOLDS
 from benchmarks.booster_fits import BOOSTERS
 from benchmarks.boosters import LINKS
-from benchmarks.numbers_one_fit import rule_rates
-from benchmarks.numbers_pages import CHIPS, PLAIN, POSTERIOR, RUN_SOURCE, catboost_times, training
-from benchmarks.numbers_run import NOISE
-from benchmarks.numbers_shared import (
+from benchmarks.numbers.one_fit import rule_rates
+from benchmarks.numbers.pages import CHIPS, PLAIN, POSTERIOR, RUN_SOURCE, catboost_times, training
+from benchmarks.numbers.run import NOISE
+from benchmarks.numbers.shared import (
     NO_DIFFERENCE,
     Sentence,
     outputs,

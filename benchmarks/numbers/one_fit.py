@@ -1,6 +1,6 @@
 """The numbers of docs/evidence.md: the other sections, among them that of one fit.
 
-`benchmarks.numbers_evidence` has the first sections. `benchmarks.numbers` compares both with the
+`benchmarks.numbers.evidence` has the first sections. `benchmarks.numbers` compares both with the
 page.
 """
 
@@ -8,7 +8,7 @@ from functools import cache
 
 import pandas as pd
 
-from benchmarks.numbers_shared import (
+from benchmarks.numbers.shared import (
     Sentence,
     below,
     percent,

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.as_run import WITH_FOLDS
 from benchmarks.booster_fits import BOOSTERS
 from benchmarks.boosters import LINKS
-from benchmarks.numbers_shared import (
+from benchmarks.numbers.shared import (
     Sentence,
     all_of,
     rare,
@@ -32,7 +32,7 @@ PAGE = "docs/evidence.md"
 GAMMA_2 = "Gamma 2 against log loss of the same booster"
 CATBOOST = "CatBoost's search"
 PACKAGES = "Other packages' focal losses, and linear models."
-RANKS = "The search against the others, ranks by log loss."
+RANKS = "The CV class against the others, ranks by log loss."
 # What the CV classes are compared with; "" is the stopped fit.
 AGAINST = ("", "weighted", "sampled", "CalibratedClassifierCV")
 # Methods whose probabilities are those of other class shares.
