@@ -157,7 +157,7 @@ def holm(p_values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def verdict(comparison: dict[str, list[Any]], chosen: int) -> str:
-    """In words which gammas beat the smallest one, after Holm's correction.
+    """In two lines which gamma is chosen, and which beat the smallest one after Holm's correction.
 
     A mean score decides which gamma is chosen, and tests whether it is better than the smallest
     one. Only those with the alpha of the chosen one are named.
@@ -179,10 +179,7 @@ def verdict(comparison: dict[str, list[Any]], chosen: int) -> str:
     else:
         said = f"no gamma is better than gamma {reference} by more than chance"
     beside = f", alpha {alphas[chosen]}" if len(same) < len(alphas) else ""
-    tests = f"n {CONFIDENCE:.0%} tests with Holm's correction {said}."
-    if better or gamma == reference:
-        return f"Chosen: gamma {gamma}{beside}. I{tests}"
-    return (
-        f"Chosen: gamma {gamma}{beside}, for its mean score. This is no proof that it is better: "
-        f"i{tests}"
-    )
+    choice = f"Chosen: gamma {gamma}{beside}."
+    if not better and gamma != reference:
+        choice = f"{choice[:-1]}, for its mean score. This is no proof that it is better."
+    return f"{choice}\nIn {CONFIDENCE:.0%} tests with Holm's correction {said}."

@@ -111,9 +111,9 @@ def test_verdict_names_only_gammas_with_the_chosen_alpha():
     settings = [Setting(gamma, alpha) for gamma in (0.0, 2.0) for alpha in (None, "balanced")]
     scores = np.array([np.ones(5), np.zeros(5), 1.0 + noise, 0.5 + noise])
     table = compare(scores, settings, FIVE)
-    assert "alpha None. " in verdict(table, 0)
+    assert "alpha None.\n" in verdict(table, 0)
     assert "no gamma is better than gamma 0.0" in verdict(table, 0)
-    assert "alpha balanced. " in verdict(table, 3)
+    assert "alpha balanced.\n" in verdict(table, 3)
     assert "no proof" not in verdict(table, 0) + verdict(table, 3)
     assert "gamma 2.0 is better than gamma 0.0" in verdict(table, 3)
 
