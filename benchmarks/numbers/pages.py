@@ -87,7 +87,7 @@ def weighted_means() -> tuple[object, ...]:
 
 def best_gamma() -> tuple[object, ...]:
     """The gamma that the output of the page calls chosen."""
-    chosen = re.findall(r"Chosen: gamma ([\d.]+),", outputs("docs/getting_started.md"))
+    chosen = re.findall(r"Chosen: gamma ([\d.]+)\.\s", outputs("docs/getting_started.md"))
     return (f"{float(chosen[0]):g}",)
 
 
@@ -145,8 +145,8 @@ SENTENCES = [
     for page, template, source, values in (
         (
             "README.md",
-            "*{} families of tables (a family has one origin). Positives were removed at random "
-            "until {} to {} remained.",
+            "*{} families of tables. A family is all tables of one origin. Positives were removed "
+            "at random until {} to {} of the training rows were positive.",
             RARE_SOURCE,
             thinned,
         ),
@@ -177,8 +177,8 @@ SENTENCES = [
         ),
         (
             "docs/index.md",
-            "{} families of tables (a family has one origin). Positives were removed at random "
-            "until {} to {} remained.",
+            "{} families of tables. A family is all tables of one origin. Positives were removed "
+            "at random until {} to {} of the training rows were positive.",
             RARE_SOURCE,
             thinned,
         ),

@@ -181,5 +181,5 @@ def verdict(comparison: dict[str, list[Any]], chosen: int) -> str:
     beside = f", alpha {alphas[chosen]}" if len(same) < len(alphas) else ""
     choice = f"Chosen: gamma {gamma}{beside}."
     if not better and gamma != reference:
-        choice = f"{choice[:-1]}, for its mean score. This is no proof that it is better."
-    return f"{choice}\nIn {CONFIDENCE:.0%} tests with Holm's correction {said}."
+        choice += " This is no proof that it is better."
+    return f"{choice}\nIn tests at the {1 - CONFIDENCE:.0%} level with Holm's correction {said}."

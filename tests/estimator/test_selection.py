@@ -132,5 +132,5 @@ def test_verdict_says_which_gamma_is_better(gap, said):
     table = compare(scores, GAMMAS, FIVE)
     text = verdict(table, 1)
     assert said in text
-    assert text.startswith("Chosen: gamma 1.0")
+    assert text.startswith("Chosen: gamma 1.0.")
     assert ("This is no proof that it is better" in text) == (gap == 0.0)
