@@ -13,7 +13,7 @@ EVERYWHERE = tuple(
         r"(?:et al\.|& \w+) (?:19|20)\d\d\b",  # citations
         r"\b(?:Python|LightGBM|XGBoost|CatBoost|scikit-learn|NumPy|numba-cuda) \d+\.\d+"
         r"(?: and \d+\.\d+)?(?! (?:times|to|%|s|ns|\d))",  # versions
-        r"\b(?:rarer than|with more than) 1 %",  # advice
+        r"\b(?:rarer than|[Ww]ith more than) 1 %",  # advice
         r"\bthe 95 % interval\b",
         r"\bcosts as much as [12]0 false alarms\b",  # an example
     )
@@ -88,7 +88,7 @@ GIVEN: dict[str, tuple[str, ...]] = {
         "Their relative error is below 1e-12 (posterior link: 1e-10)",
     ),
     "docs/guide/probabilities.md": (
-        "In a plain class with 0.2 % positives",
+        "With 0.2 % positives, its mean probability",
         "measurements on 0.2 % positives",
         "If the true probability is 0.1,",
     ),
