@@ -85,7 +85,7 @@ def said(found: pd.DataFrame) -> str:
 def of_gamma_5(found: pd.DataFrame) -> str:
     """How many of the worse ones of `mean_differences` have gamma 5."""
     worse = found[found.seen.str.endswith("worse")].method
-    return f"{worse.str.endswith(' 5').sum()} of the {len(worse)} worse ones have gamma 5"
+    return f"{worse.str.endswith(' 5').sum()} of these {len(worse)} worse ones have gamma 5"
 
 
 def focal_on_rare(table: pd.DataFrame) -> str:
@@ -134,9 +134,9 @@ def ordinary(table: pd.DataFrame) -> dict[str, object]:
         "largest": float(np.abs(means).max()),
         "search": shown(search).to_markdown(index=False),
         "search_folds": f"{folds} of three folds",
-        "noise": "log loss or gamma 2: with one training label in twenty flipped, gamma 2 was "
-        f"compared with log loss {len(noise)} times, in average precision and in log loss: "
-        f"{said(noise)}",
+        "noise": "log loss or gamma 2. One training label in twenty was flipped, and gamma 2 was "
+        "compared with models trained on log loss (four boosters, two links, two measures: "
+        f"{len(noise)} comparisons). The verdicts: {said(noise)}",
     }
 
 

@@ -207,7 +207,8 @@ SENTENCES = [
         (
             "The benchmark has {} real tables and {} simulated ones. Positives are removed at "
             "random until {}, {} or {} of the training rows are positive, {} for each share. "
-            "Training rows have at most {} negatives, so {} to {} positives remain.",
+            "Training rows have at most {} negatives, and tables with fewer than 40 training "
+            "positives are left out. So {} to {} positives remain.",
             rare_design,
         ),
         (
@@ -216,10 +217,10 @@ SENTENCES = [
             lambda: (all_of(*passed()).capitalize(), cv_medians()),
         ),
         (
-            "**CatBoost's CV class is {} in log loss than class weights and than a sample without "
-            "`priors`.** It is {} than the stopped fit, with or without sigmoid calibration. A "
-            "choice of gamma makes {} that is seen. This class was run at {} positives only, {} "
-            "for each table.",
+            "**CatBoost's CV class is {0} in log loss than class weights and than a sample without "
+            "`priors`.** In log loss it is {1} than the stopped fit, and {1} than the stopped fit "
+            "with sigmoid calibration. A choice of gamma makes {2} that is seen. This class was "
+            "run at {3} positives only, {4} for each table.",
             catboost_search,
         ),
         (
@@ -263,18 +264,18 @@ SENTENCES = [
         (
             "Recovered probabilities have a {} log loss with gbdtCBL, imlightgbm and CatBoost. "
             "With bokbokbok their log loss is {}. - **CatBoost's own `Focal`, recovered, is {} "
-            "than CatBoost trained on log loss.**",
+            "than CatBoost trained on log loss**, in log loss.",
             other_packages,
         ),
         (
-            "**In average precision, {} is seen between gbdtCBL or imlightgbm and LightGBM with "
-            "gamma 2 and early stopping.** In recall at 0.5 % alerts, LightGBM is {} with the "
-            "focal link, and {} is seen with the posterior link.",
+            "**gbdtCBL and imlightgbm were compared with LightGBM with gamma 2 and early "
+            "stopping.** In average precision, {} is seen. In recall at 0.5 % alerts, LightGBM is "
+            "{} with the focal link, and {} is seen with the posterior link.",
             rankings_of_packages,
         ),
         (
             "Early stopping depends on a fifth of the positives, which can be as few as {}. The "
-            "recovered log loss of both packages is {}.",
+            "log loss of their recovered probabilities is {} than that of LightGBM.",
             package_losses,
         ),
     )

@@ -160,7 +160,9 @@ ONE_FIT = [
             results("one_fit_tables").rows.max(),
         ),
     ),
-    Sentence(PAGE, "This holds for {} on both boosters.", "one_fit_tables.csv", real_ranks),
+    Sentence(
+        PAGE, "The order is the same for {} on both boosters.", "one_fit_tables.csv", real_ranks
+    ),
     Sentence(
         PAGE,
         "The mean differences are {}, and they pass the test.",
@@ -169,7 +171,7 @@ ONE_FIT = [
     ),
     Sentence(
         PAGE,
-        "There are {} settings: {} boosters, {} gammas and {} alphas. Each has {} seeds. Here",
+        "There are {} settings: {} boosters, {} gammas and {} alphas. Each has {} seeds. By",
         "one_fit_rare.csv",
         lambda: settings_of("one_fit_rare"),
     ),
@@ -183,7 +185,7 @@ ONE_FIT = [
     Sentence(
         PAGE,
         "The log loss of `cv` is {} the log loss of the sigmoid after a fit on all rows. It is "
-        "below it in {} settings. It is {} the log loss of averaged sigmoids: by the 95 % interval "
+        "lower in {} settings. It is {} the log loss of averaged sigmoids: by the 95 % interval "
         "it is worse in {} of {} settings, and better in {}.",
         "one_fit_rare.csv",
         refitted_on_rare,
@@ -343,8 +345,8 @@ TIME = [
             where_lightgbm_fails,
         ),
         (
-            'were compared on {} simulated tables. `"one_se"` takes the first setting on {} of the '
-            'tables, and `"best"` takes it on {}.',
+            "were compared on {} simulated tables. The first setting stands for gamma 0. "
+            '`"one_se"` takes it on {} of the tables, and `"best"` on {}.',
             "one_fit_null.csv",
             rule_rates,
         ),

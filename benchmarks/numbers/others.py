@@ -249,14 +249,15 @@ OTHERS = [
     ),
     Sentence(
         PAGE,
-        "Recovered probabilities remove {} of the difference in log loss or more "
+        "Recovered probabilities remove at least {} of the difference in log loss "
         "(`benchmarks/recovery.py`). For CatBoost they remove {} of it.",
         "quality.csv, recovery.csv",
         removed,
     ),
     Sentence(
         PAGE,
-        "the posterior link was {} worse than the focal link by more than the 95 % interval. It "
+        "the posterior link was {} worse than the focal link with a 95 % interval that excludes "
+        "0. It "
         "gains most with large gammas and with class weights "
         "([table](posterior_link.md#which-link)). In the linear model it was worse on {} of the {} "
         "tables in some settings. The benchmark has {} splits of each table",
@@ -271,7 +272,7 @@ OTHERS = [
     ),
     Sentence(
         PAGE,
-        "weigh only {} times as much under the focal link as under log loss.",
+        "`min_child_weight=1` then weigh only {} times as much.",
         "boosters.csv, skfocal",
         scale_terms,
     ),

@@ -176,14 +176,14 @@ SENTENCES = [
         ),
         ("Average precision is {} higher. The choice of gamma", searched_gain),
         (
-            "the measures of the learning rates {:g} and {:g} were averaged. {} of {} comparisons "
-            "of average precision passes the test.",
+            "with the learning rates {:g} and {:g}, and their measures were averaged. {} of {} "
+            "comparisons of average precision passes the test.",
             at_two_rates,
         ),
         (
-            "(`ensemble=False`) has a log loss that is {} higher than that of the merged model. On "
-            "LightGBM and scikit-learn's trees its average precision is {} lower, and the test {}. "
-            "The focal link makes this {}. Without calibration, log loss is {} higher. {} is seen "
+            "(`ensemble=False`) has a log loss that is {} higher. On LightGBM and scikit-learn's "
+            "trees its average precision is {} lower, and the test {}. A fit on all rows with the "
+            "focal link is {}. Without calibration, log loss is {} higher. {} is seen "
             'between `rule="best"` and `rule="one_se"`.',
             defaults,
         ),
