@@ -124,6 +124,6 @@ try-package: package
 	  --output-file dist/skfocal.cdx.json
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/auto_examples docs/generated demo-output .coverage .coverage.* htmlcov .mypy_cache \
+	rm -rf $(VENV) .venv-wheel build dist docs/_build docs/auto_examples docs/generated demo-output .coverage .coverage.* htmlcov .mypy_cache \
 	  .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,8 +2,9 @@
 
     python release/check.py v0.2.0 > notes.md
 
-The tag, the version of the package, CITATION.cff and the newest section of CHANGELOG.md have to
-agree; no address may be a placeholder, and no page may say that nothing is released.
+The tag, the version of the package, CITATION.cff, the conda recipe and the newest section of
+CHANGELOG.md have to agree; no address may be a placeholder, and no page may say that nothing is
+released.
 """
 
 import re
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-VERSION = r"\d+\.\d+\.\d+(?:rc\d+)?"
+VERSION = r"[0-9]+\.[0-9]+\.[0-9]+(?:rc[0-9]+)?"
 UNRELEASED = "not released yet"
 
 
@@ -38,6 +39,7 @@ def problems(root: Path, tag: str) -> list[str]:
     citation = read("CITATION.cff")
     newest, date = found(r"^## (\S+) \((.*)\)$", read("CHANGELOG.md"))
     cited = found(r"^version: (.*)$", citation)[0]
+    recipe = found(r'^  version: "(.*)"$', read("release/recipe.yaml"))[0]
     cited_date = found(r"^date-released: (.*)$", citation)[0].strip("\"'")
     wrong = {
         f"the tag {tag!r} is not v and a version such as 0.2.0 or 0.2.0rc1": (
@@ -45,6 +47,7 @@ def problems(root: Path, tag: str) -> list[str]:
         ),
         f"skfocal/__init__.py has version {package!r}, and not {version!r}": package != version,
         f"CITATION.cff has version {cited!r}, and not {version!r}": cited != version,
+        f"release/recipe.yaml has version {recipe!r}, and not {version!r}": recipe != version,
         f"the newest section of CHANGELOG.md is {newest!r}, and not {version!r}": newest != version,
         f"CHANGELOG.md has {date!r} where a date such as 2026-12-01 belongs": (
             re.fullmatch(r"\d{4}-\d\d-\d\d", date) is None

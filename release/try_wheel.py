@@ -19,9 +19,13 @@ import skfocal
 
 def scripts(readme: Path, examples: Path) -> dict[str, str]:
     """The source of each script, by its name."""
-    code = "\n".join(re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL))
+    code = "\n".join(
+        re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
+    )
     found = {readme.name: code}
-    return found | {path.name: path.read_text() for path in sorted(examples.glob("plot_*.py"))}
+    return found | {
+        path.name: path.read_text(encoding="utf-8") for path in sorted(examples.glob("plot_*.py"))
+    }
 
 
 def run(name: str, source: str) -> bool:
@@ -29,7 +33,7 @@ def run(name: str, source: str) -> bool:
     settings = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": ""}
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "script.py")
-        script.write_text(source)
+        script.write_text(source, encoding="utf-8")
         started = time.perf_counter()
         done = subprocess.run(
             [sys.executable, script.name], cwd=folder, env=settings, capture_output=True, text=True

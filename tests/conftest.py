@@ -121,3 +121,10 @@ def table(n_classes=2, n_rows=1000, seed=0):
 def any_table(request):
     """`table` with two and with three classes."""
     return table(request.param)
+
+
+def shift_to_all_rows(y, weight, train, n_classes=2):
+    """What the class shares of all rows add to log-odds of a model of some of them."""
+    of_all, own = (np.bincount(y[rows], weight[rows], n_classes) for rows in (slice(None), train))
+    shift = np.log(of_all / of_all.sum()) - np.log(own / own.sum())
+    return shift[1] - shift[0] if n_classes == 2 else shift

@@ -186,7 +186,7 @@ class CrossValidatedBooster(CrossValidationMixin):
         """Train all settings on all folds, choose one, and merge its boosters or fit all rows."""
         settings = self._settings()
         # what cannot be right is refused before training
-        probabilities = self._probabilities_of(held_out)
+        probabilities = Probabilities.of_training(held_out.totals, self.priors)
         for setting in settings:
             self._check_priors_of_raw(self._plain(setting)._plan(target.totals, None).loss)
         trials = self._run_trials(rows, target, held_out, settings, rounds)
@@ -285,22 +285,20 @@ class CrossValidatedBooster(CrossValidationMixin):
     ) -> None:
         """Fit the chosen setting on all rows, or merge the boosters of its folds."""
         log_odds = trial.log_odds()
-        if not self.ensemble:
-            log_odds = self._as_refitted(held_out, log_odds)
-        found = self._calibration_of(held_out.folds, log_odds, target) or Calibration()
+        own = self._calibration_of(held_out.folds, log_odds, target) or Calibration()
+        of_folds = probabilities.calibrated(own).correction
         if self.ensemble:
             plan = self._plain(trial.setting, priors=None)._plan(target.totals, self._names())
             self._take(self._merged(trial.boosters), plan.settings)
-            proba = self._out_of_fold(held_out, log_odds, found)
-            gap = self._gap(rows, target, trial.boosters, found, proba)
-            self._correct(probabilities.calibrated(found.then(gap)))
+            proba = self._out_of_fold(held_out, log_odds, own)
+            gap = self._gap(rows, target, trial.boosters, own, proba)
+            self._correct(probabilities.calibrated(own.then(gap)))
         else:
             n_rounds = max(1, round(trial.n_rounds * held_out.train_share**-_MORE_ROUNDS))
             plain = self._plain(trial.setting, priors=None, n_estimators=n_rounds)
             plan = plain._plan(target.totals, self._names())
             self._learn(rows.train(plain, plan), plan)
-            self._correct(probabilities.calibrated(found) if self.calibration else probabilities)
-        of_folds = probabilities.calibrated(found).correction
+            self._correct(self._refitted(probabilities, held_out, log_odds))
         self.oof_proba_ = self._out_of_fold(held_out, log_odds, of_folds)
 
     def _gap(

@@ -19,9 +19,9 @@ from sklearn.utils.validation import _check_method_params
 from skfocal._estimator._held_out import HeldOut, Rows, Split
 from skfocal._estimator._probabilities import Probabilities, change
 from skfocal._estimator._selection import RULES, Setting, choose, compare
-from skfocal._estimator._target import ClassTotals, Target
+from skfocal._estimator._target import Target
 from skfocal._kernels import Array
-from skfocal.calibration import Calibration, fit_calibration, shares_differ
+from skfocal.calibration import Calibration, fit_calibration
 from skfocal.losses import FocalLoss
 from skfocal.losses._link import raw_proba
 from skfocal.losses._parameters import check_choice
@@ -181,9 +181,9 @@ class CrossValidationMixin:
                 'cv gives one split, of which no standard error is known: use rule="best", or '
                 "more splits."
             )
-        return HeldOut(
-            folds, target, X, y, scorer, routed.scorer.score, self.calibration is not None
-        )
+        is_calibrated = self.calibration is not None
+        is_refitted = not getattr(self, "ensemble", False)  # the linear model always is
+        return HeldOut(folds, target, X, y, scorer, routed.scorer.score, is_calibrated, is_refitted)
 
     def _routed(self, sample_weight: Any, scorer: Any, params: dict[str, Any]) -> Bunch:
         """Arguments of the splitter and of the scorer, as scikit-learn's own classes route them."""
@@ -223,31 +223,13 @@ class CrossValidationMixin:
         self.fold_scores_ = scores.astype(np.float64)
         self.comparison_ = compare(scores, settings, held_out.resampling)
 
-    def _probabilities_of(self, held_out: HeldOut) -> Probabilities:
-        """The class shares that the probabilities are for, which priors start from.
-
-        They are those of the rows that calibrate. Folds in the order of time hold out later rows
-        alone, whose shares may be others than those of all rows.
-        """
-        of_all = self.calibration is None
-        totals = held_out.target.totals if of_all else held_out.totals
-        return Probabilities.of_training(totals, self.priors)
-
-    def _as_refitted(self, held_out: HeldOut, log_odds: list[Array]) -> list[Array]:
-        """Held-out log-odds for the class shares of all rows, which a fit on all rows starts from.
-
-        Those of a fold are for the shares of its training rows. In the order of time these may be
-        others. Where they differ by chance alone, nothing is changed.
-        """
-        target = held_out.target
-        of_all = target.totals
-        of_folds = [part_of(target, fold.train).totals for fold in held_out.folds]
-        if not any(_differs(totals, of_all) for totals in of_folds):
-            return log_odds
-        return [
-            Calibration(1.0, _offset(_log_shares(of_all) - _log_shares(totals))).apply(own)
-            for totals, own in zip(of_folds, log_odds, strict=True)
-        ]
+    def _refitted(
+        self, probabilities: Probabilities, held_out: HeldOut, log_odds: list[Array]
+    ) -> Probabilities:
+        """Those of a fit on all rows, calibrated by held-out rows for its class shares."""
+        log_odds = held_out.for_all_rows(log_odds)
+        found = self._calibration_of(held_out.folds, log_odds, held_out.target)
+        return probabilities if found is None else probabilities.calibrated(found)
 
     def _calibration_of(self, folds: list[Split], log_odds: list[Array], target: Target) -> Any:
         """Slope and offset by the held-out rows, or None where they are not asked for."""
@@ -273,28 +255,6 @@ class CrossValidationMixin:
             times[fold.test_of_all] += 1.0
         with np.errstate(invalid="ignore"):
             return total / times[:, np.newaxis]
-
-
-def _differs(part: ClassTotals, of_all: ClassTotals) -> bool:
-    """Whether the class shares of some rows differ by more than chance from those of the others."""
-    rest = of_all.weights - part.weights
-    return shares_differ(
-        part.weights / part.weights.sum(),
-        part.n_effective,
-        rest / rest.sum(),
-        max(1.0, of_all.n_effective - part.n_effective),
-    )
-
-
-def _log_shares(totals: ClassTotals) -> Array:
-    """Logarithms of the class shares; 0 for a class without rows of positive weight."""
-    shares = totals.weights / totals.weights.sum()
-    return np.asarray(np.log(shares, out=np.zeros_like(shares), where=shares > 0))
-
-
-def _offset(shift: Array) -> float | tuple[float, ...]:
-    """What a shift of each class adds to log-odds, in the form that `Calibration` has."""
-    return float(shift[1] - shift[0]) if len(shift) == 2 else tuple((shift - shift.mean()).tolist())
 
 
 def _routing_is_enabled() -> bool:

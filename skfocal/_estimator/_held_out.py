@@ -54,6 +54,8 @@ class HeldOut:
     """Arguments of the scorer, of all rows."""
     is_calibrated: bool
     """Whether slope and offset are fitted before rows are scored."""
+    is_refitted: bool
+    """Whether the chosen setting is fitted again on all rows."""
 
     @cached_property
     def resampling(self) -> Resampling:
@@ -69,15 +71,29 @@ class HeldOut:
 
     @cached_property
     def totals(self) -> ClassTotals:
-        """What there is of each class among the held-out rows, each as often as it is held out."""
+        """What there is of each class among the rows whose shares the probabilities are for.
+
+        They are the held-out rows, which calibrate. Without calibration they are the rows that
+        the chosen model was trained on: all rows, or those of the folds. A row counts as often
+        as it is in a fold. A class that no fold holds out has its share of all rows; then all
+        other classes have, too.
+        """
+        if self.is_calibrated:
+            return self._totals_of([fold.test for fold in self.folds])
+        if self.is_refitted:
+            return self.target.totals
+        return self._totals_of([fold.train for fold in self.folds])
+
+    def _totals_of(self, parts: list[Rows]) -> ClassTotals:
         target = self.target
-        held_out = np.concatenate([fold.test for fold in self.folds])
-        times = np.bincount(held_out, minlength=len(target.codes))
+        times = np.bincount(np.concatenate(parts), minlength=len(target.codes))
         if times.min() == times.max():
             return target.totals
         weight = times if target.sample_weight is None else times * target.sample_weight
         weight = weight.astype(np.float64)
         weights = class_totals(target.codes, len(target.classes), weight)
+        if ((weights == 0) & (target.totals.weights > 0)).any():
+            return target.totals
         rows = class_totals(target.codes[times > 0], len(target.classes))
         return ClassTotals(target.classes, rows, weights, n_effective(weight, weights))
 
@@ -101,6 +117,30 @@ class HeldOut:
             self._score(k, loss, correction.apply(own))
             for k, (loss, own) in enumerate(zip(losses, log_odds, strict=True))
         ]
+
+    def for_all_rows(self, log_odds: list[Array]) -> list[Array]:
+        """Held-out log-odds for the class shares of all rows, which a fit on all rows starts from.
+
+        Those of a fold are for the shares of its training rows. They are others in the order of
+        time, and a little by chance.
+        """
+        of_all = self._log_shares(slice(None))
+        shifts = [of_all - self._log_shares(fold.train) for fold in self.folds]
+        return [
+            Calibration(1.0, _offset(shift)).apply(own)
+            for shift, own in zip(shifts, log_odds, strict=True)
+        ]
+
+    def _log_shares(self, rows: Any) -> Array:
+        """Logarithms of the class shares; 0 for a class without rows of positive weight."""
+        weight = self.target.sample_weight
+        totals = class_totals(
+            self.target.codes[rows],
+            len(self.target.classes),
+            None if weight is None else weight[rows],
+        )
+        shares = totals / totals.sum()
+        return np.asarray(np.log(shares, out=np.zeros_like(shares), where=shares > 0))
 
     def _correction(self, log_odds: list[Array]) -> Calibration:
         """Slope and offset of all held-out rows, nearly those of `fit_calibration`."""
@@ -161,6 +201,11 @@ class HeldOut:
         X, y, params = self._for_scorer[k]
         answers = _Answers(loss, self.target.classes, log_odds, X)
         return float(self.scorer(answers, X, y, **params))
+
+
+def _offset(shift: Array) -> float | tuple[float, ...]:
+    """What a shift of each class adds to log-odds, in the form that `Calibration` has."""
+    return float(shift[1] - shift[0]) if len(shift) == 2 else tuple((shift - shift.mean()).tolist())
 
 
 def _log_losses(log_odds: Array, codes: npt.NDArray[np.integer]) -> Array:

@@ -125,7 +125,8 @@ class FocalCatBoostClassifierCV(CrossValidatedBooster, FocalCatBoostClassifier):
     oof_proba_ : ndarray of shape (n_samples, n_classes)
         Probabilities of the rows by the boosters that have not seen them, after calibration and
         priors; the mean if a row was held out more than once, NaN if never. They follow
-        `adjust_priors`, and keep their calibration if `calibrate` is called.
+        `adjust_priors` (nearly, if a row was held out more than once), and keep their calibration
+        if `calibrate` is called.
     calibration_ : Calibration or None
         Slope and offset of the log-odds, which under ``link="posterior"`` the booster already
         contains. With ``ensemble=True`` the offset of the merged booster is part of it.

@@ -100,7 +100,7 @@ class AlertBudgetClassifier(AroundClassifier):
         self.n_jobs = n_jobs
 
     def fit(
-        self, X: Any, y: npt.ArrayLike | None, sample_weight: Any = None, **params: Any
+        self, X: Any, y: npt.ArrayLike | None = None, sample_weight: Any = None, **params: Any
     ) -> "AlertBudgetClassifier":
         """Train the classifier, and take the threshold from rows that it has not seen.
 
@@ -108,7 +108,7 @@ class AlertBudgetClassifier(AroundClassifier):
         ----------
         X : array-like of shape (n, n_features)
             Rows.
-        y : array-like of shape (n,)
+        y : array-like of shape (n,), default=None
             Labels of two classes. A threshold needs no labels: with a ``FrozenEstimator`` they
             may be None, or of one class.
         sample_weight : array-like of shape (n,), default=None

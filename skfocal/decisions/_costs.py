@@ -12,8 +12,8 @@ from skfocal.decisions._around import AroundClassifier, place_of
 from skfocal.losses._rows import floating
 from skfocal.metrics._costs import Costs, check_costs
 
-Cost = npt.ArrayLike | Callable[[Any], npt.ArrayLike]
-NAMES = ("false_positive_cost", "false_negative_cost", "true_positive_cost")
+GivenCost = npt.ArrayLike | Callable[[Any], npt.ArrayLike]
+COST_NAMES = ("false_positive_cost", "false_negative_cost", "true_positive_cost")
 
 
 def cost_decision(
@@ -144,9 +144,9 @@ class CostClassifier(AroundClassifier):
         self,
         estimator: Any,
         *,
-        false_positive_cost: Cost = 1.0,
-        false_negative_cost: Cost = 1.0,
-        true_positive_cost: Cost = 0.0,
+        false_positive_cost: GivenCost = 1.0,
+        false_negative_cost: GivenCost = 1.0,
+        true_positive_cost: GivenCost = 0.0,
         pos_label: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -177,7 +177,7 @@ class CostClassifier(AroundClassifier):
         TypeError, ValueError
             If a cost or ``pos_label`` is not as in the class, or there are not two classes.
         """
-        for name in NAMES:
+        for name in COST_NAMES:
             own = getattr(self, name)
             if not callable(own) and np.ndim(own):
                 raise ValueError(
@@ -233,12 +233,12 @@ class CostClassifier(AroundClassifier):
         given = (false_positive_cost, false_negative_cost, true_positive_cost)
         costs = {
             name: _cost_of(X, cost, getattr(self, name))
-            for name, cost in zip(NAMES, given, strict=True)
+            for name, cost in zip(COST_NAMES, given, strict=True)
         }
         return self._labels(cost_decision(proba, **costs))
 
 
-def _cost_of(X: Any, given: npt.ArrayLike | None, own: Cost) -> npt.ArrayLike:
+def _cost_of(X: Any, given: npt.ArrayLike | None, own: GivenCost) -> npt.ArrayLike:
     """The cost that was given, or else that of the class."""
     if given is not None:
         return given

@@ -29,7 +29,7 @@ from skfocal._estimator._selection import Setting
 from skfocal._estimator._target import Target, make_target
 from skfocal._kernels import Array
 from skfocal._warnings import callers_level
-from skfocal.calibration import Priors
+from skfocal.calibration import Calibration, Priors
 from skfocal.linear_model._classifier import FocalLogisticRegression, Solver
 from skfocal.linear_model._model import penalty_name
 from skfocal.linear_model._parameters import check_parameters
@@ -138,7 +138,8 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
     oof_proba_ : ndarray of shape (n_samples, n_classes)
         Probabilities of the rows by the fits that have not seen them, after calibration and
         priors; the mean if a row was held out more than once, NaN if never. They follow
-        `adjust_priors`, and keep their calibration if `calibrate` is called.
+        `adjust_priors` (nearly, if a row was held out more than once), and keep their calibration
+        if `calibrate` is called.
     calibration_ : Calibration or None
         Slope and offset of the log-odds. Under ``link="posterior"`` the coefficients hold them.
     n_iter_ : ndarray of shape (1,)
@@ -275,7 +276,7 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
             held_out = self._split(X, y, sample_weight, target, params)
             if target.positive is not None:
                 features = features[target.positive]
-            probabilities = self._probabilities_of(held_out)
+            probabilities = Probabilities.of_training(held_out.totals, self.priors)
             for each in plain.values():
                 self._check_priors_of_raw(each._training_loss(target.totals, self.class_weight))
             self._search(features, target, held_out, plain, probabilities)
@@ -344,12 +345,11 @@ class FocalLogisticRegressionCV(CrossValidationMixin, FocalLogisticRegression):
         chosen = points[self._choose(scores, settings, held_out)]
         self._note(scores, settings, held_out, chosen)
         self._refit(X, target, plain[chosen], np.mean([fit[chosen].theta for fit in fits], axis=0))
-        log_odds = self._as_refitted(held_out, log_odds_of(chosen))
-        found = self._calibration_of(held_out.folds, log_odds, target)
-        if found is not None:
-            probabilities = probabilities.calibrated(found)
-        self._correct(probabilities)
-        self.oof_proba_ = self._out_of_fold(held_out, log_odds, probabilities.correction)
+        log_odds = log_odds_of(chosen)
+        own = self._calibration_of(held_out.folds, log_odds, target) or Calibration()
+        self._correct(self._refitted(probabilities, held_out, log_odds))
+        of_folds = probabilities.calibrated(own).correction
+        self.oof_proba_ = self._out_of_fold(held_out, log_odds, of_folds)
 
     def _fit_folds(
         self,

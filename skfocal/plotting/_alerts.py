@@ -176,7 +176,7 @@ class AlertBudgetDisplay:
         y_true : array-like of shape (n,)
             Labels, at most two different ones.
         y_score : array-like of shape (n,) or (n, 2)
-            Scores of positives; of two columns the second is taken.
+            Scores of positives; of two columns that of the positive label.
         pos_label : object, default=None
             The label of positives. None for the second label in sorted order.
         sample_weight : array-like of shape (n,), default=None
@@ -336,7 +336,11 @@ class AlertBudgetDisplay:
 
 
 def _check_metrics(metrics: Any) -> None:
-    if isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics:
+    if (
+        isinstance(metrics, str)
+        or not isinstance(metrics, (Sequence, np.ndarray))
+        or not len(metrics)
+    ):
         raise TypeError(
             f"metrics must be a sequence of {' and '.join(map(repr, METRICS))}; got {metrics!r}."
         )

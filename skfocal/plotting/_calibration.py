@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
-from sklearn.utils.validation import check_is_fitted
 
 from skfocal._estimator._target import encode_labels
 from skfocal._kernels import Array
@@ -75,7 +74,7 @@ class ReliabilityCurve:
         y_true : array-like of shape (n,)
             Labels, at most two different ones.
         y_proba : array-like of shape (n,) or (n, 2)
-            Probabilities of positives; of two columns the second is taken.
+            Probabilities of positives; of two columns that of the positive label.
         pos_label : object, default=None
             The label of positives. None for the second label in sorted order.
         n_bins : int, default=10
@@ -240,19 +239,20 @@ class PosteriorCalibrationDisplay:
             ``pos_label`` is no class.
         """
         check_flag(raw, "raw")
-        if raw:
-            model = focal_classifier(estimator)
-        else:
-            check_is_fitted(estimator)
+        model = _focal_within(estimator)
+        if raw and model is None:
+            model = focal_classifier(estimator)  # which says what is wrong
+        if not hasattr(estimator, "predict_proba"):
+            raise TypeError(f"estimator must have predict_proba; got {type(estimator).__name__}.")
         proba: Array = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-        if raw and model.probability == "raw" and model.loss_.link == "focal":
+        if model is not None and model.probability == "raw" and model.loss_.link == "focal":
             log_proba = _logarithm(proba)
             margin = log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
             proba = model.loss_.posterior(margin)
         return cls.from_predictions(
             y,
             proba,
-            loss=model.loss_ if raw else None,
+            loss=None if model is None else model.loss_,
             labels=estimator.classes_,
             pos_label=pos_label,
             n_bins=n_bins,
@@ -330,13 +330,14 @@ class PosteriorCalibrationDisplay:
         classes = np.unique(y_true) if labels is None else check_labels(labels, "labels")
         if not np.array_equal(classes, np.unique(classes)):
             raise ValueError("labels must be sorted, as classes_ of a model is.")
+        loss = loss if raw else None  # without the raw probability it is not used
         posterior = _checked(y_proba, len(y_true), len(classes), loss)
         code = _code(classes, pos_label)
         hit = encode_labels(classes, y_true, "y_true") == code
         weight = check_weight(sample_weight, y_true)
         weight = np.ones(len(hit)) if weight is None else weight
         drawn = [posterior]
-        if raw and loss is not None:
+        if loss is not None:
             drawn.append(_focal_probability(loss, posterior))
         curves = [_reliability(proba[:, code], hit, weight, n_bins, strategy) for proba in drawn]
         display = cls(
@@ -416,6 +417,14 @@ def _checked(y_proba: npt.ArrayLike, n_rows: int, n_classes: int, loss: FocalLos
         )
     check_posterior(posterior, of_loss, "y_proba")
     return posterior
+
+
+def _focal_within(estimator: Any) -> Any:
+    """The focal classifier that an estimator is or contains, or None."""
+    try:
+        return focal_classifier(estimator)
+    except TypeError:
+        return None
 
 
 def _points(curve: ReliabilityCurve, log: bool) -> tuple[Array, Array]:

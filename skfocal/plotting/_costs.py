@@ -178,7 +178,7 @@ class CostDisplay:
         y_true : array-like of shape (n,)
             Labels, at most two different ones.
         y_proba : array-like of shape (n,) or (n, 2)
-            Probabilities of positives; of two columns the second is taken.
+            Probabilities of positives; of two columns that of the positive label.
         false_positive_cost : float or array-like of shape (n,), default=1.0
             As in `from_estimator`.
         false_negative_cost : float or array-like of shape (n,), default=1.0

@@ -18,7 +18,9 @@ def line_style(index: int) -> dict[str, Any]:
 
 def next_colour(ax: Any) -> str:
     """The first colour that no line of the axes has."""
-    drawn = [line.get_color() for line in ax.lines]
+    from matplotlib.colors import to_hex
+
+    drawn = {to_hex(line.get_color()).upper() for line in ax.lines}
     free = [colour for colour in COLOURS if colour not in drawn]
     return free[0] if free else COLOURS[len(drawn) % len(COLOURS)]
 

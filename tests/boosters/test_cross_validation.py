@@ -34,7 +34,7 @@ from skfocal.onnx import to_onnx
 from skfocal.xgboost import _format as xgboost_format
 from tests.backends import make as make_any
 from tests.backends import margins, of
-from tests.conftest import table
+from tests.conftest import shift_to_all_rows, table
 
 LGBM, XGB = FocalLGBMClassifierCV, FocalXGBClassifierCV
 each = pytest.mark.parametrize("kind", [LGBM, XGB])
@@ -218,17 +218,20 @@ def test_calibration_is_that_of_the_held_out_rows(kind, n_classes):
     model = make(kind, n_estimators=30, trees=trees).fit(X, y, sample_weight=weight)
     rounds = int(model.n_rounds_[model.best_index_])
     params = {"focal_gamma": model.focal_gamma_, "link": "posterior", "trees": trees}
-    log_odds, rows = [], []
+    log_odds, shifts, rows = [], [], []
     for train, test in StratifiedKFold(3).split(X, y):
         plain = make_any(plain_of(kind), n_estimators=rounds, **params)
         plain.fit(X[train], y[train], sample_weight=weight[train])
         log_odds.append(margins(plain, X[test]))
+        shifts.append(shift_to_all_rows(y, weight, train, n_classes))
         rows.append(test)
     rows = np.concatenate(rows)
-    found = fit_calibration(np.concatenate(log_odds), y[rows], weight[rows])
+    shifted = [own + shift for own, shift in zip(log_odds, shifts, strict=True)]
+    found = fit_calibration(np.concatenate(shifted), y[rows], weight[rows])
     assert_allclose(model.calibration_.slope, found.slope, rtol=1e-5)
     assert_allclose(model.calibration_.offset, found.offset, atol=1e-5)
-    expected = proba_of(found.apply(np.concatenate(log_odds)))
+    of_folds = fit_calibration(np.concatenate(log_odds), y[rows], weight[rows])
+    expected = proba_of(of_folds.apply(np.concatenate(log_odds)))
     assert_allclose(model.oof_proba_[rows], expected, rtol=1e-4)
 
 

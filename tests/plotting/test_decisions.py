@@ -94,6 +94,10 @@ def test_recall_alone_on_a_linear_axis(model):
     assert_allclose(line.get_ydata(), first.recall)
     assert line.get_color() != other.get_color()
     assert first.ax_.get_xscale() == "linear"
+    _, ax = plt.subplots()
+    ax.plot([1, 2], [0, 1], color=(0.0, 114 / 255, 178 / 255))  # the first colour, as numbers
+    third = AlertBudgetDisplay.from_estimator(fitted, X, y, ax=ax, metrics=np.array(["recall"]))
+    assert third.lines_[0].get_color() == other.get_color()
     assert first.ax_.get_ylabel() == "recall"
 
 

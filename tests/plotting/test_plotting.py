@@ -24,6 +24,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from skfocal import (
     BinaryFocalLoss,
@@ -208,6 +209,19 @@ def test_calibration_of_any_classifier():
     assert line.get_label().startswith("plain, posterior, error")
     with pytest.raises(TypeError, match="raw=False"):
         PosteriorCalibrationDisplay.from_predictions(y, proba)
+
+
+def test_the_posterior_is_drawn_of_a_model_that_predicts_raw_probabilities():
+    X, y, _ = table()
+    model = FocalLogisticRegression(focal_gamma=3.0, probability="raw").fit(X, y)
+    both = PosteriorCalibrationDisplay.from_estimator(model, X, y)
+    alone = PosteriorCalibrationDisplay.from_estimator(model, X, y, raw=False)
+    assert_allclose(alone.posterior.predicted, both.posterior.predicted)
+    model.set_params(probability="posterior")
+    expected = ReliabilityCurve.from_predictions(y, model.predict_proba(X))
+    assert_allclose(alone.posterior.predicted, expected.predicted)
+    with pytest.raises(TypeError, match="must have predict_proba"):
+        PosteriorCalibrationDisplay.from_estimator(LinearSVC().fit(X, y), X, y, raw=False)
 
 
 def test_calibration_with_weights_is_that_of_repeated_rows():

@@ -19,6 +19,7 @@ SPEC.loader.exec_module(check)
 
 GOOD = {
     "skfocal/__init__.py": '__version__ = "0.2.0"\n',
+    "release/recipe.yaml": 'context:\n  version: "0.2.0"\n',
     "CITATION.cff": "version: 0.2.0\ndate-released: 2026-12-01\n",
     "CHANGELOG.md": "## 0.2.0 (2026-12-01)\n\n- New.\n\n## 0.1.0 (2026-11-01)\n\n- Old.\n",
     "pyproject.toml": 'Source = "https://host.example"\n',
@@ -36,7 +37,7 @@ def checkout(folder, **changes):
         for old, new in changes.get(name, ()):
             assert old in text
             text = text.replace(old, new)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     return folder
 
 
@@ -51,6 +52,7 @@ def test_parts_that_agree_can_be_released(tmp_path):
     [
         ("skfocal/__init__.py", "0.2.0", "0.1.0", "has version '0.1.0', and not '0.2.0'"),
         ("CITATION.cff", "0.2.0", "0.1.0", "CITATION.cff has version '0.1.0'"),
+        ("release/recipe.yaml", "0.2.0", "0.1.0", "recipe.yaml has version '0.1.0'"),
         ("CITATION.cff", "2026-12-01", "2026-12-02", "date-released '2026-12-02'"),
         ("CITATION.cff", "date-released: 2026-12-01", "", "date-released ''"),
         ("CHANGELOG.md", "## 0.2.0 (2026-12-01)", "## 0.2.0 (unreleased)", "'unreleased' where"),
@@ -85,8 +87,8 @@ def plain(requirement):
 
 
 def test_the_conda_recipe_needs_what_the_package_needs():
-    recipe = yaml.safe_load((ROOT / "release" / "recipe.yaml").read_text())
-    package = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    recipe = yaml.safe_load((ROOT / "release" / "recipe.yaml").read_text(encoding="utf-8"))
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, extras = package["project"], package["project"]["optional-dependencies"]
     needs = {kind: [plain(r) for r in rs] for kind, rs in recipe["requirements"].items()}
     assert recipe["context"]["version"] == skfocal.__version__
@@ -100,6 +102,13 @@ def test_the_conda_recipe_needs_what_the_package_needs():
         for r in extras[name]
     }
     assert set(needs["run_constraints"]) == wanted
+
+
+def test_the_command_prints_the_notes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(check, "ROOT", checkout(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["check.py", "v0.2.0"])
+    check.main()
+    assert capsys.readouterr().out == "- New.\n"
 
 
 def test_the_command_fails_with_the_reasons():

@@ -19,10 +19,11 @@ from sklearn.metrics import accuracy_score, average_precision_score, log_loss
 from sklearn.model_selection import StratifiedKFold
 
 from skfocal import FocalHistGradientBoostingClassifier, FocalHistGradientBoostingClassifierCV
+from skfocal.calibration import fit_calibration
 from skfocal.losses._link import raw_proba
 from skfocal.onnx import to_onnx
 from skfocal.plotting import GammaPathDisplay
-from tests.conftest import table
+from tests.conftest import shift_to_all_rows, table
 
 # The cap of rounds is often the best number of so few.
 pytestmark = pytest.mark.filterwarnings("ignore:The mean score was the best after the last")
@@ -112,12 +113,17 @@ def test_the_merged_model_is_the_mean_of_the_folds(n_classes):
 def test_calibration_is_that_of_the_held_out_rows(link):
     X, y, weight = coarse(n_rows=1500)
     model = make(link=link).fit(X, y, weight)
-    rounds, found = model.n_rounds_[model.best_index_], np.zeros((len(y), 2))
+    rounds = model.n_rounds_[model.best_index_]
+    log_odds, shifted = np.zeros(len(y)), np.zeros(len(y))
     for train, test in folds(X, y):
         one = plain(focal_gamma=model.focal_gamma_, link=link, max_iter=rounds)
         one.fit(X[train], y[train], weight[train])
-        log_odds = model.calibration_.apply(one.decision_function(X[test]))
-        found[test] = raw_proba(log_odds)
+        log_odds[test] = one.decision_function(X[test])
+        shifted[test] = log_odds[test] + shift_to_all_rows(y, weight, train)
+    expected = fit_calibration(shifted, y, weight)
+    assert model.calibration_.slope == pytest.approx(expected.slope, rel=1e-6)
+    assert model.calibration_.offset == pytest.approx(expected.offset, abs=1e-6)
+    found = raw_proba(fit_calibration(log_odds, y, weight).apply(log_odds))
     assert_allclose(model.oof_proba_, found, rtol=1e-8)
     assert log_loss(y, found, sample_weight=weight) == pytest.approx(
         -np.mean([model.scores_[model.best_index_][k, rounds - 1] for k in range(3)]),

@@ -73,6 +73,36 @@ def test_new_categories_are_refused(model, table, name, method):
         getattr(model, method)(TABLES[table](one(name)))
 
 
+LETTERS = ["äb", "phone", "wéb 日本", "zoo"]
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_names_with_other_letters_are_right_or_refused(name):
+    """XGBoost 3.1 and 3.2 take a single "äb" for "phone"."""
+    X, y = rows(names=LETTERS)
+    model = FocalXGBClassifier(n_estimators=20, enable_categorical=True).fit(X, y)
+    expected = model.predict_proba(X[X.name == name].assign(x=0.0)[:1])
+    listed = one(name).assign(name=pd.Categorical([name], categories=sorted(LETTERS)))
+    assert_allclose(model.predict_proba(listed), expected, rtol=1e-6)
+    if REFUSED_BY_XGBOOST:
+        assert_allclose(model.predict_proba(one(name)), expected, rtol=1e-6)
+    else:
+        with pytest.raises(ValueError, match="letters outside ASCII"):
+            model.predict_proba(one(name))
+        plain, _ = rows()
+        model.fit(plain, y)
+        with pytest.raises(ValueError, match=r"letters outside ASCII|did not have"):
+            model.predict(one("zé"))
+
+
+def test_categories_where_training_had_numbers_are_refused():
+    X, y = rows()
+    codes = X.assign(name=X["name"].cat.codes.astype(float))
+    model = FocalXGBClassifier(n_estimators=5).fit(codes, y)
+    with pytest.raises(ValueError, match="Column 'name' of X has categories, but had numbers"):
+        model.predict(X.assign(name=X["name"]))
+
+
 @pytest.mark.parametrize("ensemble", [True, False])
 @pytest.mark.parametrize("link", ["focal", "posterior"])
 def test_codes_in_another_order_are_the_same_categories(ensemble, link):
