@@ -157,7 +157,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def chosen(booster: str, train: Rows, settings: dict[str, dict[str, Any]]) -> Fitted:
     """The class that chooses gamma by cross-validation."""
     X, y = train
-    texts = {"cat_features": list(X.select_dtypes(exclude=["number", "bool"]))} if booster == "CatBoost" else {}
+    texts = (
+        {"cat_features": list(X.select_dtypes(exclude=["number", "bool"]))}
+        if booster == "CatBoost"
+        else {}
+    )
     X = of_library(X, booster)
     for name, params in settings.items():
         model = CHOOSING[booster](**params)

@@ -14,6 +14,7 @@ import pandas as pd
 from benchmarks import as_run_report, rare_report
 from benchmarks.as_run import WITH_FOLDS
 from benchmarks.booster_fits import BOOSTERS, RATE
+from benchmarks.boosters import FOLDS
 from benchmarks.quality_report import FOCAL, bases
 from benchmarks.quality_statistics import (
     by_family,
@@ -133,7 +134,7 @@ def ordinary(table: pd.DataFrame) -> dict[str, object]:
         "worst_gamma": of_gamma_5(losses),
         "largest": float(np.abs(means).max()),
         "search": shown(search).to_markdown(index=False),
-        "search_folds": f"{folds} of three folds",
+        "search_folds": "three folds" if folds == FOLDS else f"{folds} of {FOLDS} folds",
         "noise": "log loss or gamma 2. One training label in twenty was flipped, and gamma 2 was "
         "compared with models trained on log loss (four boosters, two links, two measures: "
         f"{len(noise)} comparisons). The verdicts: {said(noise)}",
