@@ -180,9 +180,9 @@ SENTENCES = [
         ),
         (
             ONE_FIT,
-            "Both rules were tested on {} tables on which no gamma is better: five settings differ "
-            'by chance alone. `"one_se"` takes the first setting on {} of the tables, and `"best"` '
-            "on {}. Of the p-values of the tests in the next section, {} are below 0.05",
+            "Both rules were tested on {} tables with five settings that differ by chance alone. "
+            'The first setting stands for gamma 0. `"one_se"` takes it on {} of the tables, and '
+            '`"best"` on {}. Of the p-values of the tests in the next section, {} are below 0.05',
             "one_fit_null.csv",
             null_rates,
         ),
