@@ -88,7 +88,7 @@ GIVEN: dict[str, tuple[str, ...]] = {
         "Their relative error is below 1e-12 (posterior link: 1e-10)",
     ),
     "docs/guide/probabilities.md": (
-        "With 0.2 % positives, its mean probability",
+        "default trees and 0.2 % positives, its mean probability",
         "measurements on 0.2 % positives",
         "If the true probability is 0.1,",
     ),
