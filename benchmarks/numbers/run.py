@@ -25,6 +25,7 @@ from benchmarks.numbers.shared import (
 PAGE = "docs/evidence.md"
 FOCAL = "Focal loss against log loss of the same booster"
 NOISE = "One training label in twenty flipped: gamma 2 against log loss"
+CATBOOST = "CatBoost's CV class"
 CHANGED = "The CV class with one of its defaults changed"
 WAYS = "The CV class against other ways to probabilities"
 STEPS = "CatBoost on equal terms"
@@ -109,6 +110,13 @@ def better_in(title: str, other: str) -> str:
     names = {"log_loss": "log loss", "average_precision": "average precision"}
     names |= {"brier": "Brier score"}
     return listed(n for m, n in names.items() if seen("as_run", title, pairs, m) == "better")
+
+
+def catboost_searched() -> tuple[object, ...]:
+    """CatBoost's CV class beside the stopped fit."""
+    pairs = [("CatBoost, CV", "CatBoost")]
+    found = " or ".join(sorted({seen("as_run", CATBOOST, pairs, m) for m in MEASURES}))
+    return (found.replace(NO_DIFFERENCE, "No difference", 1),)
 
 
 def against_calibrated() -> tuple[object, ...]:
@@ -197,6 +205,11 @@ SENTENCES = [
             "**The CV classes are better than the stopped fits** on LightGBM, XGBoost and "
             "scikit-learn's trees, in {}.",
             lambda: (better_in(RECIPES, "{}"),),
+        ),
+        (
+            "{} is seen between it and the stopped fit in average precision, log loss or Brier "
+            "score.",
+            catboost_searched,
         ),
         (
             "**The CV classes are better than `CalibratedClassifierCV`** on these three boosters, "
