@@ -119,6 +119,13 @@ def test_no_other_way_to_write_python():
         assert text.count("```text") == len(outputs), page
 
 
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "benchmarks" / "REPORT.md"], ids=str)
+def test_no_sentence_is_lost_as_a_comment(page):
+    """A line that begins with a per cent sign is a comment, and is not shown."""
+    lines = re.findall(r"^\s*%.*", page.read_text(), flags=re.MULTILINE)
+    assert [line for line in lines if not line.startswith("% environment: ")] == []
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_links_of_the_repository_lead_somewhere(name):
     links = re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text())
