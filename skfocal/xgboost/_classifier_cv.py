@@ -5,6 +5,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+import xgboost
+from sklearn.utils.fixes import parse_version
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster
 
@@ -26,6 +28,7 @@ from skfocal.xgboost._gpu import rows_of
 from skfocal.xgboost._native_data import MATRICES
 from skfocal.xgboost._parameters import check_table, native
 
+_LOSES_VECTORS = parse_version(xgboost.__version__) < parse_version("3.2")
 _DROPOUT = ("rate_drop", "one_drop", "skip_drop")
 
 
@@ -288,6 +291,12 @@ class FocalXGBClassifierCV(CrossValidatedBooster, FocalXGBClassifier):
                 "ensemble=True needs the first rounds of a booster to be a model, which those of "
                 'DART are not, and trees: use ensemble=False, or booster="gbtree" without '
                 "dropout."
+            )
+        if self.ensemble and params["multi_strategy"] == "multi_output_tree" and _LOSES_VECTORS:
+            raise ValueError(
+                "ensemble=True needs a part of a booster, which XGBoost 3.1 cannot save if leaves "
+                'are vectors: use ensemble=False, multi_strategy="one_output_per_tree", or '
+                "XGBoost 3.2 or newer."
             )
 
     def _plain(self, setting: Setting, **changed: Any) -> FocalXGBClassifier:

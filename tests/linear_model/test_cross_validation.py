@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
@@ -11,6 +12,7 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.fixes import parse_version
 
 from skfocal import FocalLogisticRegression, FocalLogisticRegressionCV
 from tests.conftest import table
@@ -31,9 +33,15 @@ def test_at_gamma_0_it_is_the_search_of_scikit_learn(n_classes, l1_ratio):
     ours = FocalLogisticRegressionCV(
         focal_gammas=(0.0,), Cs=CS, l1_ratios=(l1_ratio,), calibration=None, rule="best", **EXACT
     ).fit(X, y)
+    # before scikit-learn 1.8 l1_ratios do not say which penalty it is
+    named = {} if parse_version(sklearn.__version__) >= parse_version("1.8") else {"penalty": "l2"}
+    if named and l1_ratio:
+        named = {"penalty": "elasticnet"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # its defaults change
+        warnings.filterwarnings("ignore", "l1_ratios parameter is only used when", UserWarning)
         theirs = LogisticRegressionCV(
+            **named,
             Cs=CS,
             l1_ratios=(l1_ratio,),
             cv=5,
