@@ -32,7 +32,7 @@ AVERAGED, ON_ALL = "sigmoid, ensemble", "sigmoid, refit"
 def tables_of(library: str) -> pd.DataFrame:
     """The real tables of one library."""
     table = results("one_fit_tables")
-    return table[table.library == library]
+    return table[table["library"] == library]
 
 
 def real_ranks() -> tuple[object, ...]:
@@ -274,11 +274,11 @@ def linear_times() -> tuple[object, ...]:
 
 
 def where_lightgbm_fails() -> tuple[object, ...]:
-    """Log losses at 0.2 % positives, with and without the search."""
+    """Log losses at 0.2 % positives, of the plain class and of the CV class."""
     table = results("one_fit_rare")
     table = table[table.alpha == "None"]
     loss = table.groupby(["library", "gamma", "method"]).log_loss.mean()
-    cv = table[(table.library == "LightGBM") & (table.gamma == 0) & (table.method == "cv")]
+    cv = table[(table["library"] == "LightGBM") & (table.gamma == 0) & (table.method == "cv")]
     return (
         loss["LightGBM", 0, "plain"],
         table.log_loss_prevalence.mean(),

@@ -47,11 +47,14 @@ def check_costs(costs: npt.ArrayLike, n_rows: int, name: str) -> Array:
 
 
 class Costs(NamedTuple):
-    """Costs of each row, in double precision; a negative row that is not alerted costs nothing."""
+    """Costs of each row, in double precision. A negative row that is not alerted costs nothing."""
 
     alarm: Array
+    """Of a false alarm."""
     miss: Array
+    """Of a positive row that is not alerted."""
     hit: Array
+    """Of a positive row that is alerted."""
 
     @classmethod
     def of(
